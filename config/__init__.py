@@ -1,0 +1,3 @@
+"""Settings, URLs, the task queue and what every page and endpoint shares."""
+
+__version__ = "0.1.0"

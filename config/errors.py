@@ -1,0 +1,62 @@
+"""The one hierarchy of errors that code outside `views` and `api` may raise at its callers.
+
+`config/middleware.py` maps it once to HTML pages and `config/api.py` once to the JSON bodies of the public API.
+"""
+
+from __future__ import annotations
+
+
+class SpanwiseError(Exception):
+    """Something a caller can be told. `message` is safe to show."""
+
+    status = 500
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Invalid(SpanwiseError):
+    """The request cannot be understood or breaks a rule. `issues` names each field that is wrong."""
+
+    status = 400
+
+    def __init__(self, message: str = "Invalid request data", issues: list[dict[str, object]] | None = None) -> None:
+        super().__init__(message)
+        self.issues = issues
+
+
+class Unauthenticated(SpanwiseError):
+    status = 401
+
+
+class Forbidden(SpanwiseError):
+    status = 403
+
+
+class NotFound(SpanwiseError):
+    status = 404
+
+
+class Conflict(SpanwiseError):
+    status = 409
+
+
+class TooLarge(SpanwiseError):
+    status = 413
+
+
+class TooExpensive(SpanwiseError):
+    """A query hit its limit of time, rows or memory: the message tells how to narrow it."""
+
+    status = 422
+
+
+class Unavailable(SpanwiseError):
+    """A store that is needed right now is not there. Clients may retry after `retry_after_seconds`."""
+
+    status = 503
+
+    def __init__(self, message: str, retry_after_seconds: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds

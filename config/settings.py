@@ -1,0 +1,237 @@
+"""All settings, read from the environment only. `docs/settings.md` lists each one; a test holds the two together."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+import environ
+
+from config import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+_MEBIBYTE = 1024 * 1024
+
+DEBUG = env.flag("SPANWISE_DEBUG")
+DATA_DIR = Path(env.text("SPANWISE_DATA_DIR", str(BASE_DIR / "data"))).resolve()
+PORT = env.number("PORT", 3000)
+_local = env.running_instance(DATA_DIR)
+
+# --- Secrets. Made on first start and kept in the data folder unless given. ------------------------------
+_secrets_dir = DATA_DIR / "secrets"
+SECRET_KEY = env.text("NEXTAUTH_SECRET") or env.secret("SECRET_KEY", _secrets_dir)
+SALT = env.secret("SALT", _secrets_dir)
+ENCRYPTION_KEY = env.secret("ENCRYPTION_KEY", _secrets_dir)
+
+# --- Addresses -------------------------------------------------------------------------------------------
+#: what people type into the browser; links in e-mails, OAuth redirects and cookies follow it
+PUBLIC_URL = (env.text("NEXTAUTH_URL") or f"http://localhost:{PORT}").rstrip("/")
+ALLOWED_HOSTS = env.words("SPANWISE_ALLOWED_HOSTS", ("*",))
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+_is_https = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _is_https
+SESSION_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = _is_https and env.flag("SPANWISE_SSL_REDIRECT")
+SECURE_HSTS_SECONDS = 31_536_000 if _is_https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _is_https
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _is_https else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "django_celery_beat",
+    "django_htmx",
+    "lucide",
+    "rest_framework",
+    "template_partials",
+    "config",
+    "accounts",
+    "tracing",
+    "prompts",
+    "evals",
+]
+
+MIDDLEWARE = [
+    # Ingestion answers here, before sessions, messages and the rest: it needs none of them, and 1,500 requests
+    # a second do.
+    "config.middleware.IngestFastPath",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "config.middleware.LoginRequired",
+    "config.middleware.Errors",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False  # the public API has no trailing slashes, and a redirect would lose a POST
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "config.rendering.navigation",
+            ],
+            "builtins": ["django.templatetags.static", "template_partials.templatetags.partials"],
+        },
+    }
+]
+
+# --- Relational store ------------------------------------------------------------------------------------
+_database_url = env.text("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'spanwise.sqlite3'}"
+DATABASES = {"default": environ.Env.db_url_config(_database_url)}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000;",
+        "transaction_mode": "IMMEDIATE",  # a read that turns into a write would otherwise fail with "locked"
+        "timeout": 20,
+    }
+    DATABASES["default"]["CONN_MAX_AGE"] = None
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 300
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+# --- Broker, cache, locks --------------------------------------------------------------------------------
+REDIS_HOST = env.text("REDIS_HOST") or _local.get("redis_host", "127.0.0.1")
+REDIS_PORT = env.number("REDIS_PORT", _local.get("redis_port", 6379))
+REDIS_AUTH = env.text("REDIS_AUTH") or _local.get("redis_auth", "")
+REDIS_TLS = env.flag("REDIS_TLS_ENABLED")
+_redis_scheme = "rediss" if REDIS_TLS else "redis"
+_redis_login = f":{quote(REDIS_AUTH, safe='')}@" if REDIS_AUTH else ""
+REDIS_URL = env.text("REDIS_CONNECTION_STRING") or f"{_redis_scheme}://{_redis_login}{REDIS_HOST}:{REDIS_PORT}/0"
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "cache",
+        # A page must come up without its cache when the broker is away.
+        "OPTIONS": {"IGNORE_EXCEPTIONS": True, "SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 2},
+    }
+}
+DJANGO_REDIS_IGNORE_EXCEPTIONS = True
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {"tracing.tasks.drain_inbox": "ingest", "tracing.tasks.sweep_inbox": "ingest", "evals.tasks.*": "evals"}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_TIMEZONE = "UTC"
+
+# --- Analytics store -------------------------------------------------------------------------------------
+ANALYTICS_BACKEND = env.text("LANGFUSE_ANALYTICS_BACKEND", "clickhouse")
+CLICKHOUSE_URL = env.text("CLICKHOUSE_URL") or _local.get("clickhouse_url", "http://127.0.0.1:8123")
+CLICKHOUSE_USER = env.text("CLICKHOUSE_USER", "default")
+CLICKHOUSE_PASSWORD = env.text("CLICKHOUSE_PASSWORD") or _local.get("clickhouse_password", "")
+CLICKHOUSE_DB = env.text("CLICKHOUSE_DB", "default")
+
+# --- Blobs: inbox, media, exports ------------------------------------------------------------------------
+BLOB_DIR = DATA_DIR / "blobs"
+INBOX_DIR = DATA_DIR / "inbox"
+MEDIA_MAX_BYTES = env.number("LANGFUSE_S3_MEDIA_MAX_CONTENT_LENGTH", 1_000_000_000)
+
+# --- Ingestion limits ------------------------------------------------------------------------------------
+#: The Python SDK drops batches over 64 MiB before sending, so a little more must fit. Measured after decompression.
+OTLP_MAX_BYTES = env.number("SPANWISE_OTLP_MAX_BYTES", 80 * _MEBIBYTE)
+#: Langfuse's documented limit is 4.5 MB; there is no reason to refuse what we can store.
+INGESTION_MAX_BYTES = env.number("SPANWISE_INGESTION_MAX_BYTES", 16 * _MEBIBYTE)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * _MEBIBYTE
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
+
+# --- People ----------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+SIGN_UP_DISABLED = env.flag("AUTH_DISABLE_SIGNUP")
+
+# --- Language, time, files -------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.text("SPANWISE_STATIC_DIR", str(BASE_DIR / ".build" / "static")))
+STATICFILES_DIRS = [
+    BASE_DIR / "static",
+    ("vendor/inter", BASE_DIR / "node_modules/@fontsource-variable/inter/files"),
+    ("vendor/jetbrains-mono", BASE_DIR / "node_modules/@fontsource-variable/jetbrains-mono/files"),
+]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(BLOB_DIR)}},
+    "staticfiles": {"BACKEND": "config.assets.StaticStorage"},
+}
+
+# Nothing inline, nothing from elsewhere. Traced content is hostile; this is the last of several walls.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "media-src": ["'self'"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["config.api.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["config.api.HasProjectKey"],
+    "DEFAULT_RENDERER_CLASSES": ["config.api.JsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["config.api.JsonParser"],
+    "EXCEPTION_HANDLER": "config.api.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": os.environ.get("LANGFUSE_LOG_LEVEL", "info").upper()},
+}
+#: The version of the API we speak: clients pick their contract by it. Ours is in `config.__version__`.
+LANGFUSE_API_VERSION = "4.35.0"
