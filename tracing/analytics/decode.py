@@ -1,0 +1,70 @@
+"""Answers of the database to Python values: aware times, decimals, numbers, text, lists, dicts.
+
+ClickHouse names each column's type, so what comes out does not depend on how the query was put together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+Converter = Callable[[Any], Any]
+
+
+def table(body: bytes) -> tuple[tuple[str, ...], Iterable[list[Any]]]:
+    """Names and rows of a `JSONCompactEachRowWithNamesAndTypes` answer."""
+    lines = body.split(b"\n")
+    names = tuple(orjson.loads(lines[0]))
+    converters = [(at, _converter(kind)) for at, kind in enumerate(orjson.loads(lines[1]))]
+    wanted = [(at, convert) for at, convert in converters if convert is not None]
+    rows = [orjson.loads(line) for line in lines[2:] if line]
+    for at, convert in wanted:
+        for row in rows:
+            value = row[at]
+            if value is not None:
+                row[at] = convert(value)
+    return names, rows
+
+
+@lru_cache(maxsize=512)
+def _converter(kind: str) -> Converter | None:
+    """None where JSON's own value is already right."""
+    for wrapper in ("Nullable(", "LowCardinality("):
+        if kind.startswith(wrapper):
+            return _converter(kind[len(wrapper) : -1])
+    if kind.startswith("DateTime"):
+        return _time
+    if kind.startswith("Decimal"):
+        return Decimal
+    if kind.startswith("Date"):
+        return _date
+    if kind.startswith("Array("):
+        return _list_of(_converter(kind[6:-1]))
+    if kind.startswith("Map("):
+        return _map_of(_converter(kind[4:-1].split(", ", 1)[1]))
+    return None
+
+
+def _time(value: str) -> datetime:
+    return datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+def _date(value: str) -> datetime:
+    return datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+def _list_of(convert: Converter | None) -> Converter | None:
+    if convert is None:
+        return None
+    return lambda values: [None if value is None else convert(value) for value in values]
+
+
+def _map_of(convert: Converter | None) -> Converter | None:
+    if convert is None:
+        return None
+    return lambda values: {key: None if value is None else convert(value) for key, value in values.items()}

