@@ -1,0 +1,141 @@
+"""What the frame around every page shows: where one is, where one can go, and the chosen theme."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Project
+
+LAST_PROJECT = "last_project_id"
+THEME_COOKIE = "theme"
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry of the navigation. It is current on every page whose URL name starts with one of `names`."""
+
+    icon: str
+    label: str | Promise
+    url_name: str
+    names: tuple[str, ...] = ()
+    #: left out at the thumb, where there is room for five
+    desktop_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    icon: str
+    label: str | Promise
+    url: str
+    is_current: bool
+    desktop_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    title: str | Promise
+    links: tuple[Link, ...]
+
+
+GROUPS: tuple[tuple[str | Promise, tuple[Item, ...]], ...] = (
+    (
+        _("Observe"),
+        (
+            Item("trace", _("Traces"), "tracing:trace-list", ("tracing:trace-",)),
+            Item("chat", _("Sessions"), "tracing:session-list", ("tracing:session-",)),
+            Item("user", _("Users"), "tracing:user-list", ("tracing:user-",)),
+        ),
+    ),
+    (
+        _("Set up"),
+        (
+            Item("start", _("Get started"), "tracing:onboarding", desktop_only=True),
+            Item("inbox", _("Ingestion problems"), "tracing:dead-letter-list", ("tracing:dead-letter-",), True),
+        ),
+    ),
+)
+FOOT = (Item("gear", _("Settings"), "accounts:project-settings", ("accounts:",)),)
+
+
+class Frame:
+    """Built once per request and read lazily: fragments touch none of it, so they pay for none of it."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+        match = request.resolver_match
+        self._here = match.view_name if match else ""
+        self._project_id = match.kwargs.get("project_id", "") if match else ""
+
+    @cached_property
+    def projects(self) -> list[Project]:
+        """The projects this person may open, by organization and name."""
+        user = self._request.user
+        if not user.is_authenticated:
+            return []
+        members = Project.objects.present().filter(organization__memberships__user_id=user.pk)
+        # A project's own NONE hides it; so does the organization's, unless the project says otherwise.
+        hidden = members.filter(memberships__user_id=user.pk, memberships__role="NONE").exclude(
+            organization__memberships__user_id=user.pk, organization__memberships__role="OWNER"
+        )
+        return list(
+            members.exclude(pk__in=hidden.values("pk"))
+            .select_related("organization")
+            .order_by("organization__name", "name", "pk")
+        )
+
+    @cached_property
+    def project(self) -> Project | None:
+        """The one of the page, else the last one looked at, else the first."""
+        wanted = self._project_id or self._request.session.get(LAST_PROJECT, "")
+        found = [project for project in self.projects if project.pk == wanted]
+        return (found or self.projects or [None])[0]
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        groups = [Group(title, self._links(items)) for title, items in GROUPS]
+        return [group for group in groups if group.links]
+
+    @cached_property
+    def foot(self) -> tuple[Link, ...]:
+        return self._links(FOOT)
+
+    @property
+    def theme(self) -> str:
+        """`light`, `dark`, or "" for the system's."""
+        theme = self._request.COOKIES.get(THEME_COOKIE, "")
+        return theme if theme in THEMES else ""
+
+    def _links(self, items: tuple[Item, ...]) -> tuple[Link, ...]:
+        project = self.project
+        if project is None:
+            return ()
+        links = []
+        for item in items:
+            try:
+                url = reverse(item.url_name, args=[project.pk])
+            except NoReverseMatch:
+                continue
+            current = self._here == item.url_name or self._here.startswith(item.names or ("\0",))
+            links.append(Link(item.icon, item.label, url, current, item.desktop_only))
+        return tuple(links)
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: `frame`."""
+    return {"frame": Frame(request)}
+
+
+def remember_project(request: HttpRequest) -> None:
+    """The project of this page is the one that `/` opens next time."""
+    match = request.resolver_match
+    project_id = match.kwargs.get("project_id") if match else None
+    if project_id and request.user.is_authenticated and request.session.get(LAST_PROJECT) != project_id:
+        request.session[LAST_PROJECT] = project_id

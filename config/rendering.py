@@ -1,0 +1,68 @@
+"""The one way to answer with HTML: `render_page`; and what every page's frame needs to know: `navigation`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib.messages import get_messages
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+
+from config.navigation import navigation, remember_project
+
+__all__ = ["navigation", "render_page"]
+
+#: set by the browser (static/js/time.js): the server then writes clock times as the reader's clock shows them
+TIME_ZONE_COOKIE = "timezone"
+
+
+def render_page(
+    request: HttpRequest,
+    template: str,
+    context: Mapping[str, Any] | None = None,
+    fragment: str | Sequence[str] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The whole page, or only one partial of it where htmx asked for that.
+
+    `fragment` names the partial (or several) that may be sent alone; an element's id equals its partial's name, so
+    htmx's target says which is wanted. Everything else, boosted links and restored history too, gets the whole page.
+    """
+    wanted = _wanted_fragment(request, (fragment,) if isinstance(fragment, str) else tuple(fragment or ()))
+    with _readers_time_zone(request):
+        if wanted:
+            html = render_to_string(f"{template}#{wanted}", dict(context or {}), request)
+            if len(get_messages(request)):
+                html += render_to_string("components/messages.html", {"out_of_band": True}, request)
+        else:
+            remember_project(request)
+            html = render_to_string(template, dict(context or {}), request)
+    response = HttpResponse(html, status=status)
+    # Without it the browser's Back shows a bare fragment for the page's address.
+    patch_vary_headers(response, ["HX-Request", "HX-Target", "Cookie"])
+    response["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def _wanted_fragment(request: HttpRequest, allowed: tuple[str, ...]) -> str:
+    htmx = getattr(request, "htmx", None)
+    if not allowed or not htmx or htmx.boosted or htmx.history_restore_request:
+        return ""
+    if len(allowed) == 1 and not htmx.target:
+        return allowed[0]
+    return htmx.target if htmx.target in allowed else ""
+
+
+def _readers_time_zone(request: HttpRequest) -> AbstractContextManager[None]:
+    name = request.COOKIES.get(TIME_ZONE_COOKIE, "")
+    if not name or len(name) > 64:
+        return nullcontext()
+    try:
+        return timezone.override(ZoneInfo(name))
+    except (KeyError, ValueError, OSError):  # what zoneinfo raises for unknown names, bad keys and directories
+        return nullcontext()
