@@ -1,0 +1,53 @@
+"""The task queue. One worker process, with the schedule (beat) as a thread of it, serves a small installation."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from celery import Celery
+from celery.beat import EmbeddedService
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+log = logging.getLogger(__name__)
+
+app = Celery("spanwise")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.conf.beat_schedule = {
+    "sweep-inbox": {"task": "tracing.tasks.sweep_inbox", "schedule": 10.0, "options": {"expires": 10}},
+}
+
+_beat: EmbeddedService | None = None
+
+
+@worker_ready.connect
+def _start(**_: Any) -> None:
+    """Deliver at once what an earlier life left behind, then keep the schedule."""
+    global _beat
+    from tracing.ingest import doorbell, drain
+
+    try:
+        doorbell.wait_for_ring_again()
+        drain.sweep(older_than_seconds=0)
+    except Exception as error:  # the broker may still be starting; the schedule sweeps in ten seconds
+        log.warning("The first sweep failed: %s", error)
+    if os.environ.get("SPANWISE_BEAT", "true") == "true":
+        # A thread, not celery's -B: that forks a process of a hundred megabytes to look at a clock.
+        _beat = EmbeddedService(app, thread=True, scheduler_cls=app.conf.beat_scheduler)
+        _beat.start()
+
+
+@worker_shutting_down.connect
+def _stop(**_: Any) -> None:
+    from tracing.ingest import drain
+
+    drain.stop()
+
+
+@worker_shutdown.connect
+def _stop_beat(**_: Any) -> None:
+    if _beat is not None:
+        _beat.stop()

@@ -1,0 +1,70 @@
+"""What every request passes: the short way for ingestion, the sign-in rule, and errors as pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from config.errors import SpanwiseError
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class IngestFastPath:
+    """Answers ingestion before sessions, messages and the rest: telemetry needs none of them."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        from tracing.ingest import receive
+
+        self.get_response = get_response
+        self._routes, self._answer = receive.ROUTES, receive.answer
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        handler = self._routes.get(request.path_info)
+        if handler is not None and request.method == "POST":
+            return self._answer(request, handler)
+        return self.get_response(request)
+
+
+class LoginRequired(LoginRequiredMiddleware):
+    """Pages need a signed-in user unless marked; the public API has keys of its own."""
+
+    def process_view(
+        self, request: HttpRequest, view_func: Any, view_args: Any, view_kwargs: Any
+    ) -> HttpResponse | None:
+        if request.path_info.startswith(("/api/", "/accounts/", "/static/")):
+            return None
+        return super().process_view(request, view_func, view_args, view_kwargs)
+
+
+class Errors:
+    """Turns the project's errors into pages. The public API has its own handler."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if request.path_info.startswith("/api/"):
+            return None
+        if isinstance(exception, SpanwiseError):
+            return error_page(request, exception.status, exception.message)
+        if isinstance(exception, Http404):
+            return error_page(request, 404, "")
+        if isinstance(exception, PermissionDenied):
+            return error_page(request, 403, str(exception))
+        return None
+
+
+def error_page(request: HttpRequest, status: int, message: str) -> HttpResponse:
+    response = render(request, "errors/error.html", {"status": status, "message": message}, status=status)
+    if status == 503:
+        response["Retry-After"] = "5"
+    return response

@@ -1,0 +1,176 @@
+"""The inbox: accepted payloads on disk until their rows are safe in the analytics store. It is the truth.
+
+An entry is one file with the payloads of all requests that waited for the same fsync: under load, hundreds of small
+requests share one. Format, repeated per payload: header length and body length (two big-endian 32-bit numbers),
+header (JSON of the envelope), body (bytes as received, decompressed).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import orjson
+
+from tracing.ingest.model import Envelope
+
+_LENGTHS = struct.Struct(">II")
+_SUFFIX = ".inbox"
+#: Of a write that never finished nobody was told "accepted"; an hour leaves time for the slowest disk.
+_ABANDONED_AFTER_SECONDS = 3600
+
+
+@dataclass(slots=True)
+class Payload:
+    """One request, as it waits in the inbox."""
+
+    envelope: Envelope
+    body: bytes
+
+    def pack(self) -> bytes:
+        header = orjson.dumps(asdict(self.envelope))
+        return _LENGTHS.pack(len(header), len(self.body)) + header + self.body
+
+
+def unpack(entry: bytes) -> Iterator[Payload]:
+    """The payloads of one entry, in the order they came."""
+    position = 0
+    while position < len(entry):
+        header_size, body_size = _LENGTHS.unpack_from(entry, position)
+        start = position + _LENGTHS.size
+        fields = orjson.loads(entry[start : start + header_size])
+        fields["received_at"] = datetime.fromisoformat(fields["received_at"])
+        position = start + header_size + body_size
+        yield Payload(Envelope(**fields), entry[start + header_size : position])
+
+
+class FolderInbox:
+    """Entries as files in one folder. A key is a file's name and sorts by time of arrival."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._folder_ready = False
+
+    def put(self, chunks: Iterable[bytes]) -> str:
+        """Store one entry and return its key. When this returns it survives a power cut. Raises OSError."""
+        if not self._folder_ready:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._folder_ready = True
+        key = f"{time.time_ns():020d}-{secrets.token_hex(6)}{_SUFFIX}"
+        draft = self.folder / f"{key}.part"
+        try:
+            handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(handle, "wb", buffering=0) as file:
+                for chunk in chunks:
+                    _write_all(file.fileno(), chunk)
+                os.fsync(file.fileno())
+            os.rename(draft, self.folder / key)
+            self._sync_folder()
+        except OSError:
+            self._folder_ready = False
+            draft.unlink(missing_ok=True)
+            raise
+        return key
+
+    def get(self, key: str) -> bytes | None:
+        """The entry, or None when another worker has finished it."""
+        try:
+            return self._path(key).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._path(key).unlink(missing_ok=True)
+
+    def keys(self, *, older_than_seconds: float = 0) -> Iterator[str]:
+        """Keys of whole entries, oldest first; drafts that were abandoned are cleared away."""
+        try:
+            names = sorted(os.listdir(self.folder))
+        except FileNotFoundError:
+            return
+        now_ns = time.time_ns()
+        for name in names:
+            age_seconds = (now_ns - _arrived_ns(name)) / 1e9
+            if name.endswith(".part"):
+                if age_seconds > _ABANDONED_AFTER_SECONDS:
+                    self._path(name).unlink(missing_ok=True)
+            elif name.endswith(_SUFFIX) and age_seconds >= older_than_seconds:
+                yield name
+
+    def _path(self, key: str) -> Path:
+        if "/" in key or key.startswith("."):
+            raise ValueError(f"not an inbox key: {key!r}")
+        return self.folder / key
+
+    def _sync_folder(self) -> None:
+        handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _write_all(handle: int, chunk: bytes) -> None:
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(handle, view) :]
+
+
+def _arrived_ns(name: str) -> int:
+    head = name.partition("-")[0]
+    return int(head) if head.isdigit() else time.time_ns()
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    chunk: bytes
+    is_done: bool = False
+    error: OSError | None = None
+
+
+@dataclass
+class GroupCommit:
+    """Lets concurrent requests share one entry and one fsync.
+
+    Whoever gets the lock writes for everybody who queued meanwhile; the others find their payload written. A lone
+    request waits for nobody. `ring` is called with each new key, after it is safe.
+    """
+
+    inbox: FolderInbox
+    ring: Callable[[str], None]
+    _queue: list[_Waiting] = field(default_factory=list)
+    _queue_lock: threading.Lock = field(default_factory=threading.Lock)
+    _commit_lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def store(self, payload: Payload) -> None:
+        """Returns when the payload is on disk. Raises OSError when it cannot be kept."""
+        waiting = _Waiting(payload.pack())
+        with self._queue_lock:
+            self._queue.append(waiting)
+        with self._commit_lock:
+            if not waiting.is_done:
+                self._commit()
+        if waiting.error is not None:
+            raise waiting.error
+
+    def _commit(self) -> None:
+        with self._queue_lock:
+            group, self._queue = self._queue, []
+        try:
+            key = self.inbox.put(waiting.chunk for waiting in group)
+        except OSError as error:
+            for waiting in group:
+                waiting.error = error
+            return
+        finally:
+            for waiting in group:
+                waiting.is_done = True
+        self.ring(key)

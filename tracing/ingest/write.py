@@ -1,0 +1,224 @@
+"""From decoded payloads to rows: merge with what is stored, enrich, insert. Idempotent as a whole."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import redis
+from sqlalchemy import and_, or_
+
+from accounts.access import ProjectScope, scope_for_task
+from tracing.analytics import store, tables
+from tracing.analytics.records import EPOCH, Observation, Score, Trace
+from tracing.ingest import doorbell, enrich, merge
+from tracing.ingest.inbox import Payload
+from tracing.ingest.model import Decoded, ObservationPatch, TraceUpdate
+
+T = TypeVar("T")
+
+#: A batch takes about a second. Long enough for the slowest, short enough that a dead worker blocks nobody for long.
+_LOCK_SECONDS = 60
+#: ids in one IN list: keeps the query text and its parsing small
+_IDS_PER_QUERY = 2000
+_ONE_US = timedelta(microseconds=1)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Payloads that are written together, and those that cannot be."""
+
+    parts: list[tuple[Payload, Decoded]] = field(default_factory=list)
+    broken: list[tuple[Payload, str]] = field(default_factory=list)
+    failure: str = ""
+
+    def add(self, payload: Payload, decoded: Decoded) -> None:
+        self.parts.append((payload, decoded))
+
+
+@dataclass(slots=True)
+class _Project:
+    """One project's share of a batch."""
+
+    observations: dict[tuple[str, str], Observation] = field(default_factory=dict)
+    patches: dict[tuple[str, str], list[ObservationPatch]] = field(default_factory=lambda: defaultdict(list))
+    updates: list[TraceUpdate] = field(default_factory=list)
+    scores: dict[str, list[Score]] = field(default_factory=lambda: defaultdict(list))
+
+
+def write(batch: Batch) -> None:
+    """Store a batch. Raises Unavailable when a store is away; then nothing, or the same rows, may have been written."""
+    for project_id, share in _by_project(batch).items():
+        with _project_lock(project_id):
+            _write_project(scope_for_task(project_id), share)
+
+
+def _by_project(batch: Batch) -> dict[str, _Project]:
+    projects: dict[str, _Project] = defaultdict(_Project)
+    for payload, decoded in batch.parts:
+        share = projects[payload.envelope.project_id]
+        version = _microseconds(payload.envelope.received_at)
+        for observation in decoded.observations:
+            observation.row_version = version
+            key = (observation.trace_id, observation.id)
+            known = share.observations.get(key)
+            if known is None or known.row_version <= version:  # sent twice: the later one stands
+                share.observations[key] = observation
+        for patch in decoded.patches:
+            share.patches[(patch.trace_id, patch.id)].append(patch)
+        share.updates.extend(decoded.trace_updates)
+        for score in decoded.scores:
+            share.scores[score.id].append(score)
+    return projects
+
+
+def _project_lock(project_id: str) -> AbstractContextManager[object]:
+    """Merging reads, then writes: two workers must not do so for one trace at the same time."""
+    return _Lock(project_id)
+
+
+class _Lock:
+    """A lock on the broker. Without a broker there is one worker at most (it could not have been called): go on."""
+
+    def __init__(self, project_id: str) -> None:
+        self._lock = doorbell.broker().lock(
+            f"ingest:lock:{project_id}", timeout=_LOCK_SECONDS, blocking_timeout=_LOCK_SECONDS, sleep=0.02
+        )
+        self._held = False
+
+    def __enter__(self) -> _Lock:
+        try:
+            self._held = bool(self._lock.acquire())
+        except redis.RedisError:
+            self._held = False
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._held:
+            try:
+                self._lock.release()
+            except redis.RedisError:  # expired or the broker is gone: it frees itself
+                return
+
+
+def _write_project(scope: ProjectScope, share: _Project) -> None:
+    now = datetime.now(UTC)
+    stored_traces = _stored_traces(scope, {update.trace_id for update in share.updates})
+    observations = list(share.observations.values())
+    observations += _moved(scope, share, stored_traces)
+    observations += _merged_patches(scope, share, stored_traces)
+    live = [observation for observation in observations if not observation.is_deleted]
+    enrich.enrich(scope.project_id, live)
+    traces = merge.merge_traces(stored_traces, share.updates, now)
+    scores = _merged_scores(scope, share)
+    store.insert(observations=observations, traces=traces, scores=scores)
+
+
+def _stored_traces(scope: ProjectScope, ids: set[str]) -> dict[str, Trace]:
+    found: dict[str, Trace] = {}
+    for part in _chunks(sorted(ids)):
+        query = store.select(scope, tables.traces).where(tables.traces.c.id.in_(part))
+        for trace in store.records(scope, Trace, query, tag="ingest-traces"):
+            found[trace.id] = trace
+    return found
+
+
+def _moved(scope: ProjectScope, share: _Project, traces: dict[str, Trace]) -> list[Observation]:
+    """Tombstones for spans that were stored before with another start time, which is part of a row's key.
+
+    Only a span of a known trace can have been stored before, and it lies between the trace's bounds.
+    """
+    again = {key: new for key, new in share.observations.items() if key[0] in traces}
+    if not again:
+        return []
+    columns = tables.observations.c
+    tombstones = []
+    for part in _chunks(sorted(again)):
+        query = store.select(
+            scope, tables.observations, columns.trace_id, columns.id, columns.start_time, columns.row_version
+        ).where(_within(traces, {trace_id for trace_id, _ in part}), columns.id.in_([id_ for _, id_ in part]))
+        for row in store.rows(scope, query, tag="ingest-moved"):
+            new = again.get((row.trace_id, row.id))
+            if new is not None and row.start_time != new.start_time:
+                tombstones.append(_tombstone(scope.project_id, row.trace_id, row.id, row.start_time, row.row_version))
+    return tombstones
+
+
+def _merged_patches(scope: ProjectScope, share: _Project, traces: dict[str, Trace]) -> list[Observation]:
+    if not share.patches:
+        return []
+    stored = _stored_observations(scope, [key for key in share.patches if key[0] in traces], traces)
+    rows: list[Observation] = []
+    for key, patches in share.patches.items():
+        # An event and an OTLP span of one id in one batch: the span is the base.
+        base = share.observations.get(key) or stored.get(key)
+        rows += merge.merge_observation(base, patches)
+    return rows
+
+
+def _stored_observations(
+    scope: ProjectScope, keys: list[tuple[str, str]], traces: dict[str, Trace]
+) -> dict[tuple[str, str], Observation]:
+    found: dict[tuple[str, str], Observation] = {}
+    columns = tables.observations.c
+    for part in _chunks(sorted(keys)):
+        query = store.select(scope, tables.observations).where(
+            _within(traces, {trace_id for trace_id, _ in part}), columns.id.in_([id_ for _, id_ in part])
+        )
+        for observation in store.records(scope, Observation, query, tag="ingest-observations"):
+            found[(observation.trace_id, observation.id)] = observation
+    return found
+
+
+def _within(traces: dict[str, Trace], ids: set[str]) -> object:
+    """These traces' observations, by range first: the key starts with the time."""
+    columns = tables.observations.c
+    bounded = [traces[id_] for id_ in ids if traces[id_].first_start != EPOCH]
+    if not bounded:
+        return or_(False)
+    return and_(
+        columns.start_time >= min(trace.first_start for trace in bounded),
+        columns.start_time <= max(trace.last_start for trace in bounded),
+        columns.trace_id.in_(sorted(ids)),
+    )
+
+
+def _merged_scores(scope: ProjectScope, share: _Project) -> list[Score]:
+    if not share.scores:
+        return []
+    stored: dict[str, Score] = {}
+    for part in _chunks(sorted(share.scores)):
+        query = store.select(scope, tables.scores).where(tables.scores.c.id.in_(part))
+        stored |= {score.id: score for score in store.records(scope, Score, query, tag="ingest-scores")}
+    rows: list[Score] = []
+    for id_, versions in share.scores.items():
+        current = stored.get(id_)
+        for version in versions:
+            current = merge.merge_score(current, version)
+        if current is not None:
+            rows.append(current)
+    return rows
+
+
+def _tombstone(project_id: str, trace_id: str, id_: str, start_time: datetime, row_version: int) -> Observation:
+    return Observation(
+        project_id=project_id,
+        trace_id=trace_id,
+        id=id_,
+        start_time=start_time,
+        row_version=max(row_version + 1, time.time_ns() // 1000),
+        is_deleted=True,
+    )
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // _ONE_US
+
+
+def _chunks(items: list[T]) -> Iterable[list[T]]:
+    return (items[start : start + _IDS_PER_QUERY] for start in range(0, len(items), _IDS_PER_QUERY))
