@@ -1,7 +1,6 @@
-"""Settings, URLs, the task queue and what every page and endpoint shares."""
+"""Settings, URLs, the task queue and what every page and endpoint shares.
+
+Kept free of imports: the supervisor lives in this package and must stay small.
+"""
 
 __version__ = "0.1.0"
-
-from config.celery import app as celery_app
-
-__all__ = ["__version__", "celery_app"]

