@@ -1,0 +1,64 @@
+"""What all tests share: real services, started once a worker when first needed, and a clean slate by tenant."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _start(command: list[str], is_ready: Callable[[], bool], **environment: str) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdin=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not is_ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            raise RuntimeError(f"{command} did not start")
+        time.sleep(0.02)
+    return process
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[subprocess.Popen[bytes]]:
+    """A real Valkey on the port that the settings name."""
+    from config.supervisor import _answers, _valkey_binary
+
+    port = os.environ["REDIS_PORT"]
+    command = [_valkey_binary(), "--port", port, "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"]
+    process = _start(command, lambda: _answers(int(port)))
+    yield process
+    _stop(process)
+
+
+@pytest.fixture(scope="session")
+def analytics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[bytes]]:
+    """The real local analytics server, with the schema in place."""
+    from django.core.management import call_command
+
+    from config.supervisor import _says_ok
+
+    url = os.environ["CLICKHOUSE_URL"]
+    folder = tmp_path_factory.mktemp("analytics")
+    command = [sys.executable, "-m", "tracing.analytics.server", "--data", str(folder), "--port", url.rsplit(":", 1)[1]]
+    process = _start(
+        command, lambda: _says_ok(f"{url}/ping"), SPANWISE_ANALYTICS_TOKEN=os.environ["CLICKHOUSE_PASSWORD"]
+    )
+    call_command("migrate_analytics", verbosity=0)
+    yield process
+    _stop(process)

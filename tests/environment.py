@@ -1,0 +1,37 @@
+"""Loaded before Django's settings (`-p tests.environment`): a data folder, and services, of the test run's own."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+DATA_DIR = Path(tempfile.mkdtemp(prefix="spanwise-test-"))
+atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)
+
+for name in list(os.environ):
+    if name.startswith(("LANGFUSE_", "CLICKHOUSE_", "REDIS_", "DORIS_", "SPANWISE_")) or name in ("DATABASE_URL", "PORT"):
+        if name != "SPANWISE_TEST_KEEP":
+            del os.environ[name]
+
+os.environ |= {
+    "SPANWISE_DATA_DIR": str(DATA_DIR),
+    "SECRET_KEY": "test-secret",
+    "SALT": "test-salt",
+    "ENCRYPTION_KEY": "0" * 64,
+    "REDIS_HOST": "127.0.0.1",
+    "REDIS_PORT": str(_free_port()),
+    "CLICKHOUSE_URL": f"http://127.0.0.1:{_free_port()}",
+    "CLICKHOUSE_PASSWORD": "test-token",
+    "DJANGO_SETTINGS_MODULE": "config.settings",
+}
