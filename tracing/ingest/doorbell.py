@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import socket
 import threading
 import time
@@ -18,7 +19,7 @@ from django.conf import settings
 log = logging.getLogger(__name__)
 
 _WAITING = "ingest:waiting"  # sorted set: key of an inbox entry -> when it arrived
-_CLAIMED = "ingest:claimed"  # hash: key of an inbox entry -> "<host>:<pid>:<lease end>"
+_CLAIMED = "ingest:claimed"  # hash: key of an inbox entry -> "<host>:<pid>:<life>:<lease end>"
 _RUNG = "ingest:rung"  # set while a worker is on its way or draining
 _RUNG_SECONDS = 10
 #: A batch takes a few seconds at most; a worker on another machine that is silent for longer is taken to be dead.
@@ -27,6 +28,8 @@ _LEASE_SECONDS = 60
 _PAUSE_SECONDS = 1.0
 
 _HOST = socket.gethostname()
+#: tells this process from an earlier one that had the same number, as in a container
+_LIFE = secrets.token_hex(4)
 _silent_until = 0.0
 _send_lock = threading.Lock()
 
@@ -110,14 +113,14 @@ def forget_finished(existing: set[str]) -> None:
 
 
 def _mark() -> str:
-    return f"{_HOST}:{os.getpid()}:{time.time() + _LEASE_SECONDS:.0f}"
+    return f"{_HOST}:{os.getpid()}:{_LIFE}:{time.time() + _LEASE_SECONDS:.0f}"
 
 
 def _is_alive(mark: str) -> bool:
-    host, pid, lease_end = mark.rsplit(":", 2)
+    host, pid, life, lease_end = mark.rsplit(":", 3)
     if host == _HOST:
         if int(pid) == os.getpid():
-            return True
+            return life == _LIFE
         try:
             os.kill(int(pid), 0)
         except ProcessLookupError:
