@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from django.conf import settings
@@ -238,3 +238,14 @@ def _keep(first: FirstStart) -> None:
     with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
         json.dump(asdict(first), file, indent=2)
     draft.replace(path)
+
+
+def welcome_text() -> str:
+    """What a start prints: everything a newcomer needs, until the first account has signed in; then nothing."""
+    try:
+        first = FirstStart(**json.loads(first_start_file().read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return ""
+    if not User.objects.filter(email=first.email, last_login=None).exists():
+        return ""
+    return replace(first, url=settings.PUBLIC_URL).render()

@@ -52,14 +52,15 @@ def _invite(
     project_role: Role | None,
     actor: Actor,
 ) -> Invitation:
-    with_project = project is not None and project_role is not None
+    if project is None or project_role is None:
+        project, project_role = None, None
     invitation, is_new = Invitation.objects.get_or_create(
         organization_id=scope.organization_id,
         email=email,
         defaults={
             "role": role,
-            "project": project if with_project else None,
-            "project_role": project_role if with_project else "",
+            "project": project,
+            "project_role": project_role or "",
             "invited_by_id": scope.user_id or None,
         },
     )

@@ -16,5 +16,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         first = ensure_first_account()
-        if first is not None:
+        if first is not None and options["verbosity"]:
             self.stdout.write(first.render())
