@@ -74,8 +74,10 @@ def _problem(error: Exception) -> Exception:
 def _client() -> Client:
     """Made on first use, again after a fork or when the address changes. It has no session, so threads share it."""
     global _current
-    wanted = (os.getpid(), settings.CLICKHOUSE_URL, settings.CLICKHOUSE_USER, settings.CLICKHOUSE_PASSWORD)
-    wanted += (settings.CLICKHOUSE_DB,)
+    wanted: tuple[Any, ...] = tuple(
+        getattr(settings, f"CLICKHOUSE_{name}") for name in ("URL", "USER", "PASSWORD", "DB")
+    )
+    wanted = (os.getpid(), *wanted)
     current = _current
     if current is None or current[0] != wanted:
         with _lock:

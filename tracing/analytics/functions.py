@@ -24,13 +24,13 @@ UNITS = (
 
 
 class Operation(FunctionElement[Any]):
-    """One operation on columns and values. `options` are constants that go into the text."""
+    """One operation on columns and values. `constants` go into the text of the statement."""
 
     inherit_cache = False
 
-    def __init__(self, name: str, kind: TypeEngine[Any], *arguments: Any, **options: Any) -> None:
+    def __init__(self, name: str, kind: TypeEngine[Any], *arguments: Any, **constants: Any) -> None:
         self.name = name
-        self.options = options
+        self.constants = constants
         super().__init__(*(_clause(argument) for argument in arguments))
         self.type = kind
 

@@ -64,9 +64,8 @@ def apply(files: list[SchemaFile]) -> list[SchemaFile]:
             _apply(file)
             new.append(file)
         elif applied[file.version] != file.checksum:
-            raise SchemaChanged(
-                f"schema file {file.version:04d}_{file.name}.sql was changed after it was applied; add a new file instead"
-            )
+            name = f"{file.version:04d}_{file.name}.sql"
+            raise SchemaChanged(f"schema file {name} was changed after it was applied; add a new file instead")
     return new
 
 

@@ -27,11 +27,12 @@ from dataclasses import dataclass
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, urlsplit
 
 from tracing.analytics import http_body
-from tracing.analytics.engine import Engine, EngineError, Outcome, Session
+from tracing.analytics.engine import Engine, EngineError, Outcome
 
 logger = logging.getLogger("spanwise.analytics")
 
@@ -107,7 +108,7 @@ def read_request(target: str, headers: Message, stream: BinaryIO) -> Request:
         sql=arguments.get("query", ""),
         params={name[6:]: value for name, value in arguments.items() if name.startswith("param_")},
         settings={n: v for n, v in arguments.items() if n not in _RESERVED and not n.startswith("param_")},
-        database=arguments.get("database") or headers.get("X-ClickHouse-Database", ""),
+        database=arguments.get("database") or str(headers.get("X-ClickHouse-Database", "")),
         default_format=arguments.get("default_format") or headers.get("X-ClickHouse-Format") or "TabSeparated",
         comment=arguments.get("log_comment", ""),
     )
@@ -142,11 +143,18 @@ def _as_insert(request: Request, text: str) -> int:
     return found.end()
 
 
-def run(session: Session, request: Request) -> Outcome:
-    session.prepare(request.database, request.settings)
-    if request.insert and request.data is not None:
-        return session.insert(*request.insert, request.data)
-    return session.query(request.sql, request.default_format, request.params)
+def run(engine: Engine, request: Request) -> Outcome:
+    if request.insert is None or request.data is None:
+        with engine.session(WAIT_FOR_SESSION_SECONDS) as session:
+            session.prepare(request.database, request.settings)
+            return session.query(request.sql, request.default_format, request.params)
+    with NamedTemporaryFile(dir=engine.spool) as file:
+        # A connection is lent only once the rows are all here: a slow sender holds up nobody.
+        file.writelines(request.data)
+        file.flush()
+        with engine.session(WAIT_FOR_SESSION_SECONDS) as session:
+            session.prepare(request.database, request.settings)
+            return session.insert(*request.insert, Path(file.name))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -176,8 +184,7 @@ class Handler(BaseHTTPRequestHandler):
             self._check_token()
             request = read_request(self.path, self.headers, self.rfile)
             comment = request.comment
-            with self.server.engine.session(WAIT_FOR_SESSION_SECONDS) as session:
-                outcome = run(session, request)
+            outcome = run(self.server.engine, request)
         except (EngineError, Refused) as error:
             self._refuse(error, comment)
             return
@@ -224,8 +231,8 @@ class Handler(BaseHTTPRequestHandler):
         except (ConnectionError, TimeoutError):
             return  # the client went away
 
-    def log_message(self, format: str, *args: Any) -> None:
-        logger.debug(format, *args)
+    def log_message(self, *args: Any) -> None:
+        """Queries are worth a line when they are slow or refused, and those have one."""
 
 
 class AnalyticsServer(ThreadingHTTPServer):

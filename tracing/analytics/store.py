@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 
 import orjson
 from clickhouse_connect.driver.client import Client
-from sqlalchemy import ColumnElement, Delete, FromClause, Select, Table, select as sqlalchemy_select
+from sqlalchemy import ColumnElement, Delete, FromClause, Select, Table
+from sqlalchemy import select as sqlalchemy_select
 from sqlalchemy.sql import ClauseElement
 
 from accounts.access import ProjectScope
+from config.errors import TooExpensive, Unavailable
 from tracing.analytics import client, decode, encode, tables, tenancy
 from tracing.analytics.dialects.clickhouse import compile_query
 from tracing.analytics.records import Observation, Score, Trace
@@ -44,6 +46,10 @@ _WRITE_SETTINGS: dict[str, Any] = {
     # People backfill years: each month is a partition.
     "max_partitions_per_insert_block": 0,
     "input_format_parallel_parsing": 0,
+    # Rows of a part in the making are in memory, in all columns: bounds it, whatever a batch is made of.
+    "max_insert_block_size": 16384,
+    "min_insert_block_size_rows": 16384,
+    "min_insert_block_size_bytes": 32 * 1024 * 1024,
     "async_insert": 0,
 }
 _DELETE_SETTINGS: dict[str, Any] = {"lightweight_deletes_sync": 2, "max_execution_time": 120}
@@ -127,7 +133,11 @@ def _insert(table: str, records: Sequence[Any]) -> None:
     def work(c: Client) -> None:
         c.raw_insert(table, columns, body, fmt="JSONCompactEachRow", settings=_WRITE_SETTINGS)
 
-    client.call(work)
+    try:
+        client.call(work)
+    except TooExpensive as error:
+        # Nobody can narrow an insert; memory or disk will be there again later.
+        raise Unavailable("The analytics store has no room for this right now.") from error
 
 
 def _comment(scope: ProjectScope, tag: str) -> str:
@@ -138,4 +148,4 @@ def _comment(scope: ProjectScope, tag: str) -> str:
 
 @lru_cache(maxsize=256)
 def _row_class(names: tuple[str, ...]) -> Any:
-    return namedtuple("Row", names, rename=True)  # noqa: PYI024 - its fields are known only now
+    return namedtuple("Row", names, rename=True)

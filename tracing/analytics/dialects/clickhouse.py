@@ -198,7 +198,7 @@ class ClickHouseCompiler(compiler.SQLCompiler):
         pattern = FUNCTIONS[operation.name]
         arguments = [self.process(argument, **kw) for argument in operation.clauses]
         if callable(pattern):
-            return pattern(arguments, operation.options)
+            return pattern(arguments, operation.constants)
         return pattern.format(*arguments)
 
     def visit_is_true_unary_operator(self, element: Any, operator: Any, **kw: Any) -> str:
