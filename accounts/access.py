@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts import key_usage, keys
 from accounts.key_cache import KeyCache
-from accounts.models import ApiKey, Membership, Project, ProjectMembership
+from accounts.models import ApiKey, Membership, Project, ProjectMembership, User
 from accounts.roles import Role
 from config.errors import Forbidden, NotFound, Unauthenticated
 
@@ -242,3 +242,18 @@ def organization_page(
         return page
 
     return decorate
+
+
+def signed_in(
+    view: Callable[Concatenate[HttpRequest, User, P], HttpResponseBase],
+) -> Callable[..., HttpResponseBase]:
+    """Turns `view(request, user, …)` into a page for everybody who is signed in, about themselves."""
+
+    @wraps(view)
+    def page(request: HttpRequest, /, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not isinstance(request.user, User):
+            return redirect_to_login(request.get_full_path())
+        return view(request, request.user, *args, **kwargs)
+
+    page.needs_role = None  # type: ignore[attr-defined]
+    return page
