@@ -1,0 +1,191 @@
+"""What arrives about one trace, observation or score, in any order and more than once, becomes one record.
+
+Of a trace each field remembers the time of the event it was set by, so any order and any batching of the same
+updates gives the same record. Observations and scores have no such memory; their rules are in `merge_observation`
+and `merge_score`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from copy import copy
+from datetime import datetime, timedelta
+from typing import Any
+
+from tracing.analytics.records import EPOCH, Observation, Score, Trace
+from tracing.ingest.environment import DEFAULT
+from tracing.ingest.merge_observations import merge_observation as merge_observation
+from tracing.ingest.merge_observations import observation_update as observation_update
+from tracing.ingest.model import TraceUpdate
+from tracing.ingest.text import preview
+
+_ONE_US = timedelta(microseconds=1)
+#: belong together: those of the earliest root
+_ROOT_FIELDS = frozenset({"root_id", "root_type", "input_preview", "output_preview"})
+_PREVIEW_OF = {"input": "input_preview", "output": "output_preview"}
+# Keys of Trace.set_at that are no fields: start and event time of the root that the trace shows.
+_ROOT_START = "root"
+_ROOT_AT = "root_at"
+
+
+def merge_traces(stored: dict[str, Trace], updates: Iterable[TraceUpdate], now: datetime) -> list[Trace]:
+    """Rows to write: the traces that changed, and before each that moved in time a tombstone of its old row."""
+    merges: dict[str, _TraceMerge] = {}
+    for update in updates:
+        merge = merges.get(update.trace_id)
+        if merge is None:
+            merges[update.trace_id] = merge = _TraceMerge(stored.get(update.trace_id), update)
+        merge.add(update)
+    version = _microseconds(now)
+    return [row for merge in merges.values() for row in merge.rows(now, version)]
+
+
+class _TraceMerge:
+    """One trace under merge. Updates are as many as spans, so this code is kept flat."""
+
+    __slots__ = ("changed", "stored", "tags", "trace")
+
+    def __init__(self, stored: Trace | None, first: TraceUpdate) -> None:
+        self.stored = stored
+        self.changed = stored is None
+        if stored is None:
+            self.trace = Trace(project_id=first.project_id, id=first.trace_id, timestamp=first.timestamp)
+        else:
+            self.trace = copy(stored)
+            self.trace.set_at = dict(stored.set_at)
+            self.trace.metadata = dict(stored.metadata)
+        self.tags = set(self.trace.tags)
+
+    def add(self, update: TraceUpdate) -> None:
+        trace = self.trace
+        if update.timestamp < trace.timestamp:
+            trace.timestamp = update.timestamp
+            self.changed = True
+        start = update.start
+        if start is not None and not trace.first_start <= start <= trace.last_start:
+            self._widen(start)
+        if update.fields:
+            self._set_fields(update)
+        if update.tags and not self.tags.issuperset(update.tags):
+            self.tags.update(update.tags)
+            self.changed = True
+        if update.metadata:
+            self._set_metadata(update)
+
+    def rows(self, now: datetime, version: int) -> Iterator[Trace]:
+        if not self.changed:
+            return
+        trace, stored = self.trace, self.stored
+        trace.tags = sorted(self.tags)
+        trace.updated_at = now
+        trace.row_version = version
+        if stored is None:
+            trace.created_at = now
+        else:
+            trace.row_version = max(version, stored.row_version + 1)
+            if stored.timestamp != trace.timestamp:
+                yield Trace(
+                    project_id=stored.project_id,
+                    id=stored.id,
+                    timestamp=stored.timestamp,
+                    row_version=trace.row_version,
+                    is_deleted=True,
+                )
+        yield trace
+
+    def _widen(self, start: datetime) -> None:
+        trace = self.trace
+        is_first = trace.last_start == EPOCH
+        if is_first or start < trace.first_start:
+            trace.first_start = start
+        if is_first or start > trace.last_start:
+            trace.last_start = start
+        self.changed = True
+
+    def _set_fields(self, update: TraceUpdate) -> None:
+        at = (update.at - EPOCH) // _ONE_US
+        fields = update.fields
+        for name, value in fields.items():
+            if name == "environment":
+                self._set_environment(value, at)
+            elif name in _ROOT_FIELDS:
+                continue
+            elif self._is_newer(name, getattr(self.trace, name), value, at):
+                setattr(self.trace, name, value)
+                if name in _PREVIEW_OF:
+                    setattr(self.trace, _PREVIEW_OF[name], preview(value))
+        if fields.get("root_id"):
+            self._set_root(update, at)
+
+    def _is_newer(self, key: str, current: Any, value: Any, at: int) -> bool:
+        """Whether a value replaces the current one; if so, its time is noted. The greater value decides a tie."""
+        set_at = self.trace.set_at
+        known = set_at.get(key)
+        if known is not None and (at < known or (at == known and value <= current)):
+            return False
+        set_at[key] = at
+        self.changed = True
+        return bool(value != current)
+
+    def _set_environment(self, value: str, at: int) -> None:
+        """It is immutable: that of the earliest event, and at one time a name rather than the default."""
+        trace = self.trace
+        known = trace.set_at.get("environment")
+        if known is not None and known <= at:
+            if known < at or (value == DEFAULT, value) >= (trace.environment == DEFAULT, trace.environment):
+                return
+        trace.set_at["environment"] = at
+        trace.environment = value
+        self.changed = True
+
+    def _set_metadata(self, update: TraceUpdate) -> None:
+        at = (update.at - EPOCH) // _ONE_US
+        metadata = self.trace.metadata
+        for key, value in update.metadata.items():
+            if self._is_newer(f"metadata.{key}", metadata.get(key, ""), value, at):
+                metadata[key] = value
+            elif key not in metadata:
+                metadata[key] = value
+
+    def _set_root(self, update: TraceUpdate, at: int) -> None:
+        """The earliest root counts. Of one root sent again, the later event; at one time, the greater values."""
+        trace, set_at, fields = self.trace, self.trace.set_at, update.fields
+        start = ((update.start or update.timestamp) - EPOCH) // _ONE_US
+        root_id = fields["root_id"]
+        known = set_at.get(_ROOT_START)
+        mine, theirs = (start, root_id), (known, trace.root_id)
+        if known is not None and mine > theirs:
+            return
+        same_moment = mine == theirs and at == set_at.get(_ROOT_AT)
+        if mine == theirs and at < set_at.get(_ROOT_AT, at):
+            return
+        for name in ("root_type", "input_preview", "output_preview"):
+            # A preview of what was set on the trace itself stands.
+            if name != "root_type" and getattr(trace, name.removesuffix("_preview")):
+                continue
+            value, current = fields.get(name, ""), getattr(trace, name)
+            if value != current and (not same_moment or value > current):
+                setattr(trace, name, value)
+                self.changed = True
+        if not same_moment:
+            trace.root_id = root_id
+            set_at[_ROOT_START] = start
+            set_at[_ROOT_AT] = at
+            self.changed = True
+
+
+def merge_score(stored: Score | None, new: Score) -> Score:
+    """The newer values win; what the score is about and when, the first write decides."""
+    if stored is None:
+        return new
+    newer, older = (new, stored) if new.updated_at >= stored.updated_at else (stored, new)
+    merged = copy(newer)
+    for name in ("timestamp", "trace_id", "observation_id", "session_id", "dataset_run_id", "environment"):
+        setattr(merged, name, getattr(stored, name))
+    merged.created_at = min(newer.created_at, older.created_at)
+    merged.row_version = max(stored.row_version + 1, new.row_version)
+    return merged
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // _ONE_US
