@@ -108,13 +108,13 @@ class _Lock:
 
 def _write_project(scope: ProjectScope, share: _Project) -> None:
     now = datetime.now(UTC)
-    stored_traces = _stored_traces(scope, {update.trace_id for update in share.updates})
-    observations = list(share.observations.values())
-    observations += _moved(scope, share, stored_traces)
-    observations += _merged_patches(scope, share, stored_traces)
-    live = [observation for observation in observations if not observation.is_deleted]
-    enrich.enrich(scope.project_id, live)
-    traces = merge.merge_traces(stored_traces, share.updates, now)
+    touched = {update.trace_id for update in share.updates} | {trace_id for trace_id, _ in share.patches}
+    stored_traces = _stored_traces(scope, touched)
+    merged = _merged_patches(scope, share, stored_traces)
+    observations = [*share.observations.values(), *_moved(scope, share, stored_traces), *merged]
+    enrich.enrich(scope.project_id, [observation for observation in observations if not observation.is_deleted])
+    updates = share.updates + [merge.observation_update(row) for row in merged if not row.is_deleted]
+    traces = merge.merge_traces(stored_traces, updates, now)
     scores = _merged_scores(scope, share)
     store.insert(observations=observations, traces=traces, scores=scores)
 
@@ -155,8 +155,8 @@ def _merged_patches(scope: ProjectScope, share: _Project, traces: dict[str, Trac
     stored = _stored_observations(scope, [key for key in share.patches if key[0] in traces], traces)
     rows: list[Observation] = []
     for key, patches in share.patches.items():
-        # An event and an OTLP span of one id in one batch: the span is the base.
-        base = share.observations.get(key) or stored.get(key)
+        # An event and an OTLP span of one id in one batch: the span is the base, and one row comes of it.
+        base = share.observations.pop(key, None) or stored.get(key)
         rows += merge.merge_observation(base, patches)
     return rows
 
