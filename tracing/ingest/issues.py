@@ -37,7 +37,9 @@ def kind_of(value: Any, *, is_present: bool = True) -> str:
         return "boolean"
     if isinstance(value, int | float):
         return "number"
-    return {str: "string", list: "array"}.get(type(value), "object")
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"
 
 
 def wrong_type(expected: str, value: Any, path: Path, *, is_present: bool = True) -> Issue:
@@ -61,9 +63,15 @@ def no_match(discriminator: str, path: Path) -> Issue:
 
 
 def check_text(
-    source: dict[str, Any], key: str, path: Path, issues: list[Issue], *, required: bool = False,
-    minimum: int = 0, maximum: int = 0,
-) -> None:  # fmt: skip
+    source: dict[str, Any],
+    key: str,
+    path: Path,
+    issues: list[Issue],
+    *,
+    required: bool = False,
+    minimum: int = 0,
+    maximum: int = 0,
+) -> None:
     """A text of `minimum` to `maximum` characters; if it is not required, it may be absent or null."""
     value = source.get(key)
     if value is None and not required:
@@ -107,8 +115,14 @@ def check_datetime(
 
 
 def check_option(
-    source: dict[str, Any], key: str, path: Path, issues: list[Issue], options: tuple[str, ...], *, required: bool = False
-) -> None:  # fmt: skip
+    source: dict[str, Any],
+    key: str,
+    path: Path,
+    issues: list[Issue],
+    options: tuple[str, ...],
+    *,
+    required: bool = False,
+) -> None:
     value = source.get(key)
     if value in options or (value is None and not required):
         return

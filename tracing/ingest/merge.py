@@ -12,7 +12,8 @@ from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 
-from tracing.analytics.records import EPOCH, Observation, Score, Trace
+from tracing.analytics.records import EPOCH, Score, Trace
+from tracing.ingest.clock import microseconds
 from tracing.ingest.environment import DEFAULT
 from tracing.ingest.merge_observations import merge_observation as merge_observation
 from tracing.ingest.merge_observations import observation_update as observation_update
@@ -36,7 +37,7 @@ def merge_traces(stored: dict[str, Trace], updates: Iterable[TraceUpdate], now: 
         if merge is None:
             merges[update.trace_id] = merge = _TraceMerge(stored.get(update.trace_id), update)
         merge.add(update)
-    version = _microseconds(now)
+    version = microseconds(now)
     return [row for merge in merges.values() for row in merge.rows(now, version)]
 
 
@@ -131,9 +132,9 @@ class _TraceMerge:
         """It is immutable: that of the earliest event, and at one time a name rather than the default."""
         trace = self.trace
         known = trace.set_at.get("environment")
-        if known is not None and known <= at:
-            if known < at or (value == DEFAULT, value) >= (trace.environment == DEFAULT, trace.environment):
-                return
+        mine, theirs = (at, value == DEFAULT, value), (known, trace.environment == DEFAULT, trace.environment)
+        if known is not None and mine >= theirs:
+            return
         trace.set_at["environment"] = at
         trace.environment = value
         self.changed = True
@@ -142,9 +143,7 @@ class _TraceMerge:
         at = (update.at - EPOCH) // _ONE_US
         metadata = self.trace.metadata
         for key, value in update.metadata.items():
-            if self._is_newer(f"metadata.{key}", metadata.get(key, ""), value, at):
-                metadata[key] = value
-            elif key not in metadata:
+            if self._is_newer(f"metadata.{key}", metadata.get(key, ""), value, at) or key not in metadata:
                 metadata[key] = value
 
     def _set_root(self, update: TraceUpdate, at: int) -> None:
@@ -185,7 +184,3 @@ def merge_score(stored: Score | None, new: Score) -> Score:
     merged.created_at = min(newer.created_at, older.created_at)
     merged.row_version = max(stored.row_version + 1, new.row_version)
     return merged
-
-
-def _microseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // _ONE_US

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 import orjson
 
-from tracing.analytics.records import EPOCH, Score, ScoreSource, ScoreType
+from tracing.analytics.records import Score, ScoreSource, ScoreType
+from tracing.ingest.clock import microseconds, parse_time
 from tracing.ingest.environment import normalise_environment
 from tracing.ingest.issues import (
     Issue,
@@ -179,7 +180,7 @@ def decode_body(body: bytes, envelope: Envelope) -> Decoded:
     decoded = Decoded()
     for item in orjson.loads(body):
         timestamp = item.get("timestamp")
-        at = datetime.fromisoformat(timestamp) if timestamp else envelope.received_at
+        at = parse_time(timestamp) if timestamp else envelope.received_at
         decode_score(item, envelope, at, decoded)
     return decoded
 
@@ -257,7 +258,7 @@ def _record(body: dict[str, Any], rules: ScoreRules | None, envelope: Envelope, 
         execution_trace_id=body.get("executionTraceId", ""),
         created_at=received_at,
         updated_at=received_at,
-        row_version=int((received_at - EPOCH).total_seconds() * 1_000_000),
+        row_version=microseconds(received_at),
     )
 
 
