@@ -106,9 +106,9 @@ def _page(
         "may_edit": scope.role.allows(Role.ADMIN),
     }
     if isinstance(scope, ProjectScope):
-        context["project"] = get_project(scope)
+        context |= {"project": get_project(scope), "place": scope.project_id}
         return render_page(request, "accounts/project_api_keys.html", context, status=status)
-    context["organization"] = get_organization(scope)
+    context |= {"organization": get_organization(scope), "place": scope.organization_id}
     return render_page(request, "accounts/organization_api_keys.html", context, status=status)
 
 

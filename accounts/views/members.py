@@ -157,9 +157,7 @@ def _organization_rows(scope: OrganizationScope) -> list[Row]:
     for member in members:
         is_last_owner = member.organization_role is Role.OWNER and owners == 1
         may_edit = scope.role.allows(Role.ADMIN) and scope.role.allows(member.organization_role) and not is_last_owner
-        form = RoleForm(
-            own_role=scope.role, initial={"role": member.organization_role}, auto_id=f"role-{member.user_id}"
-        )
+        form = RoleForm(own_role=scope.role, initial={"role": member.organization_role}, auto_id=f"{member.user_id}-%s")
         may_leave = member.user_id == scope.user_id and not is_last_owner
         rows.append(Row(member, form if may_edit else None, may_remove=may_edit or may_leave))
     return rows
@@ -182,4 +180,4 @@ def _project_row(scope: ProjectScope, member: Member) -> Row:
     if member.organization_role is Role.OWNER or not scope.role.allows(Role.ADMIN):
         return Row(member, None)
     initial = {"role": member.project_role or INHERIT}
-    return Row(member, ProjectRoleForm(own_role=scope.role, initial=initial, auto_id=f"role-{member.user_id}"))
+    return Row(member, ProjectRoleForm(own_role=scope.role, initial=initial, auto_id=f"{member.user_id}-%s"))

@@ -70,9 +70,12 @@ def project_create(request: HttpRequest, scope: OrganizationScope) -> HttpRespon
 
 
 def _list_page(request: HttpRequest, user: User, *, form: NameForm | None = None, status: int = 200) -> HttpResponse:
+    projects, organizations = list(projects_of(user)), list(organizations_of(user))
+    with_projects = {project.organization_id for project in projects}
     context = {
-        "organizations": organizations_of(user),
-        "projects": projects_of(user),
+        "organizations": organizations,
+        "organizations_without_projects": [one for one in organizations if one.pk not in with_projects],
+        "projects": projects,
         "form": form or NameForm(),
     }
     return render_page(request, "accounts/organization_list.html", context, status=status)
