@@ -37,8 +37,26 @@ def rows(records: Sequence[Any]) -> tuple[list[str], bytes]:
 
 @lru_cache(maxsize=8)
 def _reader(kind: type[Any]) -> tuple[list[str], Callable[[Any], tuple[Any, ...]]]:
+    """The columns that are written, and what reads their values off a record."""
     names = [field.name for field in fields(kind)]
-    return names, attrgetter(*names)
+    texts = [name for name in ("input", "output") if f"{name}_preview" in names]
+    plain = [name for name in names if name not in texts]
+    read = attrgetter(*plain)
+    if not texts:
+        return plain, read
+    columns = plain + [f"{name}_{part}" for name in texts for part in ("rest", "continues_preview")]
+    return columns, lambda record: (
+        *read(record),
+        *_split(record.input, record.input_preview),
+        *_split(record.output, record.output_preview),
+    )
+
+
+def _split(text: str, preview: str) -> tuple[str, bool]:
+    """What follows the preview, if the text begins with it: those characters need not be stored twice."""
+    if preview and text.startswith(preview):
+        return text[len(preview) :], True
+    return text, False
 
 
 def _money(value: Any) -> str:

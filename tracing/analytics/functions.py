@@ -6,6 +6,7 @@ are keyword arguments here and checked; everything else may be a column, an expr
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -234,6 +235,14 @@ def lower(text: Any) -> Operation:
 def contains(text: Any, part: Any, *, ignore_case: bool = False) -> Operation:
     """Literally: no wildcards."""
     return Operation("contains_ignoring_case" if ignore_case else "contains", Boolean(), text, part)
+
+
+def search(text: Any, words: str) -> Operation:
+    """Holds these characters somewhere, ignoring the case of A to Z. On an observation's input and output this is
+    served by an index, whatever the language, from three characters on."""
+    folded = re.sub("[A-Z]+", lambda found: found.group().lower(), words)
+    pattern = re.sub(r"([\\%_])", r"\\\1", folded)
+    return Operation("search", Boolean(), text, f"%{pattern}%")
 
 
 def starts_with(text: Any, part: Any) -> Operation:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 from clickhouse_connect.driver.client import Client
@@ -17,11 +17,13 @@ from sqlalchemy import ColumnElement, Delete, FromClause, Select, Table
 from sqlalchemy import select as sqlalchemy_select
 from sqlalchemy.sql import ClauseElement
 
-from accounts.access import ProjectScope
 from config.errors import TooExpensive, Unavailable
 from tracing.analytics import client, decode, encode, tables, tenancy
 from tracing.analytics.dialects.clickhouse import compile_query
 from tracing.analytics.records import Observation, Score, Trace
+
+if TYPE_CHECKING:
+    from accounts.access import ProjectScope
 
 #: What one query may use. A refusal becomes `TooExpensive`.
 LIMITS: dict[str, Any] = {
@@ -51,6 +53,9 @@ _WRITE_SETTINGS: dict[str, Any] = {
     "min_insert_block_size_rows": 16384,
     "min_insert_block_size_bytes": 32 * 1024 * 1024,
     "async_insert": 0,
+    # The search indexes cost as much as all the rest of an insert. Merges build them; what has not been merged
+    # yet is little, and is simply read.
+    "exclude_materialize_skip_indexes_on_insert": "input_grams,output_grams",
 }
 _DELETE_SETTINGS: dict[str, Any] = {"lightweight_deletes_sync": 2, "max_execution_time": 120}
 _FORMAT = "JSONCompactEachRowWithNamesAndTypes"

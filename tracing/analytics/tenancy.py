@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Alias, Select, Table
 from sqlalchemy.sql import ClauseElement, operators, visitors
 from sqlalchemy.sql.elements import BinaryExpression, BindParameter, BooleanClauseList, ColumnClause
 
-from accounts.access import ProjectScope
+
+if TYPE_CHECKING:
+    from accounts.access import ProjectScope
 
 
 class NotScoped(Exception):

@@ -85,6 +85,8 @@ FUNCTIONS: dict[str, str | Callable[[Arguments, Options], str]] = {
     "lower": "lowerUTF8({0})",
     "contains": "(position({0}, {1}) > 0)",
     "contains_ignoring_case": "(positionCaseInsensitiveUTF8({0}, {1}) > 0)",
+    # In exactly this form the n-gram indexes of input and output serve it.
+    "search": "like(lower({0}), {1})",
     "starts_with": "startsWith({0}, {1})",
     "ends_with": "endsWith({0}, {1})",
     "text_length": "lengthUTF8({0})",

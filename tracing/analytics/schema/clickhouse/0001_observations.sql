@@ -20,11 +20,15 @@ CREATE TABLE IF NOT EXISTS observations (
     environment LowCardinality(String),
     release LowCardinality(String),
     version LowCardinality(String),
-    input String CODEC(ZSTD(1)),
-    output String CODEC(ZSTD(1)),
-    input_preview String CODEC(ZSTD(1)),
-    output_preview String CODEC(ZSTD(1)),
-    metadata Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    input_continues_preview Bool,
+    input_rest String CODEC(ZSTD(3)),
+    input String ALIAS if(input_continues_preview, concat(input_preview, input_rest), input_rest),
+    output_continues_preview Bool,
+    output_rest String CODEC(ZSTD(3)),
+    output String ALIAS if(output_continues_preview, concat(output_preview, output_rest), output_rest),
+    input_preview String CODEC(ZSTD(3)),
+    output_preview String CODEC(ZSTD(3)),
+    metadata Map(LowCardinality(String), String) CODEC(ZSTD(3)),
     events String CODEC(ZSTD(1)),
     model LowCardinality(String),
     model_id LowCardinality(String),
@@ -65,8 +69,8 @@ CREATE TABLE IF NOT EXISTS observations (
     experiment_item_version Nullable(DateTime64(6, 'UTC')) CODEC(ZSTD(1)),
     experiment_item_root_id String CODEC(ZSTD(1)),
     experiment_item_expected_output String CODEC(ZSTD(1)),
-    experiment_metadata Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    experiment_item_metadata Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    experiment_metadata Map(LowCardinality(String), String) CODEC(ZSTD(3)),
+    experiment_item_metadata Map(LowCardinality(String), String) CODEC(ZSTD(3)),
     created_at DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
     updated_at DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
     row_version UInt64 CODEC(Delta(8), ZSTD(1)),
@@ -74,7 +78,9 @@ CREATE TABLE IF NOT EXISTS observations (
     INDEX by_trace trace_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_id id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_session session_id TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX by_user user_id TYPE bloom_filter(0.01) GRANULARITY 1
+    INDEX by_user user_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX input_grams lower(if(input_continues_preview, concat(input_preview, input_rest), input_rest)) TYPE ngrambf_v1(3, 16384, 2, 0) GRANULARITY 1,
+    INDEX output_grams lower(if(output_continues_preview, concat(output_preview, output_rest), output_rest)) TYPE ngrambf_v1(3, 16384, 2, 0) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(row_version, is_deleted)
 PARTITION BY toYYYYMM(start_time)
