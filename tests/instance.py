@@ -1,0 +1,181 @@
+"""The whole product as a child process, started the way `make run` starts it. For tests, pictures and measurements."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = "demo-project"
+EMAIL, PASSWORD = "alice@example.com", "correct-horse-battery"
+_PARTS = {
+    "broker": ("valkey", "redis-server"),
+    "analytics": ("tracing.analytics.server",),
+    "web": ("granian",),
+    "worker": ("celery",),
+}
+#: Names of settings that would point a test at somebody's real stores.
+_FOREIGN = ("LANGFUSE_", "CLICKHOUSE_", "REDIS_", "DORIS_", "SPANWISE_", "NEXTAUTH_", "DATABASE_URL", "PORT", "OTEL_")
+
+
+@dataclass
+class Instance:
+    """A running product: its address, keys, data folder and processes."""
+
+    folder: Path
+    port: int
+    public_key: str = "pk-lf-test"
+    secret_key: str = "sk-lf-test"
+    project_id: str = PROJECT
+    email: str = EMAIL
+    password: str = PASSWORD
+    pid: int = 0
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def data_dir(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def log_file(self) -> Path:
+        return self.folder / "log.txt"
+
+    @property
+    def auth(self) -> tuple[str, str]:
+        return self.public_key, self.secret_key
+
+    def start(self, *, timeout_seconds: float = 90) -> float:
+        """Start and wait until it is ready. Returns the seconds that took."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        began = time.monotonic()
+        with self.log_file.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "config.supervisor"],
+                cwd=ROOT,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.pid = process.pid
+        self.wait_until_ready(timeout_seconds, still_alive=lambda: process.poll() is None)
+        return time.monotonic() - began
+
+    def wait_until_ready(self, timeout_seconds: float, still_alive: Callable[[], bool] = lambda: True) -> None:
+        deadline = time.monotonic() + timeout_seconds
+        while not self.is_ready():
+            if not still_alive() or time.monotonic() > deadline:
+                raise RuntimeError(f"The product did not start:\n{self.log()[-4000:]}")
+            time.sleep(0.02)
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/api/public/health", timeout=2).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def stop(self, timeout_seconds: float = 30) -> None:
+        """End it as Ctrl-C does, and whatever is left by force."""
+        if not self.pid:
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            supervisor = psutil.Process(self.pid)
+            everything = [*supervisor.children(recursive=True), supervisor]
+            supervisor.send_signal(signal.SIGTERM)
+            _, alive = psutil.wait_procs(everything, timeout=timeout_seconds)
+            for process in alive:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(alive, timeout=5)
+        self.pid = 0
+
+    def kill_everything(self) -> None:
+        """SIGKILL to all processes at once, as a power cut does."""
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.pid = 0
+
+    def processes(self) -> list[psutil.Process]:
+        if not self.pid:
+            return []
+        try:
+            supervisor = psutil.Process(self.pid)
+            return [supervisor, *supervisor.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def part(self, name: str) -> list[psutil.Process]:
+        """The processes of `broker`, `analytics`, `web` or `worker`."""
+        found = []
+        for process in self.processes()[1:]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if any(word in " ".join(process.cmdline()) for word in _PARTS[name]):
+                    found.append(process)
+        return found
+
+    def kill(self, name: str) -> None:
+        for process in self.part(name):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def client(self, *, timeout_seconds: float = 30) -> httpx.Client:
+        """The public API with the project's keys."""
+        return httpx.Client(base_url=self.url, auth=self.auth, timeout=timeout_seconds)
+
+    def services(self) -> dict[str, object]:
+        """Addresses and passwords of the local stores, as the supervisor wrote them down."""
+        loaded = json.loads((self.data_dir / "run" / "services.json").read_text())
+        return loaded if isinstance(loaded, dict) else {}
+
+    def log(self) -> str:
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+        return {
+            **inherited,
+            "PORT": str(self.port),
+            "SPANWISE_DATA_DIR": str(self.data_dir),
+            "LANGFUSE_INIT_ORG_ID": "demo-org",
+            "LANGFUSE_INIT_ORG_NAME": "Nimbus Retail",
+            "LANGFUSE_INIT_PROJECT_ID": self.project_id,
+            "LANGFUSE_INIT_PROJECT_NAME": "Assistants",
+            "LANGFUSE_INIT_PROJECT_PUBLIC_KEY": self.public_key,
+            "LANGFUSE_INIT_PROJECT_SECRET_KEY": self.secret_key,
+            "LANGFUSE_INIT_USER_EMAIL": self.email,
+            "LANGFUSE_INIT_USER_NAME": "Alice",
+            "LANGFUSE_INIT_USER_PASSWORD": self.password,
+            **self.environment,
+        }
+
+    def to_json(self) -> str:
+        return json.dumps({**asdict(self), "folder": str(self.folder)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Instance:
+        facts = json.loads(text)
+        return cls(**{**facts, "folder": Path(facts["folder"])})
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

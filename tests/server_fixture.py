@@ -1,0 +1,70 @@
+"""Fixture `server`: one running product for the whole test run, shared by all xdist workers."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.instance import Instance, free_port
+
+_RUN = "SPANWISE_TEST_RUN"
+
+
+def pytest_configure() -> None:
+    os.environ.setdefault(_RUN, uuid.uuid4().hex)  # xdist's workers inherit it, and so find the same server
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
+    folder = _folder()
+    if (folder / "instance.json").exists():
+        Instance.from_json((folder / "instance.json").read_text()).stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"spanwise-tests-{os.environ[_RUN]}"
+
+
+@pytest.fixture(scope="session")
+def server() -> Instance:
+    """The product on a folder of its own with one project; ended after the last test of the run."""
+    folder = _folder()
+    folder.mkdir(exist_ok=True, mode=0o700)
+    facts = folder / "instance.json"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not facts.exists():
+            instance = Instance(folder, free_port())
+            try:
+                instance.start()
+            finally:
+                facts.write_text(instance.to_json())  # also when it failed: what was started must be ended
+        return Instance.from_json(facts.read_text())
+
+
+@pytest.fixture
+def api(server: Instance) -> Iterator[httpx.Client]:
+    """The shared server's public API, with the project's keys."""
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Instance]:
+    """A product of one's own, for tests that break it."""
+    instance = Instance(tmp_path / "product", free_port())
+    instance.start()
+    try:
+        yield instance
+    finally:
+        instance.stop()
