@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.analytics_fixture import analytics_server  # noqa: F401 - a fixture for all
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,23 +43,5 @@ def broker() -> Iterator[subprocess.Popen[bytes]]:
     port = os.environ["REDIS_PORT"]
     command = [_valkey_binary(), "--port", port, "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"]
     process = _start(command, lambda: _answers(int(port)))
-    yield process
-    _stop(process)
-
-
-@pytest.fixture(scope="session")
-def analytics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[bytes]]:
-    """The real local analytics server, with the schema in place."""
-    from django.core.management import call_command
-
-    from config.supervisor import _says_ok
-
-    url = os.environ["CLICKHOUSE_URL"]
-    folder = tmp_path_factory.mktemp("analytics")
-    command = [sys.executable, "-m", "tracing.analytics.server", "--data", str(folder), "--port", url.rsplit(":", 1)[1]]
-    process = _start(
-        command, lambda: _says_ok(f"{url}/ping"), SPANWISE_ANALYTICS_TOKEN=os.environ["CLICKHOUSE_PASSWORD"]
-    )
-    call_command("migrate_analytics", verbosity=0)
     yield process
     _stop(process)

@@ -31,7 +31,5 @@ os.environ |= {
     "ENCRYPTION_KEY": "0" * 64,
     "REDIS_HOST": "127.0.0.1",
     "REDIS_PORT": str(_free_port()),
-    "CLICKHOUSE_URL": f"http://127.0.0.1:{_free_port()}",
-    "CLICKHOUSE_PASSWORD": "test-token",
     "DJANGO_SETTINGS_MODULE": "config.settings",
 }

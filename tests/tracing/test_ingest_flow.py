@@ -1,0 +1,257 @@
+"""From HTTP to the analytics store, with real services: what was acknowledged is stored once, whatever happens between."""
+
+import gzip
+import io
+import json
+import uuid
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+from django.test import Client, RequestFactory
+
+from accounts.access import scope_for_task
+from tests.factories import basic, make_key, make_project
+from tests.tracing.otlp_samples import export, span
+from tracing.analytics import store, tables
+from tracing.analytics.records import Observation, Score, Trace
+from tracing.ingest import doorbell, drain, receive
+from tracing.models import DeadLetter
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("broker", "analytics_server", "own_inbox")]
+
+OTLP = "/api/public/otel/v1/traces"
+
+
+@pytest.fixture
+def own_inbox(tmp_path, monkeypatch):
+    """An inbox of this test's own, and a worker that is called by the test."""
+    inbox = drain.FolderInbox(tmp_path / "inbox")
+    monkeypatch.setattr(drain, "inbox", inbox)
+    monkeypatch.setattr(receive._commits, "inbox", inbox)
+    monkeypatch.setattr(doorbell, "call_worker", lambda: None)
+    doorbell.broker().flushall()
+    return inbox
+
+
+class Sender:
+    """A project with a key, and what its client and its people see."""
+
+    def __init__(self) -> None:
+        self.project = make_project()
+        self.scope = scope_for_task(self.project.id)
+        self.headers = {"Authorization": basic(make_key(self.project))}
+        self.client = Client()
+
+    def post(self, path, body, content_type="application/json", **headers):
+        data = body if isinstance(body, bytes) else orjson.dumps(body)
+        return self.client.post(path, data, content_type=content_type, headers={**self.headers, **headers})
+
+    def observations(self):
+        query = store.select(self.scope, tables.observations).order_by(tables.observations.c.start_time)
+        return store.records(self.scope, Observation, query, tag="test")
+
+    def traces(self):
+        query = store.select(self.scope, tables.traces).order_by(tables.traces.c.timestamp)
+        return store.records(self.scope, Trace, query, tag="test")
+
+    def scores(self):
+        return store.records(self.scope, Score, store.select(self.scope, tables.scores), tag="test")
+
+
+@pytest.fixture
+def sender():
+    return Sender()
+
+
+def test_span_arrives_once_however_often_it_is_sent(sender, own_inbox):
+    for _ in range(3):
+        assert sender.post(OTLP, export([span("a" * 32, "b" * 16, "root")])).status_code == 200
+    drain.drain()
+    assert sender.post(OTLP, export([span("a" * 32, "b" * 16, "root")])).status_code == 200
+    drain.drain()
+    assert [o.id for o in sender.observations()] == ["b" * 16]
+    assert [t.id for t in sender.traces()] == ["a" * 32]
+    assert list(own_inbox.keys()) == []
+
+
+def test_span_sent_again_with_another_start_replaces_the_first(sender):
+    sender.post(OTLP, export([span("a" * 32, "b" * 16, "first", start_us=1_000_000)]))
+    drain.drain()
+    sender.post(OTLP, export([span("a" * 32, "b" * 16, "second", start_us=900_000)]))
+    drain.drain()
+    assert [o.name for o in sender.observations()] == ["second"]
+    assert len(sender.traces()) == 1
+
+
+def test_children_may_come_before_their_parent_and_in_another_batch(sender):
+    sender.post(OTLP, export([span("a" * 32, "c" * 16, "child", parent="b" * 16, start_us=2_000_000)]))
+    drain.drain()
+    sender.post(OTLP, export([span("a" * 32, "b" * 16, "root", start_us=1_000_000)]))
+    drain.drain()
+    [trace] = sender.traces()
+    assert trace.name == "root"
+    assert trace.timestamp == trace.first_start < trace.last_start
+    assert len(sender.observations()) == 2
+
+
+def test_lost_broker_loses_nothing(sender, own_inbox):
+    sender.post(OTLP, export([span("a" * 32, "b" * 16, "root")]))
+    doorbell.broker().flushall()
+    drain.drain()
+    assert sender.observations() == []
+    assert drain.sweep(older_than_seconds=0) == 1
+    drain.drain()
+    assert len(sender.observations()) == 1
+
+
+def test_killed_worker_leaves_its_entries_to_the_next(sender, own_inbox):
+    sender.post(OTLP, export([span("a" * 32, "b" * 16, "root")]))
+    [key] = doorbell.claim(10)
+    doorbell.broker().hset("ingest:claimed", key, f"{doorbell._HOST}:{2**22 - 1}:dead:{9e9:.0f}")
+    assert drain.sweep(older_than_seconds=0) == 1
+    drain.drain()
+    assert len(sender.observations()) == 1
+
+
+def test_payload_that_breaks_decoding_is_buried_and_its_neighbours_land(sender, monkeypatch):
+    decode = drain.otlp.decode
+
+    def break_on_poison(body, envelope):
+        if b"poison" in body:
+            raise RuntimeError("poison")
+        return decode(body, envelope)
+
+    monkeypatch.setattr(drain.otlp, "decode", break_on_poison)
+    sender.post(OTLP, export([span("a" * 32, "b" * 16, "good")]))
+    sender.post(OTLP, export([span("d" * 32, "e" * 16, "poison")]))
+    drain.drain()
+    assert [o.name for o in sender.observations()] == ["good"]
+    [letter] = DeadLetter.objects.filter(project=sender.project)
+    assert "poison" in letter.reason
+
+    monkeypatch.undo()
+
+
+def test_buried_payload_can_be_replayed(sender, monkeypatch, own_inbox):
+    from tracing.ingest import dead_letters
+
+    with monkeypatch.context() as broken:
+        broken.setattr(drain.otlp, "decode", lambda *_: 1 / 0)
+        sender.post(OTLP, export([span("a" * 32, "b" * 16, "root")]))
+        drain.drain()
+    [letter] = DeadLetter.objects.filter(project=sender.project)
+    monkeypatch.setattr(dead_letters.settings, "INBOX_DIR", own_inbox.folder)
+    assert dead_letters.replay(sender.scope, [str(letter.pk)]) == 1
+    drain.drain()
+    assert len(sender.observations()) == 1
+    assert dead_letters.replay(sender.scope, [str(letter.pk)]) == 0
+
+
+def test_legacy_events_of_one_trace_become_one_tree(sender):
+    now = datetime.now(UTC).isoformat()
+    events = [
+        ("trace-create", {"id": "t1", "name": "chat", "userId": "u1", "sessionId": "s1", "tags": ["b", "a"]}),
+        ("generation-create", {"id": "g1", "traceId": "t1", "name": "llm", "model": "gpt-4o", "startTime": now}),
+        ("generation-update", {"id": "g1", "usageDetails": {"input": 100, "output": 10}, "output": "hi", "endTime": now}),
+    ]
+    batch = [{"id": str(uuid.uuid4()), "type": kind, "timestamp": now, "body": body} for kind, body in events]
+    response = sender.post("/api/public/ingestion", {"batch": batch})
+    assert response.status_code == 207
+    assert [item["status"] for item in response.json()["successes"]] == [201, 201, 201]
+    drain.drain()
+    [trace] = sender.traces()
+    assert (trace.name, trace.user_id, trace.session_id, trace.tags) == ("chat", "u1", "s1", ["a", "b"])
+    [generation] = [o for o in sender.observations() if o.trace_id == "t1"]
+    assert generation.usage == {"input": 100, "output": 10, "total": 110}
+    assert generation.total_cost > 0
+
+
+def test_scores_of_both_shapes_arrive(sender):
+    one = sender.post("/api/public/scores", {"traceId": "t1", "name": "helpful", "value": 0.9})
+    assert one.status_code == 200
+    many = sender.post(
+        "/api/public/scores",
+        [{"traceId": "t1", "name": "tone", "value": "kind"}, {"name": "no target", "value": 1}],
+    )
+    assert many.status_code == 207
+    assert many.json()["accepted"] == 1
+    drain.drain()
+    assert sorted((s.name, s.data_type) for s in sender.scores()) == [("helpful", "NUMERIC"), ("tone", "CATEGORICAL")]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "headers", "status"),
+    [
+        (b"not gzip", "application/json", {"Content-Encoding": "gzip"}, 400),
+        (gzip.compress(b"{}" * 100)[:-9], "application/json", {"Content-Encoding": "gzip"}, 400),
+        (b"\xff\xff\xff", "application/x-protobuf", {}, 400),
+        (b"{", "application/json", {}, 400),
+        (b"{}", "text/plain", {}, 400),
+        (b"{}", "application/json", {}, 200),
+        (b'{"resourceSpans": []}', "application/json", {"x-langfuse-ingestion-version": "5"}, 400),
+    ],
+)
+def test_bad_export_is_told_what_is_wrong(sender, own_inbox, body, content_type, headers, status):
+    response = sender.post(OTLP, body, content_type, **headers)
+    assert response.status_code == status
+    if status != 200:
+        assert response.json()["error"]
+        assert list(own_inbox.keys()) == []
+
+
+def test_too_large_is_refused_while_reading(sender, settings, own_inbox):
+    settings.OTLP_MAX_BYTES = 10_000
+    assert sender.post(OTLP, b"x" * 10_001).status_code == 413
+    bomb = gzip.compress(b"x" * 5_000_000)
+    assert sender.post(OTLP, bomb, **{"Content-Encoding": "gzip"}).status_code == 413
+    assert list(own_inbox.keys()) == []
+
+
+def test_chunked_body_without_length_is_read(sender):
+    body = json.dumps(export([span("a" * 32, "b" * 16, "root")])).encode()
+    request = RequestFactory().post(OTLP, content_type="application/json", headers=sender.headers)
+    request.META["CONTENT_LENGTH"] = ""
+    request.META["wsgi.input"] = io.BytesIO(body)
+    assert receive.answer(request, receive.otlp_traces).status_code == 200
+    drain.drain()
+    assert len(sender.observations()) == 1
+
+
+@pytest.mark.parametrize("path", sorted(receive.ROUTES))
+@pytest.mark.parametrize("authorization", [None, "Basic nonsense", "Basic cGstbGYteDpzay1sZi15", "Bearer pk-lf-x"])
+def test_nothing_is_taken_without_a_key(sender, own_inbox, path, authorization):
+    sender.headers = {"Authorization": authorization} if authorization else {}
+    response = sender.post(path, {})
+    assert response.status_code == 401
+    assert set(response.json()) <= {"message", "error"}
+    assert list(own_inbox.keys()) == []
+
+
+def test_full_disk_is_503_and_asks_to_retry(sender, monkeypatch, own_inbox):
+    def full(chunks):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(own_inbox, "put", full)
+    response = sender.post(OTLP, export([span("a" * 32, "b" * 16, "root")]))
+    assert response.status_code == 503
+    assert response["Retry-After"]
+
+
+def test_away_broker_is_no_reason_to_refuse(sender, monkeypatch, own_inbox):
+    def away(*args, **kwargs):
+        raise ConnectionError("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(doorbell.broker(), "pipeline", away)
+        assert sender.post(OTLP, export([span("a" * 32, "b" * 16, "root")])).status_code == 200
+    assert len(list(own_inbox.keys())) == 1
+
+
+def test_two_projects_share_a_batch_and_nothing_else(sender):
+    other = Sender()
+    sender.post(OTLP, export([span("a" * 32, "b" * 16, "mine")]))
+    other.post(OTLP, export([span("a" * 32, "b" * 16, "theirs")]))
+    drain.drain()
+    assert [o.name for o in sender.observations()] == ["mine"]
+    assert [o.name for o in other.observations()] == ["theirs"]
