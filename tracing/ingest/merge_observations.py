@@ -35,7 +35,8 @@ def merge_observation(stored: Observation | None, patches: Sequence[ObservationP
     if stored is None:
         return [merged]
     if merged == stored:
-        return []
+        # Written again all the same: its trace may not have heard of it before a crash.
+        return [merged]
     _forget_computed(merged)
     merged.row_version = max(merged.row_version, stored.row_version + 1)
     if merged.start_time == stored.start_time:
