@@ -1,0 +1,117 @@
+"""Which model a name belongs to. Kept in memory for each project; a change is seen within a few seconds.
+
+Ingestion asks once a span, so there is no query here except a tiny one every few seconds: the number of models and
+the time of the newest change. Whoever changes a tier therefore saves its model too.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from django.db.models import Count, F, Max, Q
+
+from config.errors import Invalid
+from tracing.models import Model
+from tracing.pricing.rates import PricedModel, priced_model
+
+log = logging.getLogger(__name__)
+
+_CHECK_SECONDS = 3.0
+_MOST_PROJECTS = 500
+#: Names a project uses are few; a client that makes one up for every call must not fill the memory.
+_MOST_NAMES = 2000
+_LONGEST_NAME = 500
+
+Stamp = tuple[int, object]
+
+
+class Catalogue:
+    """The models of one project, its own before the built-in ones."""
+
+    def __init__(self, models: Iterable[PricedModel]) -> None:
+        self._models = tuple(models)
+        self._known: dict[str, PricedModel | None] = {}
+
+    def match(self, name: str) -> PricedModel | None:
+        try:
+            return self._known[name]
+        except KeyError:
+            return self._search(name)
+
+    def _search(self, name: str) -> PricedModel | None:
+        if len(name) > _LONGEST_NAME:
+            return None
+        found = next((model for model in self._models if model.matches(name)), None)
+        if len(self._known) >= _MOST_NAMES:
+            self._known.clear()
+        self._known[name] = found
+        return found
+
+
+class _Catalogues:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_project: OrderedDict[str, Catalogue] = OrderedDict()
+        self._stamp: Stamp | None = None
+        self._checked_at = 0.0
+        self._builtin: tuple[PricedModel, ...] | None = None
+
+    def get(self, project_id: str) -> Catalogue:
+        with self._lock:
+            self._forget_if_changed()
+            catalogue = self._by_project.get(project_id)
+            if catalogue is None:
+                catalogue = self._by_project[project_id] = self._load(project_id)
+                if len(self._by_project) > _MOST_PROJECTS:
+                    self._by_project.popitem(last=False)
+            self._by_project.move_to_end(project_id)
+            return catalogue
+
+    def forget(self) -> None:
+        with self._lock:
+            self._by_project.clear()
+            self._builtin = None
+            self._stamp = None
+            self._checked_at = 0.0
+
+    def _forget_if_changed(self) -> None:
+        now = time.monotonic()
+        if self._stamp is not None and now - self._checked_at < _CHECK_SECONDS:
+            return
+        newest = Model.objects.aggregate(count=Count("id"), newest=Max("updated_at"))
+        stamp = (newest["count"], newest["newest"])
+        if stamp != self._stamp:
+            self._by_project.clear()
+            self._builtin = None
+        self._stamp, self._checked_at = stamp, now
+
+    def _load(self, project_id: str) -> Catalogue:
+        if self._builtin is None:
+            self._builtin = tuple(_compiled(Q(project__isnull=True)))
+        return Catalogue((*_compiled(Q(project_id=project_id)), *self._builtin))
+
+
+def _compiled(where: Q) -> Iterable[PricedModel]:
+    rows = Model.objects.filter(where).order_by(F("start_date").desc(nulls_last=True), "name")
+    for row in rows.prefetch_related("tiers"):
+        try:
+            yield priced_model(row, row.tiers.all())
+        except (Invalid, ArithmeticError, KeyError, TypeError, AttributeError) as error:
+            # One broken row (edited by hand, say) must not stop ingestion.
+            log.warning("Model %s (%s) is left out: %s", row.name, row.id, error)
+
+
+_catalogues = _Catalogues()
+
+
+def catalogue_for(project_id: str) -> Catalogue:
+    return _catalogues.get(project_id)
+
+
+def forget_catalogues() -> None:
+    """See changes at once in this process; others see them within seconds."""
+    _catalogues.forget()

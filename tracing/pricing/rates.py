@@ -1,0 +1,141 @@
+"""Models and tiers ready for use: patterns compiled, prices exact, conditions as functions of a call."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from tracing.models import Model, PricingTier
+from tracing.pricing.patterns import Test, compile_pattern
+
+_LONGEST_USAGE_PATTERN = 200
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+    "eq": operator.eq,
+    "neq": operator.ne,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a tier's conditions look at. `model_parameters` is JSON text, read only when a condition asks."""
+
+    usage: Mapping[str, int]
+    model_parameters: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageCondition:
+    """The sum of all units whose key matches, compared with a value."""
+
+    matches: Test
+    compare: Callable[[Any, Any], bool]
+    value: Decimal
+
+    def holds(self, call: Call) -> bool:
+        return self.compare(sum(units for key, units in call.usage.items() if self.matches(key)), self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeCondition:
+    """A top-level key of the model parameters or the metadata has one of the values."""
+
+    source: str
+    key: str
+    values: frozenset[str]
+
+    def holds(self, call: Call) -> bool:
+        if self.source == "metadata":
+            return call.metadata.get(self.key) in self.values
+        # Most calls do not name the key at all: a look at the text is far cheaper than parsing it.
+        if self.key not in call.model_parameters:
+            return False
+        try:
+            parameters = orjson.loads(call.model_parameters)
+        except orjson.JSONDecodeError:
+            return False
+        value = parameters.get(self.key) if isinstance(parameters, dict) else None
+        return value is not None and _as_text(value) in self.values
+
+
+Condition = UsageCondition | AttributeCondition
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    id: str
+    name: str
+    prices: Mapping[str, Decimal]
+    conditions: tuple[Condition, ...] = ()
+
+    def applies(self, call: Call) -> bool:
+        return bool(self.conditions) and all(condition.holds(call) for condition in self.conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class PricedModel:
+    id: str
+    name: str
+    matches: Test
+    is_builtin: bool = True
+    tokenizer: str = ""
+    tokenizer_config: Mapping[str, Any] = field(default_factory=dict)
+    default: Tier | None = None
+    #: by ascending priority, without the default one
+    conditional: tuple[Tier, ...] = ()
+
+    def tier_for(self, call: Call) -> Tier | None:
+        for tier in self.conditional:
+            if tier.applies(call):
+                return tier
+        return self.default
+
+
+def priced_model(model: Model, tiers: Iterable[PricingTier]) -> PricedModel:
+    """Raises Invalid when a pattern does not compile."""
+    ordered = sorted(tiers, key=lambda tier: tier.priority)
+    default = next((tier for tier in ordered if tier.is_default), None)
+    return PricedModel(
+        id=model.id,
+        name=model.name,
+        matches=compile_pattern(model.match_pattern),
+        is_builtin=model.is_builtin,
+        tokenizer=model.tokenizer,
+        tokenizer_config=model.tokenizer_config or {},
+        default=_tier(default) if default else None,
+        conditional=tuple(_tier(tier) for tier in ordered if not tier.is_default),
+    )
+
+
+def _tier(tier: PricingTier) -> Tier:
+    return Tier(
+        id=tier.id,
+        name=tier.name,
+        # By way of the text: a price that came as a JSON number means its decimal digits.
+        prices={key: Decimal(str(price)) for key, price in tier.prices.items()},
+        conditions=tuple(_condition(condition) for condition in tier.conditions),
+    )
+
+
+def _condition(spec: Mapping[str, Any]) -> Condition:
+    if "usageDetailPattern" in spec:
+        flags = "" if spec.get("caseSensitive") else "(?i)"
+        test = compile_pattern(flags + spec["usageDetailPattern"], _LONGEST_USAGE_PATTERN + len(flags))
+        # A handful of keys come again and again.
+        return UsageCondition(lru_cache(256)(test), _COMPARE[spec["operator"]], Decimal(str(spec["value"])))
+    return AttributeCondition(spec["source"], spec["key"], frozenset(spec["values"]))
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
