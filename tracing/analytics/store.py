@@ -6,6 +6,7 @@ which refuse a query that reads any table without it.
 
 from __future__ import annotations
 
+import time
 from collections import namedtuple
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 from clickhouse_connect.driver.client import Client
-from sqlalchemy import ColumnElement, Delete, FromClause, Select, Table
+from sqlalchemy import ColumnElement, FromClause, Select, Table, literal
 from sqlalchemy import select as sqlalchemy_select
 from sqlalchemy.sql import ClauseElement
 
 from config.errors import TooExpensive, Unavailable
 from tracing.analytics import client, decode, encode, tables, tenancy
+from tracing.analytics import functions as fn
 from tracing.analytics.dialects.clickhouse import compile_query
 from tracing.analytics.records import Observation, Score, Trace
 
@@ -57,7 +59,6 @@ _WRITE_SETTINGS: dict[str, Any] = {
     # yet is little, and is simply read.
     "exclude_materialize_skip_indexes_on_insert": "input_grams,output_grams",
 }
-_DELETE_SETTINGS: dict[str, Any] = {"lightweight_deletes_sync": 2, "max_execution_time": 120}
 _FORMAT = "JSONCompactEachRowWithNamesAndTypes"
 
 Record = TypeVar("Record", Observation, Trace, Score)
@@ -102,10 +103,22 @@ def records(scope: ProjectScope, kind: type[Record], query: Select[Any], *, tag:
 
 
 def delete(scope: ProjectScope, table: Table, where: ColumnElement[bool], *, tag: str) -> None:
-    """Removes rows of the scope's project at once."""
-    statement = Delete(table).where(table.c.project_id == scope.project_id, where)
+    """Removes rows of the scope's project: unseen at once, off the disk with the next merge.
+
+    Each row is overwritten by an empty one that says "deleted". Unlike a DELETE this costs what the rows cost and not
+    what the table holds, and a row that is delivered again later stays deleted.
+    """
+    query = select(
+        scope,
+        table,
+        *(table.c[name] for name in tables.KEYS[table.name]),
+        fn.greatest(table.c.row_version + 1, _now_version()).label("row_version"),
+        literal(True).label("is_deleted"),
+    ).where(where)
+    tenancy.check(scope, query)
+    statement = table.insert().from_select([*tables.KEYS[table.name], "row_version", "is_deleted"], query)
     sql, parameters = compile_query(statement)
-    settings = {**_DELETE_SETTINGS, "log_comment": _comment(scope, tag)}
+    settings = {**_READ_SETTINGS, "max_execution_time": 120, "log_comment": _comment(scope, tag)}
     client.call(lambda c: c.command(sql, parameters=parameters, settings=settings))
 
 
@@ -149,6 +162,10 @@ def _comment(scope: ProjectScope, tag: str) -> str:
     if not tag:
         raise ValueError("every analytics query needs a tag")
     return orjson.dumps({"project": scope.project_id, "tag": tag}).decode()
+
+
+def _now_version() -> int:
+    return time.time_ns() // 1000
 
 
 @lru_cache(maxsize=256)

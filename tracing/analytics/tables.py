@@ -145,3 +145,10 @@ scores = Table(
     Column("row_version", BigInteger),
     Column("is_deleted", Boolean),
 )
+
+#: The columns that make a row unique, in the order in which rows are sorted.
+KEYS = {
+    "observations": ("project_id", "start_time", "trace_id", "id"),
+    "traces": ("project_id", "timestamp", "id"),
+    "scores": ("project_id", "timestamp", "id"),
+}

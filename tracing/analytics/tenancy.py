@@ -8,7 +8,6 @@ from sqlalchemy import Alias, Select, Table
 from sqlalchemy.sql import ClauseElement, operators, visitors
 from sqlalchemy.sql.elements import BinaryExpression, BindParameter, BooleanClauseList, ColumnClause
 
-
 if TYPE_CHECKING:
     from accounts.access import ProjectScope
 
