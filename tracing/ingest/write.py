@@ -16,7 +16,7 @@ from sqlalchemy import and_, or_
 from accounts.access import ProjectScope, scope_for_task
 from tracing.analytics import store, tables
 from tracing.analytics.records import EPOCH, Observation, Score, Trace
-from tracing.ingest import doorbell, enrich, merge
+from tracing.ingest import doorbell, enrich, media, merge
 from tracing.ingest.inbox import Payload
 from tracing.ingest.model import Decoded, ObservationPatch, TraceUpdate
 
@@ -113,6 +113,7 @@ def _write_project(scope: ProjectScope, share: _Project) -> None:
     merged = _merged_patches(scope, share, stored_traces)
     observations = [*share.observations.values(), *_moved(scope, share, stored_traces), *merged]
     enrich.enrich(scope.project_id, [observation for observation in observations if not observation.is_deleted])
+    media.lift_updates(scope.project_id, share.updates)
     updates = share.updates + [merge.observation_update(row) for row in merged if not row.is_deleted]
     traces = merge.merge_traces(stored_traces, updates, now)
     scores = _merged_scores(scope, share)
