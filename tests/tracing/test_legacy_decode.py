@@ -91,8 +91,10 @@ def test_trace_without_id_gets_the_same_one_at_each_delivery():
 
 
 def test_observation_without_trace_and_its_update_meet():
-    create, update = decode(event("span-create", {"id": "o"}, 1), event("span-update", {"id": "o"}, 2)).patches
+    decoded = decode(event("span-create", {"id": "o"}, 1), event("span-update", {"id": "o"}, 2))
+    create, update = decoded.patches
     assert create.trace_id == update.trace_id != ""
+    assert (create.is_trace_guessed, update.is_trace_guessed, decoded.trace_updates) == (True, True, [])
 
 
 def test_observation_alone_makes_its_trace():

@@ -153,4 +153,4 @@ def test_what_was_computed_is_computed_again_after_a_change():
 def test_root_tells_its_trace_what_to_show():
     update = observation_update(merged(event(1, start_time=at(1), input="in")))
     assert (update.start, update.fields["root_id"], update.fields["input_preview"]) == (at(1), "o", "in")
-    assert observation_update(merged(event(1, parent_id="up"))).fields == {}
+    assert observation_update(merged(event(1, parent_id="up"))).fields == {"environment": "default"}

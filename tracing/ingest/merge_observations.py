@@ -46,9 +46,9 @@ def merge_observation(stored: Observation | None, patches: Sequence[ObservationP
 
 def observation_update(observation: Observation) -> TraceUpdate:
     """What a merged observation says about its trace: its start, and if it is the root, what the trace shows of it."""
-    fields: dict[str, Any] = {}
+    fields: dict[str, Any] = {"environment": observation.environment}
     if observation.is_root:
-        fields = {
+        fields |= {
             "root_id": observation.id,
             "root_type": observation.type,
             "input_preview": observation.input_preview,

@@ -61,6 +61,8 @@ class ObservationPatch:
     type: str
     at: datetime
     is_update: bool
+    #: the event named no trace: if an observation of this id is known, it is about that one
+    is_trace_guessed: bool = False
     fields: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
 

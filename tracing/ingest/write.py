@@ -108,6 +108,7 @@ class _Lock:
 
 def _write_project(scope: ProjectScope, share: _Project) -> None:
     now = datetime.now(UTC)
+    _place_guessed(scope, share)
     touched = {update.trace_id for update in share.updates} | {trace_id for trace_id, _ in share.patches}
     stored_traces = _stored_traces(scope, touched)
     merged = _merged_patches(scope, share, stored_traces)
@@ -148,6 +149,25 @@ def _moved(scope: ProjectScope, share: _Project, traces: dict[str, Trace]) -> li
             if new is not None and row.start_time != new.start_time:
                 tombstones.append(_tombstone(scope.project_id, row.trace_id, row.id, row.start_time, row.row_version))
     return tombstones
+
+
+def _place_guessed(scope: ProjectScope, share: _Project) -> None:
+    """Move events that named no trace to the observation of their id, in this batch or stored."""
+    guessed = {key for key, patches in share.patches.items() if any(patch.is_trace_guessed for patch in patches)}
+    if not guessed:
+        return
+    found = {id_: trace_id for trace_id, id_ in share.patches.keys() - guessed}
+    columns = tables.observations.c
+    for part in _chunks(sorted({id_ for _, id_ in guessed} - found.keys())):
+        query = store.select(scope, tables.observations, columns.id, columns.trace_id).where(columns.id.in_(part))
+        found |= {row.id: row.trace_id for row in store.rows(scope, query, tag="ingest-place")}
+    for trace_id, id_ in guessed:
+        place = found.get(id_, trace_id)
+        if place != trace_id:
+            patches = share.patches.pop((trace_id, id_))
+            for patch in patches:
+                patch.trace_id = place
+            share.patches[(place, id_)].extend(patches)
 
 
 def _merged_patches(scope: ProjectScope, share: _Project, traces: dict[str, Trace]) -> list[Observation]:

@@ -57,7 +57,8 @@ def _decode_event(event: dict[str, Any], envelope: Envelope, decoded: Decoded) -
     elif type_ != events.LOG:
         patch = _patch(type_, body, at, envelope)
         decoded.patches.append(patch)
-        decoded.trace_updates.append(_shallow_update(patch))
+        if not patch.is_trace_guessed:
+            decoded.trace_updates.append(_shallow_update(patch))
 
 
 def _trace_update(event_id: str, body: dict[str, Any], at: datetime, envelope: Envelope) -> TraceUpdate:
@@ -98,6 +99,7 @@ def _patch(type_: str, body: dict[str, Any], at: datetime, envelope: Envelope) -
         type=events.OBSERVATION_TYPES.get(type_) or body["type"],
         at=at,
         is_update=type_ in events.UPDATES,
+        is_trace_guessed=not body.get("traceId"),
         fields=fields,
         metadata=flatten(body.get("metadata")),
     )
