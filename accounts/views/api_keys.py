@@ -72,9 +72,7 @@ def _create(request: HttpRequest, scope: Scope) -> HttpResponse:
     )
     if new is None:
         return _page(request, scope, form=form, status=422)
-    response = _page(request, scope, new=new)
-    response["Cache-Control"] = "no-store"
-    return response
+    return _page(request, scope, new=new)
 
 
 def _revoke(request: HttpRequest, scope: Scope, key_id: str) -> HttpResponse:
