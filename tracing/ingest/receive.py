@@ -17,6 +17,7 @@ from config.errors import Forbidden, SpanwiseError, TooLarge, Unauthenticated
 from tracing.ingest import doorbell, legacy, otlp, scores
 from tracing.ingest.inbox import FolderInbox, GroupCommit, Payload
 from tracing.ingest.model import Envelope, PayloadRejected
+from tracing.ingest.otlp.json_encoding import parse as parse_json
 
 log = logging.getLogger(__name__)
 
@@ -161,10 +162,10 @@ def _too_large(limit: int) -> TooLarge:
 
 def _json_body(request: HttpRequest) -> Any:
     try:
-        return orjson.loads(read_body(request, settings.INGESTION_MAX_BYTES))
+        return parse_json(read_body(request, settings.INGESTION_MAX_BYTES))
     except _BadEncoding:
         raise PayloadRejected(400, {"message": "Failed to decompress request body", "error": "InvalidRequestError"}) from None
-    except orjson.JSONDecodeError as error:
+    except ValueError as error:
         raise PayloadRejected(400, {"message": f"Invalid JSON: {error}", "error": "InvalidRequestError"}) from None
 
 

@@ -117,8 +117,19 @@ def _write_project(scope: ProjectScope, share: _Project) -> None:
     media.lift_updates(scope.project_id, share.updates)
     updates = share.updates + [merge.observation_update(row) for row in merged if not row.is_deleted]
     traces = merge.merge_traces(stored_traces, updates, now)
+    _lend_context(merged, stored_traces | {trace.id: trace for trace in traces if not trace.is_deleted})
     scores = _merged_scores(scope, share)
     store.insert(observations=observations, traces=traces, scores=scores)
+
+
+def _lend_context(merged: list[Observation], traces: dict[str, Trace]) -> None:
+    """Older SDKs tell user, session and tags to the trace alone; newer ones to every span, which is where filters look."""
+    for observation in merged:
+        trace = traces.get(observation.trace_id)
+        if trace is not None:
+            observation.trace_name, observation.tags, observation.public = trace.name, trace.tags, trace.public
+            observation.user_id, observation.session_id = trace.user_id, trace.session_id
+            observation.release = trace.release
 
 
 def _stored_traces(scope: ProjectScope, ids: set[str]) -> dict[str, Trace]:
