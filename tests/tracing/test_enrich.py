@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from django.db import OperationalError
 
+from config.errors import Unavailable
 from tracing.analytics.records import Observation
 from tracing.ingest import enrich as module
 from tracing.ingest.enrich import enrich, register_prompt_resolver
@@ -113,6 +115,15 @@ def test_spans_ask_the_database_nothing(django_assert_num_queries):
     enriched(model="gpt-4o", provided_usage={"input": 1})
     with django_assert_num_queries(0):
         enrich("p", [generation(model="gpt-4o", provided_usage={"input": 1}, input="hi") for _ in range(100)])
+
+
+def test_a_database_that_is_away_is_waited_for(monkeypatch):
+    def away(_):
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(module, "catalogue_for", away)
+    with pytest.raises(Unavailable):
+        enriched(model="gpt-4o")
 
 
 @pytest.fixture

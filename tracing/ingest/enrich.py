@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from tracing.analytics.records import ZERO, Level, Observation
+from tracing.ingest.database import needs_database
 from tracing.ingest.media import Lifter
 from tracing.pricing.catalogue import Catalogue, catalogue_for
 from tracing.pricing.cost import computed_cost, provided_cost, units_of
@@ -22,8 +23,9 @@ _PROMPT_CACHE_SECONDS = 60.0
 _MOST_PROMPTS = 10_000
 
 
+@needs_database()
 def enrich(project_id: str, observations: Sequence[Observation]) -> None:
-    """Fill in what can be derived, in place. Doing it again gives the same."""
+    """Fill in what can be derived, in place. Doing it again gives the same. Raises Unavailable without the database."""
     catalogue: Catalogue | None = None
     lifter = Lifter(project_id)
     prompted: list[Observation] = []

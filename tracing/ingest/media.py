@@ -25,6 +25,7 @@ from django.utils import timezone
 
 from accounts.models import Project
 from tracing.analytics.records import Observation
+from tracing.ingest.database import needs_database
 from tracing.ingest.model import TraceUpdate
 from tracing.ingest.text import preview
 from tracing.models import Media, MediaLink
@@ -63,6 +64,7 @@ def lift_media(project_id: str, observation: Observation) -> None:
     lifter.save()
 
 
+@needs_database()
 def lift_updates(project_id: str, updates: Iterable[TraceUpdate]) -> None:
     """The same for input, output and metadata that were set on the trace itself."""
     lifter = Lifter(project_id)
