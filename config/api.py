@@ -1,0 +1,222 @@
+"""What every route of the public API shares: keys, JSON in and out, error bodies, and who may call from a browser."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import IO, Any
+
+import orjson
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from rest_framework import exceptions, status
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.parsers import BaseParser
+from rest_framework.permissions import BasePermission
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import access
+from accounts.access import AccessLevel, KeyAccess, ProjectScope
+from config.errors import Forbidden, Invalid, SpanwiseError, TooLarge, Unavailable
+
+log = logging.getLogger(__name__)
+
+#: Browsers may call from anywhere, without credentials of their own: the key travels in a header.
+CORS_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+    "Access-Control-Expose-Headers": "Retry-After",
+}
+#: Allowed when a preflight does not name the headers itself: "*" would not cover Authorization.
+_USUAL_HEADERS = (
+    "Authorization, Content-Type, Content-Encoding, X-Langfuse-Sdk-Name, X-Langfuse-Sdk-Version, "
+    "X-Langfuse-Sdk-Variant, X-Langfuse-Sdk-Integration, X-Langfuse-Public-Key, X-Langfuse-Ingestion-Version"
+)
+_ERROR_NAMES = {
+    400: "InvalidRequestError",
+    404: "LangfuseNotFoundError",
+    405: "MethodNotAllowedError",
+    409: "LangfuseConflictError",
+    413: "PayloadTooLargeError",
+    422: "Request timed out",
+    501: "NotImplementedError",
+    503: "ServiceUnavailableError",
+}
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`request.auth` becomes the `KeyAccess` that the Authorization header opens."""
+
+    def authenticate(self, request: Request) -> tuple[None, KeyAccess]:
+        return None, access.authenticate(request.META.get("HTTP_AUTHORIZATION"))
+
+
+class HasProjectKey(BasePermission):
+    """Only the full key of a project passes."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if request.auth.scope is None:
+            raise Forbidden(access.ORGANIZATION_KEY)
+        if request.auth.level is not AccessLevel.PROJECT:
+            raise Forbidden(access.PUBLIC_KEY_ONLY)
+        return True
+
+
+class JsonRenderer(BaseRenderer):
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        return to_json(data)
+
+
+class JsonParser(BaseParser):
+    media_type = "*/*"
+
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
+        return from_json(stream.read())
+
+
+def to_json(data: Any) -> bytes:
+    return orjson.dumps(data, default=_to_json_value, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS)
+
+
+def _to_json_value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, Decimal):
+        return as_number(value)
+    raise TypeError(type(value).__name__)
+
+
+def iso(moment: datetime) -> str:
+    """UTC with milliseconds and `Z`, as clients compare it."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def as_number(value: Decimal) -> int | float:
+    """JavaScript writes whole numbers without a fraction, and so do we."""
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def from_json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        raise Invalid("Invalid JSON") from None
+
+
+def read_body(request: HttpRequest, *, limit: int | None = None) -> bytes:
+    """The whole body, also when it is chunked and has no length. Raises TooLarge while reading, not after."""
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if limit is None else limit
+    length = request.META.get("CONTENT_LENGTH") or ""
+    if length.isdecimal() and int(length) > most:
+        raise TooLarge(f"The body is larger than {most} bytes.")
+    # Django takes a missing length for an empty body; the server ends this stream by itself.
+    is_chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
+    stream: Any = request.META["wsgi.input"] if is_chunked and not length else request
+    chunks, size = [], 0
+    while chunk := stream.read(min(1 << 20, most + 1 - size)):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > most:
+            raise TooLarge(f"The body is larger than {most} bytes.")
+    return b"".join(chunks)
+
+
+class PublicView(APIView):
+    """A route of the public API: needs a project key unless it says otherwise, answers preflights and HEAD."""
+
+    @property
+    def scope(self) -> ProjectScope:
+        scope: ProjectScope = self.request.auth.scope
+        return scope
+
+    def body(self) -> Any:
+        """The JSON body; an empty one is the empty object."""
+        raw = read_body(self.request._request)
+        return from_json(raw) if raw.strip() else {}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if request.method == "OPTIONS":
+            return
+        # A wrong verb is told before the key is looked at, as it does not depend on who asks.
+        if request.method and request.method.lower() not in self._verbs():
+            raise exceptions.MethodNotAllowed(request.method)
+        super().initial(request, *args, **kwargs)
+
+    def _verbs(self) -> set[str]:
+        return {name for name in self.http_method_names if hasattr(self, name)}
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        response = Response(status=status.HTTP_204_NO_CONTENT)
+        response["Access-Control-Allow-Headers"] = request.headers.get("Access-Control-Request-Headers", _USUAL_HEADERS)
+        response["Access-Control-Max-Age"] = "86400"
+        return response
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in CORS_HEADERS.items():
+            answer[name] = value
+        return answer
+
+
+class OpenView(PublicView):
+    """A route without a key."""
+
+    authentication_classes = []
+    permission_classes = []
+
+
+class KeyView(PublicView):
+    """A route that decides for itself which kinds of key it takes."""
+
+    permission_classes = []
+
+
+class PostedElsewhere(OpenView):
+    """Paths whose POST is answered before Django's middleware: only preflights and wrong verbs come here."""
+
+
+def exception_handler(error: Exception, context: Any) -> Response:
+    """The contract's body and status for anything that goes wrong."""
+    if isinstance(error, SpanwiseError):
+        response = Response(error_body(error), status=error.status)
+        if isinstance(error, Unavailable):
+            response["Retry-After"] = str(error.retry_after_seconds)
+        return response
+    if isinstance(error, Http404 | exceptions.NotFound):
+        return _plain(404, "Not Found")
+    if isinstance(error, exceptions.MethodNotAllowed):
+        return _plain(405, "Method not allowed")
+    if isinstance(error, exceptions.APIException):
+        return _plain(error.status_code, str(error.detail))
+    log.exception("the public API failed", exc_info=error)
+    return Response({"message": "Internal Server Error", "error": "InternalServerError"}, status=500)
+
+
+def error_body(error: SpanwiseError) -> dict[str, Any]:
+    """Errors of credentials have a message only."""
+    body: dict[str, Any] = {"message": error.message}
+    if isinstance(error, Invalid) and error.issues is not None:
+        body["error"] = error.issues
+    elif name := _ERROR_NAMES.get(error.status):
+        body["error"] = name
+    return body
+
+
+def _plain(code: int, message: str) -> Response:
+    return Response({"message": message, "error": _ERROR_NAMES.get(code, "InvalidRequestError")}, status=code)
+
+
+@csrf_exempt
+def not_found(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    """Any path below /api/ that is nobody's: clients want JSON, never a page."""
+    body = to_json({"message": "Not Found", "error": "LangfuseNotFoundError"})
+    return HttpResponse(body, status=404, content_type="application/json", headers=CORS_HEADERS)

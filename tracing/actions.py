@@ -1,0 +1,29 @@
+"""What people and programs can do to recorded data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from accounts.access import ProjectScope
+from accounts.roles import Role
+from tracing.analytics import store, tables
+from tracing.models.media import MediaLink
+
+
+def delete_traces(scope: ProjectScope, trace_ids: Sequence[str]) -> None:
+    """Removes traces with all that hangs on them, at once. Unknown ids are no error: the outcome is the same."""
+    scope.require(Role.MEMBER)
+    ids = list(dict.fromkeys(trace_ids))
+    if not ids:
+        return
+    # The trace goes last: were this to stop half-way, it is still listed and can be deleted again.
+    store.delete(scope, tables.scores, tables.scores.c.trace_id.in_(ids), tag="delete-traces")
+    store.delete(scope, tables.observations, tables.observations.c.trace_id.in_(ids), tag="delete-traces")
+    store.delete(scope, tables.traces, tables.traces.c.id.in_(ids), tag="delete-traces")
+    MediaLink.objects.filter(project_id=scope.project_id, trace_id__in=ids).delete()
+
+
+def delete_score(scope: ProjectScope, score_id: str) -> None:
+    """Unknown ids are no error."""
+    scope.require(Role.MEMBER)
+    store.delete(scope, tables.scores, tables.scores.c.id == score_id, tag="delete-score")

@@ -1,0 +1,104 @@
+"""Observations, first and second version."""
+
+from __future__ import annotations
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from config.api import PublicView
+from config.errors import Invalid
+from tracing.analytics.records import Level
+from tracing.api import present
+from tracing.api.params import Params
+from tracing.queries import filters, observations
+from tracing.queries.filters import Column, Filter
+from tracing.queries.observations import ObservationFilters
+from tracing.queries.prices import UNKNOWN, unit_prices
+
+_LEVELS = tuple(level.value for level in Level)
+_DEFAULT_GROUPS = frozenset({"core", "basic"})
+
+
+class Observations(PublicView):
+    def get(self, request: Request) -> Response:
+        params = Params(request.query_params)
+        number = params.page()
+        wanted = _filters(params, _filters_v1(params.text("filter")))
+        params.check()
+        page = observations.list_observations(self.scope, wanted, number=number)
+        prices = unit_prices(self.scope, {one.model_id for one in page.items})
+        shown = [present.observation_v1(one, prices.get(one.model_id, UNKNOWN)) for one in page.items]
+        return Response({"data": shown, "meta": present.meta(page)})
+
+
+class OneObservation(PublicView):
+    def get(self, request: Request, observation_id: str) -> Response:
+        one = observations.get_observation(self.scope, observation_id)
+        prices = unit_prices(self.scope, {one.model_id})
+        return Response(present.observation_v1(one, prices.get(one.model_id, UNKNOWN)))
+
+
+class ObservationsV2(PublicView):
+    def get(self, request: Request) -> Response:
+        params = Params(request.query_params)
+        # An empty limit asks for nothing, as upstream does; an absent one for fifty.
+        limit = params.integer("limit", 0 if params.has("limit") else 50, low=0, high=1000)
+        if params.text("parseIoAsJson").lower() == "true":
+            raise Invalid("parseIoAsJson is not supported: input and output are always returned as text.")
+        wanted = _filters(params, _filters_v2(params.text("filter")), is_root=params.flag("isRootObservation"))
+        groups = _groups(params)
+        params.check()
+        page = observations.page_observations(
+            self.scope,
+            wanted,
+            limit=limit,
+            cursor=params.text("cursor"),
+            with_content="io" in groups,
+            with_metadata="metadata" in groups,
+        )
+        has_prices = "model" in groups
+        prices = unit_prices(self.scope, {one.model_id for one in page.items}) if has_prices else {}
+        expanded = frozenset(params.words("expandMetadata"))
+        shown = [present.observation_v2(one, groups, prices.get(one.model_id, UNKNOWN), expanded) for one in page.items]
+        return Response({"data": shown, "meta": {"cursor": page.next_cursor} if page.next_cursor else {}})
+
+
+def _groups(params: Params) -> frozenset[str]:
+    if not params.text("fields"):
+        return _DEFAULT_GROUPS
+    return frozenset({"core", *params.words("fields")}) & present.GROUPS_V2
+
+
+def _filters_v1(text: str) -> tuple[Filter, ...]:
+    dropped = {name: Column("numbers") for name in observations.DROPPED_V1}
+    if not text:
+        return ()
+    items = filters.parse(text, {**dropped, **observations.COLUMNS_V1})
+    return tuple(item for item in items if item.column not in dropped)
+
+
+def _filters_v2(text: str) -> tuple[Filter, ...]:
+    if not text:
+        return ()
+    items = tuple(filters.parse(text, observations.COLUMNS_V2, frozenset({"matches"})))
+    observations.check_text_search(items)
+    return items
+
+
+def _filters(params: Params, items: tuple[Filter, ...], *, is_root: bool | None = None) -> ObservationFilters:
+    parent = params.text("parentObservationId") if params.has("parentObservationId") else None
+    return ObservationFilters(
+        name=params.text("name"),
+        user_id=params.text("userId"),
+        session_id=params.text("sessionId"),
+        type=params.text("type"),
+        trace_id=params.text("traceId"),
+        level=params.choice("level", _LEVELS),
+        parent_id=parent,
+        is_root=is_root,
+        version=params.text("version"),
+        environments=params.words("environment"),
+        from_time=params.time("fromStartTime"),
+        to_time=params.time("toStartTime"),
+        items=items,
+    )

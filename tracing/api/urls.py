@@ -1,0 +1,34 @@
+"""Routes of the public API. No trailing slashes; ids and names may hold slashes, so suffixes are matched first."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from config.api import PostedElsewhere
+from tracing.api import health, media, metrics, observations, scores, traces
+
+urlpatterns = [
+    path("health", health.Health.as_view()),
+    path("ready", health.Ready.as_view()),
+    path("projects", health.Projects.as_view()),
+    path("ingestion", PostedElsewhere.as_view()),
+    path("otel/v1/traces", PostedElsewhere.as_view()),
+    path("otel/v1/metrics", PostedElsewhere.as_view()),
+    path("traces", traces.Traces.as_view()),
+    path("traces/<path:trace_id>", traces.OneTrace.as_view()),
+    path("observations", observations.Observations.as_view()),
+    path("observations/<path:observation_id>", observations.OneObservation.as_view()),
+    path("v2/observations", observations.ObservationsV2.as_view()),
+    path("sessions", traces.Sessions.as_view()),
+    path("sessions/<path:session_id>", traces.OneSession.as_view()),
+    path("scores", scores.Scores.as_view()),
+    path("scores/<path:score_id>", scores.OneScore.as_view()),
+    path("v2/scores", scores.ScoresV2.as_view()),
+    path("v2/scores/<path:score_id>", scores.OneScoreV2.as_view()),
+    path("v3/scores", scores.ScoresV3.as_view()),
+    path("metrics", metrics.MetricsV1.as_view()),
+    path("v2/metrics", metrics.MetricsV2.as_view()),
+    path("media", media.MediaUpload.as_view()),
+    path("media/content/<str:token>", media.content, name="media-content"),
+    path("media/<str:media_id>", media.OneMedia.as_view()),
+]

@@ -1,0 +1,246 @@
+"""The filter language of the public API and the query bar: one operator registry, columns named by each noun."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, and_, not_, or_
+
+from accounts.access import ProjectScope
+from config.errors import Invalid
+from tracing.analytics import functions as fn
+
+Clause = ColumnElement[bool]
+Build = Callable[[ProjectScope, "Filter"], Clause]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One condition. `value` has the type its `type` asks for: text, number, bool, datetime or list of texts."""
+
+    type: str
+    column: str
+    operator: str
+    value: Any = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Something that can be filtered on: an expression of some kind, or what builds its condition."""
+
+    kind: str
+    expression: Any = None
+    build: Build | None = None
+
+
+#: Kind of column -> types of filter that fit it.
+FITS: dict[str, frozenset[str]] = {
+    "text": frozenset({"string", "stringOptions", "null"}),
+    "number": frozenset({"number", "null"}),
+    "time": frozenset({"datetime", "null"}),
+    "boolean": frozenset({"boolean", "string"}),
+    "list": frozenset({"arrayOptions", "stringOptions", "null"}),
+    "map": frozenset({"stringObject"}),
+    "numbers": frozenset({"numberObject"}),
+    "categories": frozenset({"categoryOptions", "stringOptions"}),
+    "booleans": frozenset({"booleanObject"}),
+}
+
+_TEXT: dict[str, Callable[[Any, Any], Clause]] = {
+    "=": lambda column, value: column == value,
+    "contains": lambda column, value: fn.contains(column, value),
+    "does not contain": lambda column, value: not_(fn.contains(column, value)),
+    "starts with": lambda column, value: fn.starts_with(column, value),
+    "ends with": lambda column, value: fn.ends_with(column, value),
+}
+_COMPARE: dict[str, Callable[[Any, Any], Clause]] = {
+    "=": lambda column, value: column == value,
+    ">": lambda column, value: column > value,
+    "<": lambda column, value: column < value,
+    ">=": lambda column, value: column >= value,
+    "<=": lambda column, value: column <= value,
+}
+_ORDER = {operator: build for operator, build in _COMPARE.items() if operator != "="}
+_ONE_OF: dict[str, Callable[[Any, Any], Clause]] = {
+    "any of": lambda column, values: column.in_(values),
+    "none of": lambda column, values: column.not_in(values),
+}
+_EQUAL: dict[str, Callable[[Any, Any], Clause]] = {
+    "=": lambda column, value: column == value,
+    "<>": lambda column, value: column != value,
+}
+
+#: Type of filter -> operator -> how it reads.
+OPERATORS: dict[str, dict[str, Callable[[Any, Any], Clause]]] = {
+    "string": _TEXT,
+    "number": _COMPARE,
+    "numberObject": _COMPARE,
+    "datetime": _ORDER,
+    "stringOptions": _ONE_OF,
+    "categoryOptions": _ONE_OF,
+    "boolean": _EQUAL,
+    "booleanObject": _EQUAL,
+    "stringObject": {
+        **_TEXT,
+        "is set": lambda column, value: column != "",
+        "is not set": lambda column, value: column == "",
+        "matches": lambda column, value: fn.contains(column, value),
+    },
+    "arrayOptions": {
+        "any of": lambda column, values: fn.has_any(column, values),
+        "none of": lambda column, values: not_(fn.has_any(column, values)),
+        "all of": lambda column, values: fn.has_all(column, values),
+    },
+    "null": {
+        "is null": lambda column, value: column.is_(None),
+        "is not null": lambda column, value: column.is_not(None),
+    },
+}
+_NEEDS_KEY = {"stringObject", "numberObject", "booleanObject", "categoryOptions"}
+#: Accepted by every client and ignored by the server.
+_IGNORED = {"positionInTrace"}
+
+
+def condition(scope: ProjectScope, column: Column, item: Filter) -> Clause:
+    """What a filter means in SQL."""
+    if column.build is not None:
+        return column.build(scope, item)
+    if item.type == "null":
+        return _null_condition(column, item)
+    if column.kind == "map":
+        return _map_condition(column.expression, item)
+    if column.kind == "boolean" and item.type == "string":
+        return _EQUAL["="](column.expression, str(item.value).lower() == "true")
+    if column.kind == "list":
+        return OPERATORS["arrayOptions"][item.operator](column.expression, item.value)
+    return OPERATORS[item.type][item.operator](column.expression, item.value)
+
+
+def _null_condition(column: Column, item: Filter) -> Clause:
+    """Absent text and lists are stored empty, absent numbers and times as nulls."""
+    is_null = item.operator == "is null"
+    if column.kind == "list":
+        length = fn.array_length(column.expression)
+        return length == 0 if is_null else length > 0
+    if column.kind == "text":
+        return column.expression == "" if is_null else column.expression != ""
+    return OPERATORS["null"][item.operator](column.expression, None)
+
+
+def _map_condition(expression: Any, item: Filter) -> Clause:
+    """The key must be there, also for `does not contain`."""
+    is_there = fn.map_contains(expression, item.key)
+    if item.operator == "is set":
+        return is_there  # type: ignore[return-value]
+    if item.operator == "is not set":
+        return not_(is_there)
+    return and_(is_there, OPERATORS["stringObject"][item.operator](fn.map_get(expression, item.key), item.value))
+
+
+def conditions(scope: ProjectScope, columns: Mapping[str, Column], items: Iterable[Filter]) -> list[Clause]:
+    return [condition(scope, columns[item.column], item) for item in items]
+
+
+def any_text(*clauses: Clause) -> Clause:
+    return or_(*clauses)
+
+
+def parse(text: str, columns: Mapping[str, Column], extra_operators: frozenset[str] = frozenset()) -> list[Filter]:
+    """The `filter` parameter. Raises Invalid naming what is wrong with it."""
+    try:
+        items = orjson.loads(text)
+    except ValueError:
+        raise Invalid("Invalid JSON in filter parameter") from None
+    return parse_items(items, columns, extra_operators)
+
+
+def parse_items(
+    items: Any, columns: Mapping[str, Column], extra_operators: frozenset[str] = frozenset(), at: tuple[Any, ...] = ()
+) -> list[Filter]:
+    """Checked filters; `extra_operators` are allowed for text beside the usual ones."""
+    if not isinstance(items, list):
+        raise Invalid(issues=[_issue((*at, "filter"), "Invalid input: expected array")])
+    issues: list[dict[str, object]] = []
+    filters = []
+    for number, item in enumerate(items):
+        where = (*at, number)
+        problem = _shape_problem(item, extra_operators)
+        if problem is not None:
+            issues.append(_issue((*where, problem[0]) if problem[0] else where, problem[1]))
+        elif item["type"] not in _IGNORED:
+            filters.append(_checked(item, columns))
+    if issues:
+        raise Invalid(issues=issues)
+    return filters
+
+
+def _issue(path: tuple[Any, ...], message: str) -> dict[str, object]:
+    return {"code": "custom", "path": list(path), "message": message}
+
+
+def _shape_problem(item: Any, extra_operators: frozenset[str]) -> tuple[str, str] | None:
+    """Field and message of the first thing that is wrong, whatever the column."""
+    if not isinstance(item, dict):
+        return "", "Invalid input: expected object"
+    kind = item.get("type")
+    if kind in _IGNORED:
+        return None
+    if not isinstance(kind, str) or kind not in OPERATORS:
+        return "type", f"Invalid filter type. Expected one of {', '.join(OPERATORS)}"
+    if not isinstance(item.get("column"), str):
+        return "column", "Invalid input: expected string"
+    allowed = [*OPERATORS[kind], *(sorted(extra_operators) if kind == "string" else ())]
+    if item.get("operator") not in allowed:
+        return "operator", f"Invalid operator. Expected one of {', '.join(allowed)}"
+    if kind in _NEEDS_KEY and not isinstance(item.get("key"), str):
+        return "key", "Invalid input: expected string"
+    message = _value_problem(kind, item.get("operator"), item.get("value"))
+    return ("value", message) if message else None
+
+
+def _value_problem(kind: str, operator: Any, value: Any) -> str:
+    if kind in ("string", "stringObject"):
+        is_fine = isinstance(value, str) or operator in ("is set", "is not set")
+        return "" if is_fine else "Invalid input: expected string"
+    if kind in ("number", "numberObject"):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return "" if is_number else "Invalid input: expected number"
+    if kind in ("boolean", "booleanObject"):
+        return "" if isinstance(value, bool) else "Invalid input: expected boolean"
+    if kind in ("stringOptions", "categoryOptions", "arrayOptions"):
+        is_list = isinstance(value, list) and all(isinstance(member, str) for member in value)
+        if not is_list:
+            return "Invalid input: expected array of strings"
+        return "Too small: expected array to have >=1 items" if kind == "stringOptions" and not value else ""
+    if kind == "datetime":
+        return "" if _time(value) else "Invalid ISO datetime"
+    return ""
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        parsed = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return parsed if parsed.tzinfo else None
+
+
+def _checked(item: dict[str, Any], columns: Mapping[str, Column]) -> Filter:
+    column = columns.get(item["column"])
+    if column is None:
+        raise Invalid(f"Column {item['column']} does not match a UI / CH table mapping.")
+    kind, value = item["type"], item.get("value")
+    if kind not in FITS[column.kind]:
+        fitting = ", ".join(sorted(FITS[column.kind]))
+        raise Invalid(f"Filter type {kind} does not fit column {item['column']}. Use one of: {fitting}.")
+    if kind == "datetime":
+        value = _time(value)
+    elif kind in ("number", "numberObject"):
+        value = Decimal(str(value)) if isinstance(value, float) else value
+    return Filter(kind, item["column"], item["operator"], value, str(item.get("key") or ""))

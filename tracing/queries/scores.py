@@ -1,0 +1,178 @@
+"""Scores: lists by page and by key, and one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, not_
+
+from accounts.access import ProjectScope
+from config.errors import NotFound
+from tracing.analytics import functions as fn
+from tracing.analytics import store
+from tracing.analytics.records import Score
+from tracing.analytics.tables import scores, traces
+from tracing.queries import filters
+from tracing.queries.filters import Column, Filter
+from tracing.queries.paging import Keyed, Numbered, PageNumber, before, cut, decode_cursor, encode_cursor
+from tracing.queries.parallel import together
+
+s, t = scores.c, traces.c
+Clause = ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredTrace:
+    """What a score list tells of the trace."""
+
+    user_id: str
+    session_id: str
+    environment: str
+    tags: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    score: Score
+    trace: ScoredTrace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreFilters:
+    """What a list may be narrowed by; empty means all, several values mean any of them."""
+
+    ids: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    data_types: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    config_ids: tuple[str, ...] = ()
+    queue_ids: tuple[str, ...] = ()
+    author_user_ids: tuple[str, ...] = ()
+    trace_ids: tuple[str, ...] = ()
+    session_ids: tuple[str, ...] = ()
+    observation_ids: tuple[str, ...] = ()
+    dataset_run_ids: tuple[str, ...] = ()
+    user_id: str = ""
+    trace_tags: tuple[str, ...] = ()
+    #: (operator, number) pairs, all of which must hold
+    numbers: tuple[tuple[str, float], ...] = ()
+    texts: tuple[str, ...] = ()
+    from_time: datetime | None = None
+    to_time: datetime | None = None
+    items: tuple[Filter, ...] = ()
+    only_of_traces: bool = False
+    with_corrections: bool = True
+
+    @property
+    def asks_for_trace(self) -> bool:
+        return bool(self.user_id or self.trace_tags or any(item.column in TRACE_COLUMNS for item in self.items))
+
+
+def _of_trace(kind: str, column: Any) -> Column:
+    def build(scope: ProjectScope, item: Filter) -> Clause:
+        matching = filters.condition(scope, Column(kind, column), item)
+        return s.trace_id.in_(store.select(scope, traces, t.id).where(matching))
+
+    return Column(kind, build=build)
+
+
+TRACE_COLUMNS = {
+    "traceName": _of_trace("text", t.name),
+    "userId": _of_trace("text", t.user_id),
+    "trace_tags": _of_trace("list", t.tags),
+    "tags": _of_trace("list", t.tags),
+}
+COLUMNS: dict[str, Column] = {
+    **TRACE_COLUMNS,
+    "id": Column("text", s.id),
+    "timestamp": Column("time", s.timestamp),
+    "environment": Column("text", s.environment),
+    "traceId": Column("text", s.trace_id),
+    "observationId": Column("text", s.observation_id),
+    "sessionId": Column("text", s.session_id),
+    "name": Column("text", s.name),
+    "value": Column("number", s.value),
+    "booleanValue": Column("boolean", s.value == 1),
+    "source": Column("text", s.source),
+    "comment": Column("text", s.comment),
+    "authorUserId": Column("text", s.author_user_id),
+    "dataType": Column("text", s.data_type),
+    "stringValue": Column("text", s.string_value),
+}
+_COMPARE = {**filters.OPERATORS["number"], "!=": lambda column, value: column != value}
+VALUE_OPERATORS = tuple(_COMPARE)
+
+
+def list_scores(
+    scope: ProjectScope, wanted: ScoreFilters, *, number: PageNumber, with_trace: bool
+) -> Numbered[ScoreRow]:
+    """A numbered page, newest first."""
+    clauses = _clauses(scope, wanted)
+    query = store.select(scope, scores).where(*clauses).order_by(s.timestamp.desc(), s.id.desc())
+    query = query.limit(number.limit).offset(number.offset)
+    count = store.select(scope, scores, fn.count().label("total")).where(*clauses)
+    total, found = together(
+        lambda: store.rows(scope, count, tag="score-count")[0].total,
+        lambda: store.records(scope, Score, query, tag="score-list"),
+    )
+    of = _scored_traces(scope, found) if with_trace else {}
+    return Numbered([ScoreRow(score, of.get(score.trace_id)) for score in found], number, total)
+
+
+def page_scores(scope: ProjectScope, wanted: ScoreFilters, *, limit: int, cursor: str = "") -> Keyed[Score]:
+    """The page after `cursor`, newest first."""
+    clauses = _clauses(scope, wanted)
+    if cursor:
+        clauses.append(before((s.timestamp, s.id), decode_cursor(cursor, size=2)))
+    query = store.select(scope, scores).where(*clauses).order_by(s.timestamp.desc(), s.id.desc()).limit(limit + 1)
+    found = store.records(scope, Score, query, tag="score-page")
+    return cut(found, limit, lambda last: encode_cursor(last.timestamp, last.id))
+
+
+def get_score(scope: ProjectScope, score_id: str, *, only_of_traces: bool = False) -> Score:
+    query = store.select(scope, scores).where(s.id == score_id).order_by(s.timestamp.desc()).limit(1)
+    if only_of_traces:
+        query = query.where(s.trace_id != "", s.data_type != "CORRECTION")
+    found = store.records(scope, Score, query, tag="score")
+    if not found:
+        raise NotFound("Score not found")
+    return found[0]
+
+
+def _scored_traces(scope: ProjectScope, found: list[Score]) -> dict[str, ScoredTrace]:
+    ids = sorted({score.trace_id for score in found if score.trace_id})
+    if not ids:
+        return {}
+    query = store.select(scope, traces, t.id, t.user_id, t.session_id, t.environment, t.tags).where(t.id.in_(ids))
+    rows = store.rows(scope, query, tag="score-traces")
+    return {row.id: ScoredTrace(row.user_id, row.session_id, row.environment, row.tags) for row in rows}
+
+
+def _clauses(scope: ProjectScope, wanted: ScoreFilters) -> list[Clause]:
+    several = (
+        (s.id, wanted.ids), (s.name, wanted.names), (s.source, wanted.sources), (s.data_type, wanted.data_types),
+        (s.environment, wanted.environments), (s.config_id, wanted.config_ids), (s.queue_id, wanted.queue_ids),
+        (s.author_user_id, wanted.author_user_ids), (s.trace_id, wanted.trace_ids),
+        (s.session_id, wanted.session_ids), (s.observation_id, wanted.observation_ids),
+        (s.dataset_run_id, wanted.dataset_run_ids), (s.string_value, wanted.texts),
+    )  # fmt: skip
+    clauses: list[Clause] = [column.in_(values) for column, values in several if values]
+    if wanted.only_of_traces:
+        clauses.append(s.trace_id != "")
+    if not wanted.with_corrections:
+        clauses.append(not_(s.data_type == "CORRECTION"))
+    for operator, value in wanted.numbers:
+        clauses.append(_COMPARE[operator](s.value, float(value)))
+    if wanted.from_time:
+        clauses.append(s.timestamp >= wanted.from_time)
+    if wanted.to_time:
+        clauses.append(s.timestamp < wanted.to_time)
+    if wanted.user_id:
+        clauses.append(s.trace_id.in_(store.select(scope, traces, t.id).where(t.user_id == wanted.user_id)))
+    if wanted.trace_tags:
+        tagged = fn.has_all(t.tags, list(wanted.trace_tags))
+        clauses.append(s.trace_id.in_(store.select(scope, traces, t.id).where(tagged)))  # type: ignore[arg-type]
+    return clauses + filters.conditions(scope, COLUMNS, wanted.items)

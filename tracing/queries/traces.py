@@ -1,0 +1,380 @@
+"""Traces: the list with totals, one with everything in it, and what their observations add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, not_, or_
+
+from accounts.access import ProjectScope
+from config.errors import NotFound
+from tracing.analytics import functions as fn
+from tracing.analytics import store
+from tracing.analytics.records import EPOCH, Observation, Score, Trace
+from tracing.analytics.tables import observations, scores, traces
+from tracing.queries import filters
+from tracing.queries.filters import Column, Filter
+from tracing.queries.observations import observations_of_trace
+from tracing.queries.paging import Numbered, PageNumber
+from tracing.queries.parallel import together
+
+t, o, s = traces.c, observations.c, scores.c
+Clause = ColumnElement[bool]
+
+#: Above this, the observations of the shown traces are looked up trace by trace instead of in one stretch of time.
+_ONE_STRETCH = timedelta(minutes=30)
+_MANY = 100_000
+
+_LIGHT = (
+    t.project_id, t.id, t.timestamp, t.name, t.user_id, t.session_id, t.tags, t.public, t.bookmarked, t.environment,
+    t.release, t.version, t.root_id, t.root_type, t.first_start, t.last_start, t.created_at, t.updated_at,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is read of each trace beside its own short fields."""
+
+    io: bool = True
+    scores: bool = True
+    observations: bool = True
+    metrics: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSums:
+    """What the observations of a trace add up to."""
+
+    count: int = 0
+    total_cost: Decimal = Decimal(0)
+    latency_seconds: float = 0.0
+    observation_ids: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRow:
+    """A trace of a list; parts that were not asked for are empty."""
+
+    trace: Trace
+    sums: TraceSums = field(default_factory=TraceSums)
+    score_ids: Sequence[str] = ()
+    input: str = ""
+    output: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceDetail:
+    """One trace with all that is in it. `metadata` is the trace's own over its root observation's."""
+
+    trace: Trace
+    observations: list[Observation]
+    scores: list[Score]
+    sums: TraceSums
+    input: str
+    output: str
+    metadata: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceFilters:
+    """What the list may be narrowed by; empty means all."""
+
+    user_id: str = ""
+    name: str = ""
+    session_id: str = ""
+    version: str = ""
+    release: str = ""
+    tags: tuple[str, ...] = ()  # all of them
+    environments: tuple[str, ...] = ()  # any of them
+    from_time: datetime | None = None
+    to_time: datetime | None = None
+    items: tuple[Filter, ...] = ()
+
+
+def _latest() -> Any:
+    return fn.max(fn.greatest(o.start_time, fn.if_else(o.end_time.is_(None), o.start_time, o.end_time)))
+
+
+def _worst_level() -> Any:
+    has = {level: fn.count_if(o.level == level) > 0 for level in ("ERROR", "WARNING", "DEFAULT")}
+    rest = fn.if_else(has["DEFAULT"], "DEFAULT", "DEBUG")
+    return fn.if_else(has["ERROR"], "ERROR", fn.if_else(has["WARNING"], "WARNING", rest))
+
+
+def _in_observations(kind: str, total: Any) -> Column:
+    """A column that is a sum over the trace's observations."""
+
+    def build(scope: ProjectScope, item: Filter) -> Clause:
+        matching = store.select(scope, observations, o.trace_id).group_by(o.trace_id)
+        return t.id.in_(matching.having(filters.condition(scope, Column(kind, total), item)))
+
+    return Column(kind, build=build)
+
+
+def _of_scores(scope: ProjectScope, *where: Clause) -> Clause:
+    return t.id.in_(store.select(scope, scores, s.trace_id).where(s.trace_id != "", *where))
+
+
+def _score_numbers(scope: ProjectScope, item: Filter) -> Clause:
+    matches = filters.OPERATORS["numberObject"][item.operator](s.value, item.value)
+    return _of_scores(scope, s.name == item.key, s.data_type.in_(["NUMERIC", "BOOLEAN"]), matches)
+
+
+def _score_categories(scope: ProjectScope, item: Filter) -> Clause:
+    matching = _of_scores(scope, s.name == item.key, s.string_value.in_(item.value))
+    return not_(matching) if item.operator == "none of" else matching
+
+
+def _score_booleans(scope: ProjectScope, item: Filter) -> Clause:
+    value = 1.0 if item.value else 0.0
+    matching = _of_scores(scope, s.name == item.key, s.data_type == "BOOLEAN", s.value == value)
+    return not_(matching) if item.operator == "<>" else matching
+
+
+def _level_count(level: str) -> Column:
+    return _in_observations("number", fn.count_if(o.level == level))
+
+
+COLUMNS: dict[str, Column] = {
+    "id": Column("text", t.id),
+    "name": Column("text", t.name),
+    "traceName": Column("text", t.name),
+    "timestamp": Column("time", t.timestamp),
+    "userId": Column("text", t.user_id),
+    "sessionId": Column("text", t.session_id),
+    "metadata": Column("map", t.metadata),
+    "version": Column("text", t.version),
+    "release": Column("text", t.release),
+    "environment": Column("text", t.environment),
+    "tags": Column("list", t.tags),
+    "traceTags": Column("list", t.tags),
+    "bookmarked": Column("boolean", t.bookmarked),
+    "level": _in_observations("text", _worst_level()),
+    "errorCount": _level_count("ERROR"),
+    "warningCount": _level_count("WARNING"),
+    "defaultCount": _level_count("DEFAULT"),
+    "debugCount": _level_count("DEBUG"),
+    "inputTokens": _in_observations("number", fn.sum(o.input_tokens)),
+    "outputTokens": _in_observations("number", fn.sum(o.output_tokens)),
+    "totalTokens": _in_observations("number", fn.sum(o.total_tokens)),
+    "tokens": _in_observations("number", fn.sum(o.total_tokens)),
+    "latency": _in_observations("number", fn.ms_diff(fn.min(o.start_time), _latest()) / 1000.0),
+    "inputCost": _in_observations("number", fn.sum(o.input_cost)),
+    "outputCost": _in_observations("number", fn.sum(o.output_cost)),
+    "totalCost": _in_observations("number", fn.sum(o.total_cost)),
+    "scores_avg": Column("numbers", build=_score_numbers),
+    "score_categories": Column("categories", build=_score_categories),
+    "score_booleans": Column("booleans", build=_score_booleans),
+}
+ORDER_FIELDS: dict[str, Any] = {
+    "id": t.id, "timestamp": t.timestamp, "name": t.name, "userId": t.user_id, "release": t.release,
+    "version": t.version, "public": t.public, "bookmarked": t.bookmarked, "sessionId": t.session_id,
+}  # fmt: skip
+
+
+def trace_clauses(scope: ProjectScope, wanted: TraceFilters) -> list[Clause]:
+    """A filter on a field replaces the simple parameter of the same field."""
+    taken = {item.column for item in wanted.items}
+    simple = (
+        ("userId", t.user_id, wanted.user_id), ("name", t.name, wanted.name), ("version", t.version, wanted.version),
+        ("sessionId", t.session_id, wanted.session_id), ("release", t.release, wanted.release),
+    )  # fmt: skip
+    clauses: list[Clause] = [column == value for name, column, value in simple if value and name not in taken]
+    if wanted.tags and "tags" not in taken:
+        clauses.append(fn.has_all(t.tags, list(wanted.tags)))  # type: ignore[arg-type]
+    if wanted.environments and "environment" not in taken:
+        clauses.append(t.environment.in_(wanted.environments))
+    if wanted.from_time:
+        clauses.append(t.timestamp >= wanted.from_time)
+    if wanted.to_time:
+        clauses.append(t.timestamp < wanted.to_time)
+    return clauses + filters.conditions(scope, COLUMNS, wanted.items)
+
+
+def list_traces(
+    scope: ProjectScope,
+    wanted: TraceFilters,
+    *,
+    number: PageNumber,
+    order: str = "timestamp",
+    descending: bool = True,
+    parts: Parts = Parts(),
+) -> Numbered[TraceRow]:
+    """A numbered page. First the short fields of the rows shown and the total, then the rest of these rows only."""
+    clauses = trace_clauses(scope, wanted)
+    keys = [ORDER_FIELDS[order], *(column for column in (t.timestamp, t.id) if column is not ORDER_FIELDS[order])]
+    query = store.select(scope, traces, *_LIGHT).where(*clauses)
+    query = query.order_by(*(key.desc() if descending else key.asc() for key in keys))
+    query = query.limit(number.limit).offset(number.offset)
+    total, found = together(
+        lambda: count_traces(scope, clauses),
+        lambda: store.records(scope, Trace, query, tag="trace-list"),
+    )
+    return Numbered(fill(scope, found, parts), number, total)
+
+
+def count_traces(scope: ProjectScope, clauses: Iterable[Clause] = ()) -> int:
+    query = store.select(scope, traces, fn.count().label("total")).where(*clauses)
+    return int(store.rows(scope, query, tag="trace-count")[0].total)
+
+
+def fill(scope: ProjectScope, found: list[Trace], parts: Parts) -> list[TraceRow]:
+    """The wanted parts of these traces, each part one query, side by side."""
+    if not found:
+        return []
+    nothing: dict[str, Any] = {}
+    io, sums, score_ids = together(
+        lambda: _contents(scope, found) if parts.io else nothing,
+        lambda: (
+            trace_sums(scope, found, with_ids=parts.observations) if parts.metrics or parts.observations else nothing
+        ),
+        lambda: _score_ids(scope, found) if parts.scores else nothing,
+    )
+    rows = []
+    for trace in found:
+        own_input, own_output, metadata = io.get(trace.id, ("", "", {}))
+        rows.append(
+            TraceRow(
+                trace=trace,
+                sums=sums.get(trace.id) or TraceSums(),
+                score_ids=score_ids.get(trace.id, ()),
+                input=own_input,
+                output=own_output,
+                metadata=metadata,
+            )
+        )
+    return rows
+
+
+def get_trace(scope: ProjectScope, trace_id: str, *, parts: Parts = Parts()) -> TraceDetail:
+    """Raises NotFound in the words that the SDKs compare."""
+    trace = find_trace(scope, trace_id)
+    needs_observations = parts.io or parts.observations or parts.metrics
+    own_scores: Callable[[], list[Score]] = lambda: _scores_of(scope, trace_id) if parts.scores else []  # noqa: E731
+    found_scores, inside = together(
+        own_scores,
+        lambda: (
+            observations_of_trace(
+                scope,
+                trace_id,
+                first_start=trace.first_start,
+                last_start=trace.last_start,
+                with_content=parts.io or parts.observations,
+            )
+            if needs_observations
+            else []
+        ),
+    )
+    root = next((item for item in inside if item.id == trace.root_id), None)
+    return TraceDetail(
+        trace=trace,
+        observations=inside,
+        scores=found_scores,
+        sums=sums_of(inside),
+        input=trace.input or (root.input if root else ""),
+        output=trace.output or (root.output if root else ""),
+        metadata={**(root.metadata if root else {}), **trace.metadata},
+    )
+
+
+def find_trace(scope: ProjectScope, trace_id: str) -> Trace:
+    """The trace's own row."""
+    query = store.select(scope, traces).where(t.id == trace_id).order_by(t.timestamp).limit(1)
+    found = store.records(scope, Trace, query, tag="trace")
+    if not found:
+        raise NotFound(f"Trace {trace_id} not found within authorized project")
+    return found[0]
+
+
+def sums_of(inside: Sequence[Observation]) -> TraceSums:
+    """The same sums as `trace_sums`, from observations at hand."""
+    if not inside:
+        return TraceSums()
+    first = min(item.start_time for item in inside)
+    last = max(max(item.start_time, item.end_time or item.start_time) for item in inside)
+    return TraceSums(
+        count=len(inside),
+        total_cost=sum((item.total_cost for item in inside), Decimal(0)),
+        latency_seconds=max((last - first).total_seconds(), 0.0),
+        observation_ids=[item.id for item in inside],
+    )
+
+
+def trace_sums(scope: ProjectScope, found: Sequence[Trace], *, with_ids: bool = False) -> dict[str, TraceSums]:
+    """Cost, latency and count of each of these traces, in one query over the time they span."""
+    columns = [
+        o.trace_id,
+        fn.count().label("count"),
+        fn.sum(o.total_cost).label("total_cost"),
+        fn.min(o.start_time).label("first"),
+        _latest().label("last"),
+    ]
+    if with_ids:
+        columns.append(fn.collect(o.id, limit=_MANY).label("ids"))
+    query = store.select(scope, observations, *columns).where(inside_of(found)).group_by(o.trace_id)
+    return {
+        row.trace_id: TraceSums(
+            count=row.count,
+            total_cost=row.total_cost,
+            latency_seconds=max((row.last - row.first).total_seconds(), 0.0),
+            observation_ids=row.ids if with_ids else (),
+        )
+        for row in store.rows(scope, query, tag="trace-sums")
+    }
+
+
+def inside_of(found: Sequence[Trace]) -> Clause:
+    """Observations of these traces, by the range of the key they lie in."""
+    # A trace without an observation has no bounds, and none of its own is lost by asking for none.
+    bounded = [trace for trace in found if trace.last_start > EPOCH] or list(found)
+    first, last = min(x.first_start for x in bounded), max(x.last_start for x in bounded)
+    if last - first <= _ONE_STRETCH or len(bounded) == 1:
+        ids = [trace.id for trace in bounded]
+        return and_(o.start_time >= first, o.start_time <= last, o.trace_id.in_(ids))
+    return or_(
+        *(and_(o.start_time >= x.first_start, o.start_time <= x.last_start, o.trace_id == x.id) for x in bounded)
+    )
+
+
+def _contents(scope: ProjectScope, found: Sequence[Trace]) -> dict[str, tuple[str, str, dict[str, str]]]:
+    """Input, output and metadata: the trace's own, else those of its root observation."""
+    times = [trace.timestamp for trace in found]
+    ids = [trace.id for trace in found]
+    own = store.select(scope, traces, t.id, t.input, t.output, t.metadata).where(
+        t.timestamp >= min(times), t.timestamp <= max(times), t.id.in_(ids)
+    )
+    roots = [trace.root_id for trace in found if trace.root_id]
+    of_roots = store.select(scope, observations, o.trace_id, o.id, o.input, o.output, o.metadata).where(
+        inside_of(found), o.id.in_(roots or [""])
+    )
+    own_rows, root_rows = (
+        store.rows(scope, own, tag="trace-contents"),
+        store.rows(scope, of_roots, tag="trace-root-contents") if roots else [],
+    )
+    by_key = {(row.trace_id, row.id): row for row in root_rows}
+    result = {}
+    for trace, row in ((trace, row) for row in own_rows for trace in found if trace.id == row.id):
+        root = by_key.get((trace.id, trace.root_id))
+        result[trace.id] = (
+            row.input or (root.input if root else ""),
+            row.output or (root.output if root else ""),
+            {**(root.metadata if root else {}), **row.metadata},
+        )
+    return result
+
+
+def _score_ids(scope: ProjectScope, found: Sequence[Trace]) -> dict[str, list[str]]:
+    query = store.select(scope, scores, s.trace_id, fn.collect(s.id).label("ids"))
+    query = query.where(s.trace_id.in_([trace.id for trace in found]), s.data_type != "CORRECTION")
+    query = query.group_by(s.trace_id)
+    return {row.trace_id: sorted(row.ids) for row in store.rows(scope, query, tag="trace-score-ids")}
+
+
+def _scores_of(scope: ProjectScope, trace_id: str) -> list[Score]:
+    query = store.select(scope, scores).where(s.trace_id == trace_id).order_by(s.timestamp.desc(), s.id.desc())
+    return store.records(scope, Score, query.limit(_MANY), tag="trace-scores")
