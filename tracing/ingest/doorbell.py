@@ -14,6 +14,7 @@ import time
 from functools import cache
 
 import redis
+from celery import current_app
 from django.conf import settings
 
 log = logging.getLogger(__name__)
@@ -58,10 +59,8 @@ def ring(key: str) -> None:
 
 
 def call_worker() -> None:
-    from tracing.tasks import drain_inbox
-
     with _send_lock:
-        drain_inbox.apply_async(retry=False)
+        current_app.send_task("tracing.tasks.drain_inbox", retry=False)
 
 
 def wait_for_ring_again() -> int:
