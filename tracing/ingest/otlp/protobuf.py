@@ -1,0 +1,90 @@
+"""OTLP protobuf: from bytes to spans."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tracing.ingest.otlp.spans import Attributes, Span, SpanEvent, SpanGroup
+
+_ERROR = 2  # Status.STATUS_CODE_ERROR
+
+
+def parse(body: bytes) -> Any:
+    """The request message. Raises ValueError."""
+    try:
+        return ExportTraceServiceRequest.FromString(body)
+    except DecodeError as error:
+        raise ValueError(str(error)) from error
+
+
+def groups(body: bytes) -> Iterator[SpanGroup]:
+    for resource_spans in parse(body).resource_spans:
+        resource = _attributes(resource_spans.resource.attributes)
+        for scope_spans in resource_spans.scope_spans:
+            yield SpanGroup(
+                resource=resource,
+                scope_name=scope_spans.scope.name,
+                scope_version=scope_spans.scope.version,
+                scope_attributes=_attributes(scope_spans.scope.attributes),
+                spans=scope_spans.spans,
+                read=_read,
+                describe=_describe,
+            )
+
+
+def _read(span: Any) -> Span:
+    status = span.status
+    events = span.events
+    return Span(
+        span.trace_id.hex(),
+        span.span_id.hex(),
+        span.parent_span_id.hex(),
+        span.name,
+        span.start_time_unix_nano,
+        span.end_time_unix_nano,
+        # Nearly all values are text, and asking which kind a value is costs as much as reading it.
+        {pair.key: pair.value.string_value or _value(pair.value) for pair in span.attributes},
+        status.code == _ERROR,
+        status.message,
+        [_event(event) for event in events] if events else [],
+    )
+
+
+def _event(event: Any) -> SpanEvent:
+    return SpanEvent(event.name, event.time_unix_nano, _attributes(event.attributes))
+
+
+def _attributes(pairs: Iterable[Any]) -> Attributes:
+    return {pair.key: pair.value.string_value or _value(pair.value) for pair in pairs}
+
+
+def _value(value: Any) -> Any:
+    kind = value.WhichOneof("value")
+    if kind in ("string_value", "int_value", "bool_value"):
+        return getattr(value, kind)
+    if kind == "double_value":
+        return plain_number(value.double_value)
+    if kind == "array_value":
+        return [_value(item) for item in value.array_value.values]
+    return orjson.dumps(MessageToDict(value)).decode()
+
+
+def plain_number(number: float) -> int | float | str:
+    """A double as both encodings give it: whole ones as integers, what is no number as its name."""
+    if not math.isfinite(number):
+        return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+def _describe(span: Any) -> tuple[str, str]:
+    content = MessageToDict(span)
+    for key, value in (("traceId", span.trace_id), ("spanId", span.span_id), ("parentSpanId", span.parent_span_id)):
+        content[key] = value.hex()
+    return span.span_id.hex(), orjson.dumps(content).decode()

@@ -1,0 +1,179 @@
+"""What can be known of a span from the names of its attributes alone, worked out once per set of names.
+
+One instrumentation sends the same names again and again, so everything that depends on names only (which sources of a
+field are there, which entries are metadata, which rules can apply) is remembered, and a span costs only what its values cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from tracing.ingest.otlp import content
+from tracing.ingest.otlp.spans import Attributes
+
+#: larger ones are one-offs, and remembering them would cost more than it saves
+_LARGEST_REMEMBERED = 96
+
+_NAME = ("gen_ai.tool.name", "genkit:name", "logfire.msg", "ai.toolCall.name", "ai.operationId")
+_USER = (
+    "langfuse.user.id",
+    "user.id",
+    "langfuse.observation.metadata.langfuse_user_id",
+    "langfuse.trace.metadata.langfuse_user_id",
+    "ai.telemetry.metadata.userId",
+)
+_SESSION = (
+    "langfuse.session.id",
+    "session.id",
+    "gen_ai.conversation.id",
+    "langfuse.observation.metadata.langfuse_session_id",
+    "langfuse.trace.metadata.langfuse_session_id",
+    "ai.telemetry.metadata.sessionId",
+)
+_TAGS = (
+    "langfuse.trace.tags",
+    "langfuse.tags",
+    "langfuse.observation.metadata.langfuse_tags",
+    "langfuse.trace.metadata.langfuse_tags",
+    "ai.telemetry.metadata.tags",
+    "tag.tags",
+)
+_PUBLIC = ("langfuse.trace.public", "langfuse.public")
+ENVIRONMENT = ("langfuse.environment", "deployment.environment.name", "deployment.environment")
+_MODEL = (
+    "langfuse.observation.model.name",
+    "gen_ai.response.model",
+    "ai.model.id",
+    "gen_ai.request.model",
+    "llm.response.model",
+    "llm.model_name",
+    "model",
+)
+_PROMPT = (
+    "langfuse.observation.prompt.name",
+    "langfuse.prompt.name",
+    "langfuse.observation.prompt.version",
+    "langfuse.prompt.version",
+    "ai.telemetry.metadata.langfusePrompt",
+)
+_FIRST_TOKEN = ("ai.response.msToFirstChunk", "ai.stream.msToFirstChunk")
+_UPDATES = (
+    "langfuse.trace.name",
+    "langfuse.trace.input",
+    "langfuse.trace.output",
+    "langfuse.trace.public",
+    *(key for key in _USER if key != "langfuse.user.id"),
+    "langfuse.user.id",
+    *(key for key in _SESSION if key != "gen_ai.conversation.id"),
+    *(key for key in _TAGS if key != "langfuse.tags"),
+)
+_OBSERVATION_METADATA = ("langfuse.observation.metadata", "langfuse.metadata")
+_OBSERVATION_METADATA_PREFIXES = ("langfuse.observation.metadata.", "langfuse.metadata.", "ai.telemetry.metadata.")
+_TRACE_METADATA = "langfuse.trace.metadata"
+#: attributes of the AI SDK that have a field of their own
+_NO_METADATA = frozenset(f"ai.telemetry.metadata.{name}" for name in ("userId", "sessionId", "tags", "langfusePrompt"))
+_NOT_IN_ATTRIBUTES = (
+    "gen_ai.prompt",
+    "gen_ai.completion",
+    "llm.input_messages",
+    "llm.output_messages",
+    "langfuse.trace.metadata",
+    "langfuse.observation.metadata",
+    "ai.telemetry.metadata",
+)
+_TOOL_DEFINITIONS = ("ai.prompt.tools", "gen_ai.tool.definitions", "model_request_parameters")
+_PARAMETERS = ("gen_ai.request.", "llm.invocation_parameters.")
+_EXPLICIT_PARAMETERS = ("langfuse.observation.model.parameters", "llm.invocation_parameters", "model_config")
+_USAGE = ("gen_ai.usage.", "llm.token_count.")
+_COST = ("langfuse.observation.cost_details", "gen_ai.usage.cost", "llm.cost.total")
+
+
+class Shape:
+    """See the module. Each tuple holds what is there, in the order of precedence."""
+
+    __slots__ = (
+        "attributes",
+        "completion_start",
+        "cost",
+        "environment",
+        "experiment",
+        "first_token",
+        "has_langfuse_content",
+        "has_trace_content",
+        "keys",
+        "metadata",
+        "metadata_objects",
+        "model",
+        "name",
+        "parameters",
+        "parameters_given",
+        "prompt",
+        "public",
+        "rules",
+        "session",
+        "tags",
+        "tools",
+        "trace_metadata",
+        "trace_metadata_object",
+        "updates",
+        "usage",
+        "user",
+    )
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self.keys = has = frozenset(keys)
+
+        def there(candidates: Iterable[str]) -> tuple[str, ...]:
+            return tuple(key for key in candidates if key in has)
+
+        self.name = there(_NAME)
+        self.user = there(_USER)
+        self.session = there(_SESSION)
+        self.tags = there(_TAGS)
+        self.public = there(_PUBLIC)
+        self.environment = there(ENVIRONMENT)
+        self.model = there(_MODEL)
+        self.prompt = there(_PROMPT)
+        self.first_token = there(_FIRST_TOKEN)
+        self.completion_start = bool(self.first_token) or "langfuse.observation.completion_start_time" in has
+        self.updates = there(_UPDATES)
+        self.cost = there(_COST)
+        self.experiment = any(key.startswith("langfuse.experiment.") for key in has)
+        self.has_trace_content = "langfuse.trace.input" in has or "langfuse.trace.output" in has
+        self.has_langfuse_content = "langfuse.observation.input" in has or "langfuse.observation.output" in has
+        self.parameters = _named(keys, _PARAMETERS, leave_out=("model",))
+        self.parameters_given = there(_EXPLICIT_PARAMETERS)
+        self.usage = _named(keys, _USAGE, leave_out=("cost",))
+        self.metadata_objects = there(_OBSERVATION_METADATA)
+        self.metadata = tuple(
+            (key, name) for key, name in _named(keys, _OBSERVATION_METADATA_PREFIXES) if key not in _NO_METADATA
+        )
+        self.trace_metadata_object = _TRACE_METADATA in has
+        self.trace_metadata = _named(keys, (f"{_TRACE_METADATA}.",))
+        tools = [key for key in keys if key.startswith("llm.tools.") and key.endswith(".tool.json_schema")]
+        self.tools = (*there(_TOOL_DEFINITIONS), *tools)
+        self.rules = content.rules_for(has)
+        self.attributes = tuple(
+            (key, f"attributes.{key}")
+            for key in keys
+            if key not in content.KEYS and not key.startswith(_NOT_IN_ATTRIBUTES)
+        )
+
+
+def _named(
+    keys: Iterable[str], prefixes: tuple[str, ...], leave_out: tuple[str, ...] = ()
+) -> tuple[tuple[str, str], ...]:
+    """(key, the rest of it) for the keys that begin with one of the prefixes and go on."""
+    found = ((key, key[len(prefix) :]) for prefix in prefixes for key in keys if key.startswith(prefix))
+    return tuple((key, name) for key, name in found if name and name not in leave_out)
+
+
+@lru_cache(maxsize=2048)
+def _remembered(keys: tuple[str, ...]) -> Shape:
+    return Shape(keys)
+
+
+def shape_of(attributes: Attributes) -> Shape:
+    keys = tuple(attributes)
+    return _remembered(keys) if len(keys) <= _LARGEST_REMEMBERED else Shape(keys)
