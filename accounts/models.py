@@ -22,6 +22,11 @@ def new_id() -> str:
     return str(uuid4())
 
 
+def new_user_id() -> str:
+    """Without dashes: the links to a new password are `<id>-<token>`, split at the first dash."""
+    return uuid4().hex
+
+
 def role_choices(*roles: Role) -> list[tuple[str, str]]:
     return [(role.value, role.value.capitalize()) for role in roles or tuple(Role)]
 
@@ -43,7 +48,7 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     """A person, known by e-mail address. Addresses are kept in lower case: two spellings are one person."""
 
-    id = models.CharField(primary_key=True, max_length=255, default=new_id, editable=False)
+    id = models.CharField(primary_key=True, max_length=255, default=new_user_id, editable=False)
     email = models.EmailField(unique=True, error_messages={"unique": "There is already an account with this e-mail."})
     name = models.CharField(max_length=NAME_MAX_LENGTH, blank=True)
     is_active = models.BooleanField(default=True)

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                 ('password', models.CharField(max_length=128, verbose_name='password')),
                 ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
                 ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('id', models.CharField(default=accounts.models.new_id, editable=False, max_length=255, primary_key=True, serialize=False)),
+                ('id', models.CharField(default=accounts.models.new_user_id, editable=False, max_length=255, primary_key=True, serialize=False)),
                 ('email', models.EmailField(error_messages={'unique': 'There is already an account with this e-mail.'}, max_length=254, unique=True)),
                 ('name', models.CharField(blank=True, max_length=60)),
                 ('is_active', models.BooleanField(default=True)),
