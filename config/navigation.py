@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Project
+from accounts.queries import projects_of
 
 LAST_PROJECT = "last_project_id"
 THEME_COOKIE = "theme"
@@ -32,6 +33,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Link:
+    name: str
     icon: str
     label: str | Promise
     url: str
@@ -77,19 +79,7 @@ class Frame:
     @cached_property
     def projects(self) -> list[Project]:
         """The projects this person may open, by organization and name."""
-        user = self._request.user
-        if not user.is_authenticated:
-            return []
-        members = Project.objects.present().filter(organization__memberships__user_id=user.pk)
-        # A project's own NONE hides it; so does the organization's, unless the project says otherwise.
-        hidden = members.filter(memberships__user_id=user.pk, memberships__role="NONE").exclude(
-            organization__memberships__user_id=user.pk, organization__memberships__role="OWNER"
-        )
-        return list(
-            members.exclude(pk__in=hidden.values("pk"))
-            .select_related("organization")
-            .order_by("organization__name", "name", "pk")
-        )
+        return list(projects_of(self._request.user))
 
     @cached_property
     def project(self) -> Project | None:
@@ -124,7 +114,7 @@ class Frame:
             except NoReverseMatch:
                 continue
             current = self._here == item.url_name or self._here.startswith(item.names or ("\0",))
-            links.append(Link(item.icon, item.label, url, current, item.desktop_only))
+            links.append(Link(item.url_name.partition(":")[2], item.icon, item.label, url, current, item.desktop_only))
         return tuple(links)
 
 

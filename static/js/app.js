@@ -1,8 +1,8 @@
-// What every page has: copying, menus, dialogs, panes, keys, theme, polling that rests. One module per behaviour.
+// What every page has: copying, menus, dialogs, panes, keys, polling that rests. One module per behaviour.
 import "./copy.js";
+import "./filters.js";
 import "./keys.js";
 import "./menus.js";
 import "./panes.js";
 import "./polling.js";
-import "./theme.js";
 import "./time.js";

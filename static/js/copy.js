@@ -4,7 +4,7 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   const source = document.getElementById(button.dataset.copy);
   if (!source) return;
-  await write(source.dataset.copyText ?? source.value ?? source.textContent);
+  await write(source.dataset.copyText ?? source.value ?? (source.content ?? source).textContent);
   button.classList.add("copied");
   setTimeout(() => button.classList.remove("copied"), 1600);
 });

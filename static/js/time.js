@@ -1,6 +1,6 @@
 // Tells the server the reader's time zone, and keeps "3 minutes ago" true while the page stays open.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-const cookie = `timezone=${encodeURIComponent(zone)}`;
+const cookie = `timezone=${zone}`;
 if (zone && !document.cookie.includes(cookie)) document.cookie = `${cookie}; path=/; max-age=31536000; samesite=lax`;
 
 const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60]];

@@ -1,0 +1,21 @@
+"""Links that change one thing of the address and keep the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.http import QueryDict
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def without(context: dict[str, Any], name: str, value: str = "") -> str:
+    """The page's query string without one value of a parameter (or without the parameter), back at its start."""
+    query: QueryDict = context["request"].GET.copy()
+    left = [v for v in query.getlist(name) if v != value] if value else []
+    query.setlist(name, left)
+    for place in ("before", "after"):
+        query.pop(place, None)
+    return f"?{query.urlencode()}"

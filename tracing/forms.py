@@ -1,0 +1,69 @@
+"""What the lists read from the address: filters, time range, place in the list. Nonsense is dropped, not refused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from tracing.analytics.records import Level, ObservationType
+from tracing.queries.pages import Cursor, TraceFilters
+from tracing.queries.periods import Period
+
+#: parameter in the address -> field of the filters; each may come several times
+MANY = {
+    "name": "names",
+    "environment": "environments",
+    "level": "levels",
+    "type": "types",
+    "model": "models",
+    "tag": "tags",
+    "release": "releases",
+}
+_LONGEST = 1000
+_MOST = 50
+
+
+def period_from(query: QueryDict) -> Period:
+    """`range=24h`, or `from` and `to` as local or zoned times."""
+    since, until = _moment(query.get("from")), _moment(query.get("to"))
+    return Period.between(since, until) if since or until else Period.named(query.get("range", ""))
+
+
+def trace_filters_from(query: QueryDict) -> TraceFilters:
+    many = {field: _several(query, name) for name, field in MANY.items()}
+    many["levels"] = tuple(level for level in many["levels"] if level in Level.__members__)
+    many["types"] = tuple(kind for kind in many["types"] if kind in ObservationType.__members__)
+    return TraceFilters(
+        period=period_from(query),
+        text=text_from(query, "q"),
+        user=text_from(query, "user"),
+        session=text_from(query, "session"),
+        before=cursor_from(query),
+        **many,
+    )
+
+
+def cursor_from(query: QueryDict, name: str = "before") -> Cursor | None:
+    return Cursor.parse(query.get(name, ""))
+
+
+def text_from(query: QueryDict, name: str) -> str:
+    return query.get(name, "").replace("\x00", "").strip()[:_LONGEST]
+
+
+def _several(query: QueryDict, name: str) -> tuple[str, ...]:
+    values = (value.replace("\x00", "")[:_LONGEST] for value in query.getlist(name))
+    return tuple(dict.fromkeys(value for value in values if value))[:_MOST]
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        at = parse_datetime(text or "")
+    except ValueError:  # well formed but impossible: 31 February
+        return None
+    if at is None:
+        return None
+    return at if timezone.is_aware(at) else timezone.make_aware(at)

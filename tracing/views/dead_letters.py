@@ -1,0 +1,43 @@
+"""What was accepted but could not be stored: seen, and sent again."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.access import ProjectScope, project_page
+from accounts.roles import Role
+from config.rendering import render_page
+from tracing.ingest import dead_letters
+from tracing.queries import problems
+
+
+@require_safe
+@project_page(Role.VIEWER)
+def dead_letter_list(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
+    show_replayed = request.GET.get("show") == "replayed"
+    page = problems.list_dead_letters(scope, replayed=show_replayed, before=request.GET.get("before", ""))
+    context = {
+        "scope": scope,
+        "page": page,
+        "show_replayed": show_replayed,
+        "may_replay": scope.role.allows(Role.MEMBER),
+    }
+    return render_page(request, "tracing/dead_letter_list.html", context)
+
+
+@require_POST
+@project_page(Role.MEMBER)
+def dead_letter_replay(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
+    """The chosen letters, or all that wait."""
+    ids = request.POST.getlist("id") or problems.waiting_ids(scope)
+    number = dead_letters.replay(scope, [id for id in ids if problems.is_id(id)])
+    messages.success(
+        request,
+        ngettext("%(count)d payload was sent again.", "%(count)d payloads were sent again.", number)
+        % {"count": number},
+    )
+    return HttpResponseRedirect(reverse("tracing:dead-letter-list", args=[scope.project_id]), status=303)

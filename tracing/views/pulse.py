@@ -1,0 +1,62 @@
+"""The strip above the trace list: bars of an SVG, in its own units, with the address each bar leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from tracing.queries.pages import PulseBar
+
+WIDTH, HEIGHT = 1000, 44
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    # Text, because templates write numbers in the reader's language, and SVG wants a point.
+    x: str
+    width: str
+    y: str
+    height: str
+    error_y: str
+    error_height: str
+    at: datetime
+    traces: int
+    errors: int
+    range: str
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    bars: list[Bar]
+    #: times below the strip, from its start to its end
+    marks: list[datetime]
+    is_coarse: bool
+
+
+def draw(counts: Sequence[PulseBar]) -> Strip | None:
+    if not counts or not any(bar.traces for bar in counts):
+        return None
+    highest = max(bar.traces for bar in counts)
+    slot = WIDTH / len(counts)
+    bars = [_bar(bar, index, slot, highest) for index, bar in enumerate(counts)]
+    last = len(counts) - 1
+    marks = [counts[round(last * share / 4)].at for share in range(5)] if last >= 4 else [counts[0].at]
+    return Strip(bars, marks, is_coarse=(counts[-1].until - counts[0].at).days > 2)
+
+
+def _bar(bar: PulseBar, index: int, slot: float, highest: int) -> Bar:
+    # One failed trace in a thousand must still be seen.
+    height = max(2.0, bar.traces / highest * (HEIGHT - 2)) if bar.traces else 0.0
+    failed = max(2.0, bar.errors / highest * (HEIGHT - 2)) if bar.errors else 0.0
+    width = slot * 0.82
+    return Bar(
+        *(f"{n:.2f}" for n in (index * slot, width, HEIGHT - height, height, HEIGHT - failed, failed)),
+        bar.at, bar.traces, bar.errors,
+        urlencode({"from": _iso(bar.at), "to": _iso(bar.until)}),
+    )  # fmt: skip
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
