@@ -11,6 +11,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 #: what anybody may ask for
 PUBLIC = {"tracing:theme"}
+#: links that the SDKs make: they only lead to the guarded address, which is where the project is looked up
+REDIRECTS = ("project/",)
 #: parts of the site that have a rule of their own, each with its own tests: keys, allauth, the admin site
 OWN_RULES = ("api/", "^api", "accounts/", "admin/", "static/")
 
@@ -35,7 +37,9 @@ ROUTES = [
 @pytest.mark.parametrize(("address", "name", "view"), ROUTES, ids=[name for _, name, _ in ROUTES])
 def test_route_is_guarded(address, name, view):
     is_guarded_page = hasattr(view, "needs_role")
-    if "<str:project_id>" in address or "<str:organization_id>" in address:
+    if address.startswith(REDIRECTS):
+        assert getattr(view, "login_required", True)
+    elif "<str:project_id>" in address or "<str:organization_id>" in address:
         assert is_guarded_page, f"{address} must be a @project_page or an @organization_page"
         assert view.needs_role is not None
     else:
