@@ -12,6 +12,9 @@ from django.core.management.base import BaseCommand
 
 from accounts.bootstrap import welcome_text
 
+#: htmx's extensions are not used, and some import modules that are not there.
+_UNUSED = ["django_htmx/ext/*"]
+
 
 class Command(BaseCommand):
     help = "Migrate both stores, collect assets and make the first account."
@@ -31,7 +34,7 @@ def collect_assets() -> None:
     state = _state_of_sources()
     if stamp.exists() and stamp.read_text() == state:
         return
-    call_command("collectstatic", verbosity=0, interactive=False, clear=True)
+    call_command("collectstatic", verbosity=0, interactive=False, clear=True, ignore_patterns=_UNUSED)
     stamp.write_text(state)
 
 
