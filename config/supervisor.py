@@ -158,6 +158,7 @@ def make_plan() -> Plan:
     environment.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     # glibc gives every thread an arena of its own; two cost no speed here and save tens of megabytes a process
     environment.setdefault("MALLOC_ARENA_MAX", "2")
+    environment.setdefault("C_FORCE_ROOT", "true")  # in a container root is usual; tasks are JSON, not pickles
     if not (os.environ.get("REDIS_HOST") or os.environ.get("REDIS_CONNECTION_STRING")):
         facts |= {"redis_host": "127.0.0.1", "redis_port": _free_port(), "redis_auth": secrets.token_hex(16)}
         environment |= {
@@ -286,14 +287,14 @@ def _web(plan: Plan) -> Service:
         "--blocking-threads=24",  # sixteen busy exporters and some people
         "--backlog=1024",
         "--no-ws",
-        "--log-level=warning",
+        "--log-level=error",
         "config.wsgi:application",
     ]
     return Service("web", command, plan.environment, lambda: _says_ok(f"{_local_url(plan)}/api/public/health"))
 
 
 def _worker(plan: Plan) -> Service:
-    command = [sys.executable, "-m", "celery", "--app=config.celery", "worker", "--pool=threads", "--concurrency=4"]
+    command = [sys.executable, "-m", "celery", "--quiet", "--app=config.celery", "worker", "--pool=threads", "--concurrency=4"]
     command += ["--queues=ingest,evals,default", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     return Service("worker", [*command, "--loglevel=warning"], plan.environment, lambda: True)
 
