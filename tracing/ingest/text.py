@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,13 +18,31 @@ def as_text(value: Any) -> str:
     """Text as it is, nothing as the empty text, all else as JSON."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        # Nested more than 254 deep, or numbers of more than 64 bits: slower, but they can be written.
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def preview(text: str) -> str:
     """The start of a text on one line."""
+    start = text[:PREVIEW_CHARACTERS]
+    # Most text is fit as it is, and finding that out costs far less than splitting it into words.
+    if _is_one_line(start) and "  " not in start and start.strip(" ") == start:
+        return start
     # Cut first: a megabyte of input must not be split into words for a line.
     return " ".join(text[: 4 * PREVIEW_CHARACTERS].split())[:PREVIEW_CHARACTERS]
+
+
+def _is_one_line(text: str) -> bool:
+    if text.isascii():
+        return "\n" not in text and "\t" not in text and "\r" not in text
+    return text.isprintable()
 
 
 def flatten(value: Any) -> dict[str, str]:

@@ -25,7 +25,7 @@ from tracing.ingest.otlp.spans import Span, SpanEvent, SpanGroup
 from tracing.ingest.otlp.trace import update_of
 from tracing.ingest.otlp.types import type_of, writes_generations_as_spans
 from tracing.ingest.otlp.usage import cost_of, usage_of
-from tracing.ingest.otlp.values import text_of, time_from_ns
+from tracing.ingest.otlp.values import is_true, text_of, time_from_ns
 from tracing.ingest.text import as_text, preview
 
 _ONE_US = timedelta(microseconds=1)
@@ -90,7 +90,7 @@ class _Source:
         self.trace_metadata = resource_trace_metadata(resource)
         self.keeps_attributes = not group.scope_name.startswith("langfuse-sdk")
         self.is_direct = _is_direct(envelope)
-        self.shared = {
+        self.shared: dict[str, Any] = {
             "project_id": envelope.project_id,
             "source": "otel",
             "scope_name": group.scope_name,
@@ -148,15 +148,17 @@ class _Source:
             start = end or self.envelope.received_at
         return start, end or start
 
-    def _add_context(self, observation: Observation, attributes: dict[str, Any], shape: Shape) -> tuple[bool, bool | None]:
+    def _add_context(
+        self, observation: Observation, attributes: dict[str, Any], shape: Shape
+    ) -> tuple[bool, bool | None]:
         """Returns whether the span is the root of its trace, and what it says about publicity."""
         keys = shape.keys
         is_root = not observation.parent_id
         observation.is_root = is_root
         if "langfuse.internal.is_app_root" in keys:
-            observation.is_root = is_root or context.is_true(attributes["langfuse.internal.is_app_root"])
+            observation.is_root = is_root or is_true(attributes["langfuse.internal.is_app_root"])
         if "langfuse.internal.as_root" in keys:
-            is_root = is_root or context.is_true(attributes["langfuse.internal.as_root"])
+            is_root = is_root or is_true(attributes["langfuse.internal.as_root"])
         name = attributes.get("langfuse.trace.name")
         observation.trace_name = text_of(name) if name else observation.name if is_root else ""
         observation.user_id = context.first_text(attributes, shape.user)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from tracing.ingest.otlp.shape import Shape
@@ -13,6 +14,8 @@ from tracing.ingest.text import as_text
 
 _LANGFUSE_PARAMETERS = "langfuse.observation.model.parameters"
 _LARGEST_PROMPT_VERSION = 65_535
+#: characters of model parameters worth remembering
+_LARGEST_REMEMBERED = 1_000
 _LONGEST_WAIT_MS = 366 * 86_400_000
 #: parameter -> attributes of the AI SDK, first found
 _AI_SDK = {
@@ -45,13 +48,23 @@ def parameters_of(attributes: Attributes, shape: Shape, scope_name: str) -> str:
         return _text(_genkit(attributes))
     for key in shape.parameters_given:
         given = attributes[key]
-        # Most are written as JSON by the SDK itself and can stay as they are.
-        content = parsed_object(given)
-        if content is not None:
-            return _text(content)
+        text = _explicit(given) if isinstance(given, str) and len(given) <= _LARGEST_REMEMBERED else _text_of(given)
+        if text is not None:
+            return text
     if shape.parameters:
         return _text({name: attributes[key] for key, name in shape.parameters})
     return ""
+
+
+def _text_of(given: Any) -> str | None:
+    content = parsed_object(given)
+    return None if content is None else _text(content)
+
+
+@lru_cache(maxsize=1024)
+def _explicit(given: str) -> str | None:
+    """An application sends the same parameters all the time."""
+    return _text_of(given)
 
 
 def _text(parameters: dict[str, Any]) -> str:

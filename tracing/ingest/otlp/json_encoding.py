@@ -97,7 +97,9 @@ def _read(span: dict[str, Any]) -> Span:
 
 
 def _event(event: dict[str, Any]) -> SpanEvent:
-    return SpanEvent(_text(event.get("name")), _integer(event.get("timeUnixNano")), _attributes(event.get("attributes")))
+    return SpanEvent(
+        _text(event.get("name")), _integer(event.get("timeUnixNano")), _attributes(event.get("attributes"))
+    )
 
 
 def _attributes(pairs: Any) -> Attributes:

@@ -47,9 +47,7 @@ def origin_metadata(
 
 def other_attributes(attributes: Attributes, shape: Shape) -> dict[str, str]:
     """Attributes as metadata, so that nothing an instrumentation sends is lost."""
-    return {
-        name: value if type(value := attributes[key]) is str else as_text(value) for key, name in shape.attributes
-    }
+    return {name: value if type(value := attributes[key]) is str else as_text(value) for key, name in shape.attributes}
 
 
 def _object(value: Any) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What can be known of a span from the names of its attributes alone, worked out once per set of names.
 
-One instrumentation sends the same names again and again, so everything that depends on names only (which sources of a
-field are there, which entries are metadata, which rules can apply) is remembered, and a span costs only what its values cost.
+One instrumentation sends the same names again and again. So everything that depends on names only (which sources of a
+field are there, which entries are metadata, which rules can apply) is remembered; a span costs what its values cost.
 """
 
 from __future__ import annotations

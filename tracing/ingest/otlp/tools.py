@@ -9,9 +9,8 @@ from tracing.ingest.otlp.spans import Attributes
 from tracing.ingest.otlp.values import parsed, parsed_object, text_of
 from tracing.ingest.text import as_text
 
-#: content is only parsed if one of these is in it
+#: an input is only parsed if this is in it
 _DEFINITION_HINT = '"tool'
-_CALL_HINTS = ("tool", '"arguments"', '"args"', '"function')
 _CALL_TYPES = frozenset(("tool_use", "tool-call", "tool_call", "function_call", "function"))
 _MOST = 1_000
 
@@ -66,7 +65,7 @@ def _definition(tool: Any) -> dict[str, Any] | None:
     name = function.get("name")
     if not isinstance(name, str) or not name:
         return None
-    schema = next(
+    schema: Any = next(
         (function[key] for key in ("parameters", "parameters_json_schema", "inputSchema") if function.get(key)), {}
     )
     description = function.get("description") or function.get("desc") or ""
@@ -75,7 +74,7 @@ def _definition(tool: Any) -> dict[str, Any] | None:
 
 def calls(output: str) -> list[dict[str, Any]]:
     """Calls in an output: {id, name, arguments, type, index}."""
-    if output[:1] not in ("{", "[") or not any(hint in output for hint in _CALL_HINTS):
+    if output[:1] not in ("{", "[") or not _may_hold_calls(output):
         return []
     found: dict[Any, dict[str, Any]] = {}
     for call in _requested(parsed(output), 0):
@@ -83,6 +82,11 @@ def calls(output: str) -> list[dict[str, Any]]:
         if entry is not None and len(found) < _MOST:
             found.setdefault(entry["id"] or (entry["name"], entry["arguments"]), entry)
     return list(found.values())
+
+
+def _may_hold_calls(output: str) -> bool:
+    """Whether it is worth parsing. Spelled out, because this runs for every span."""
+    return "tool" in output or '"arguments"' in output or '"args"' in output or '"function' in output
 
 
 def _requested(content: Any, depth: int) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from tracing.ingest.otlp.shape import Shape
@@ -16,30 +17,37 @@ _LARGEST_COUNT = 2**63 - 1
 _LANGFUSE = "langfuse.observation.usage_details"
 _VERTEX_RESPONSE = "gcp.vertex.agent.llm_response"
 
-_INPUT = ("prompt_tokens", "input_tokens", "prompt")
-_OUTPUT = ("completion_tokens", "output_tokens", "completion")
-_TOTAL = ("total_tokens", "total")
-_CACHE_READ = (
-    "cache_read.input_tokens",
-    "cache_read_input_tokens",
-    "cache_read_tokens",
-    "details.cache_read_tokens",
-    "details.cache_read_input_tokens",
-    "prompt_details.cache_read",
-    "input_cached_tokens",
-)
-_CACHE_WRITE = (
-    "cache_creation.input_tokens",
-    "cache_creation_input_tokens",
-    "cache_write_tokens",
-    "details.cache_write_tokens",
-    "details.cache_creation_input_tokens",
-    "prompt_details.cache_write",
-    "input_cache_creation",
-)
-_REASONING = ("reasoning.output_tokens", "completion_details.reasoning")
-_AUDIO = ("completion_details.audio",)
-_KNOWN = frozenset((*_INPUT, *_OUTPUT, *_TOTAL, *_CACHE_READ, *_CACHE_WRITE, *_REASONING, *_AUDIO))
+#: entry -> names it is sent under, in order of precedence
+_ENTRIES = {
+    "input": ("prompt_tokens", "input_tokens", "prompt"),
+    "output": ("completion_tokens", "output_tokens", "completion"),
+    "total": ("total_tokens", "total"),
+    "input_cached_tokens": (
+        "cache_read.input_tokens",
+        "cache_read_input_tokens",
+        "cache_read_tokens",
+        "details.cache_read_tokens",
+        "details.cache_read_input_tokens",
+        "prompt_details.cache_read",
+        "input_cached_tokens",
+    ),
+    "input_cache_creation": (
+        "cache_creation.input_tokens",
+        "cache_creation_input_tokens",
+        "cache_write_tokens",
+        "details.cache_write_tokens",
+        "details.cache_creation_input_tokens",
+        "prompt_details.cache_write",
+        "input_cache_creation",
+    ),
+    "output_reasoning_tokens": ("reasoning.output_tokens", "completion_details.reasoning"),
+    "output_audio_tokens": ("completion_details.audio",),
+}
+_SUBTRACTIONS = {
+    "input": ("input_cached_tokens", "input_cache_creation"),
+    "output": ("output_reasoning_tokens", "output_audio_tokens"),
+}
+_KNOWN = frozenset(name for names in _ENTRIES.values() for name in names)
 
 _OPENAI_DETAILS = {
     "cachedPromptTokens": "input_cached_tokens",
@@ -108,34 +116,44 @@ def _counts(usage: Numbers) -> dict[str, int]:
 
 
 def _generic(attributes: Attributes, shape: Shape) -> Numbers:
-    given: Numbers = {}
-    for key, name in shape.usage:
-        value = attributes[key]
-        number = value if type(value) is int else number_of(value)
-        if number is not None:
-            given[name] = number
+    """See `_Plan`: what each entry comes from is known from the names alone."""
+    plan = _plan_of(shape.usage)
     usage: Numbers = {}
-    for name, number in given.items():
-        if name not in _KNOWN:
-            usage[name.removeprefix("details.")] = number
-    cache_read, cache_write = _first(given, _CACHE_READ), _first(given, _CACHE_WRITE)
-    reasoning, audio = _first(given, _REASONING), _first(given, _AUDIO)
+    for target, keys in plan.entries:
+        for key in keys:
+            value = attributes[key]
+            number = value if type(value) is int else number_of(value)
+            if number is not None:
+                usage[target] = number
+                break
     # Providers count cached and reasoning tokens within input and output: apart, or they are paid for twice.
-    _put(usage, "input", _less(_first(given, _INPUT), cache_read, cache_write))
-    _put(usage, "output", _less(_first(given, _OUTPUT), reasoning, audio))
-    _put(usage, "total", _first(given, _TOTAL))
-    _put(usage, "input_cached_tokens", cache_read)
-    _put(usage, "input_cache_creation", cache_write)
-    _put(usage, "output_reasoning_tokens", reasoning)
-    _put(usage, "output_audio_tokens", audio)
+    for whole, parts in plan.subtractions:
+        _put(usage, whole, _less(usage.get(whole), *(usage.get(part) for part in parts)))
     return usage
 
 
-def _first(given: Numbers, names: tuple[str, ...]) -> int | float | None:
-    for name in names:
-        if name in given:
-            return given[name]
-    return None
+class _Plan:
+    """Which attributes an entry is taken from, in order of precedence, and what is taken off which."""
+
+    def __init__(self, names: tuple[tuple[str, str], ...]) -> None:
+        keys = {name: key for key, name in names}
+        entries: list[tuple[str, tuple[str, ...]]] = [
+            (name.removeprefix("details."), (key,)) for name, key in keys.items() if name not in _KNOWN
+        ]
+        for target, sources in _ENTRIES.items():
+            there = tuple(keys[source] for source in sources if source in keys)
+            if there:
+                entries.append((target, there))
+        targets = {target for target, _ in entries}
+        self.entries = tuple(entries)
+        self.subtractions = tuple(
+            (whole, parts) for whole, parts in _SUBTRACTIONS.items() if whole in targets and targets.intersection(parts)
+        )
+
+
+@lru_cache(maxsize=1024)
+def _plan_of(names: tuple[tuple[str, str], ...]) -> _Plan:
+    return _Plan(names)
 
 
 def _put(usage: Numbers, key: str, number: int | float | None) -> None:

@@ -29,7 +29,7 @@ def parsed(value: Any) -> Any:
 
 def parsed_object(value: Any) -> dict[str, Any] | None:
     """A JSON object, or None. The first character decides most cases without parsing."""
-    if isinstance(value, str) and not value.lstrip()[:1] == "{":
+    if isinstance(value, str) and value.lstrip()[:1] != "{":
         return None
     content = parsed(value)
     return content if isinstance(content, dict) else None
@@ -60,7 +60,7 @@ def is_given(value: Any) -> bool:
 def time_from_ns(nanoseconds: int | None) -> datetime | None:
     if not nanoseconds or not 0 < nanoseconds < _LATEST_NS:
         return None
-    return EPOCH + timedelta(microseconds=nanoseconds // 1000)
+    return EPOCH + timedelta(0, nanoseconds // 10**9, nanoseconds % 10**9 // 1000)
 
 
 def time_from_text(value: Any) -> datetime | None:
