@@ -226,19 +226,12 @@ def test_money_is_clamped_into_range(scope, given, kept):
     assert (row.total_cost, row.cost) == (Decimal(kept), {"total": Decimal(kept)})
 
 
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        (datetime(1, 1, 1, tzinfo=UTC), EPOCH),
-        (datetime(9999, 12, 31, tzinfo=UTC), datetime(2261, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)),
-        (EPOCH, EPOCH),
-    ],
-)
-def test_times_are_clamped_into_range(scope, given, kept):
-    store.insert(observations=[observation(scope, start_time=given, end_time=given)])
+@pytest.mark.parametrize("time", [datetime(1, 1, 1, tzinfo=UTC), EPOCH, datetime(9999, 12, 31, tzinfo=UTC)])
+def test_times_far_away_come_back(scope, time):
+    store.insert(observations=[observation(scope, start_time=time, end_time=time)])
 
     [row] = stored(scope)
-    assert (row.start_time, row.end_time) == (kept, kept)
+    assert (row.start_time, row.end_time) == (time, time)
 
 
 def test_one_insert_may_span_many_months(scope):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter
@@ -20,9 +19,6 @@ _OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 #: Decimal(18, 12) holds six digits before the point.
 MONEY_LIMIT = Decimal("999999.999999999999")
 _INT64_LIMIT = 2**63 - 1
-#: What DateTime64 can hold, and what sorts and partitions sensibly.
-EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-LATEST = datetime(2261, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 
 
 def rows(records: Sequence[Any]) -> tuple[list[str], bytes]:

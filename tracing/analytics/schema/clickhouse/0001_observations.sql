@@ -79,14 +79,14 @@ CREATE TABLE IF NOT EXISTS observations (
     INDEX by_id id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_session session_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_user user_id TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX input_grams lower(if(input_continues_preview, concat(input_preview, input_rest), input_rest)) TYPE ngrambf_v1(3, 16384, 2, 0) GRANULARITY 1,
-    INDEX output_grams lower(if(output_continues_preview, concat(output_preview, output_rest), output_rest)) TYPE ngrambf_v1(3, 16384, 2, 0) GRANULARITY 1
+    INDEX input_grams lower(if(input_continues_preview, concat(input_preview, input_rest), input_rest)) TYPE ngrambf_v1(3, 8192, 2, 0) GRANULARITY 1,
+    INDEX output_grams lower(if(output_continues_preview, concat(output_preview, output_rest), output_rest)) TYPE ngrambf_v1(3, 8192, 2, 0) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(row_version, is_deleted)
 PARTITION BY toYYYYMM(start_time)
 ORDER BY (project_id, start_time, trace_id, id)
 SETTINGS
-    index_granularity = 2048,
+    index_granularity = 1024,
     min_bytes_for_wide_part = 134217728,
     fsync_after_insert = 1,
     fsync_part_directory = 1,
@@ -94,5 +94,5 @@ SETTINGS
     old_parts_lifetime = 10,
     min_columns_to_activate_adaptive_write_buffer = 1,
     vertical_merge_algorithm_min_rows_to_activate = 1,
-    merge_max_block_size = 2048,
+    merge_max_block_size = 1024,
     merge_max_block_size_bytes = 4194304;

@@ -37,7 +37,7 @@ ENGINE = ReplacingMergeTree(row_version, is_deleted)
 PARTITION BY toYYYYMM(timestamp)
 ORDER BY (project_id, timestamp, id)
 SETTINGS
-    index_granularity = 2048,
+    index_granularity = 1024,
     min_bytes_for_wide_part = 134217728,
     fsync_after_insert = 1,
     fsync_part_directory = 1,
@@ -45,5 +45,5 @@ SETTINGS
     old_parts_lifetime = 10,
     min_columns_to_activate_adaptive_write_buffer = 1,
     vertical_merge_algorithm_min_rows_to_activate = 1,
-    merge_max_block_size = 2048,
+    merge_max_block_size = 1024,
     merge_max_block_size_bytes = 4194304;
