@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,16 @@ class Command(BaseCommand):
 
 def collect_assets() -> None:
     """Run collectstatic when a source file changed since the last time: it takes seconds, a start should not."""
-    stamp = Path(settings.STATIC_ROOT) / ".stamp"
+    folder = Path(settings.STATIC_ROOT)
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = folder / ".stamp"
     state = _state_of_sources()
-    if stamp.exists() and stamp.read_text() == state:
-        return
-    call_command("collectstatic", verbosity=0, interactive=False, clear=True, ignore_patterns=_UNUSED)
-    stamp.write_text(state)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two instances of one checkout may start at the same time
+        if stamp.exists() and stamp.read_text() == state:
+            return
+        call_command("collectstatic", verbosity=0, interactive=False, ignore_patterns=_UNUSED)
+        stamp.write_text(state)
 
 
 def _state_of_sources() -> str:
