@@ -21,8 +21,10 @@ MARKDOWN_CHARACTERS = 100_000
 #: what one tree of JSON may hold before the rest is left to the raw text
 JSON_NODES = 3_000
 #: levels that are open at first, and how many entries an open one may have
-_OPEN_DEPTH = 3
+_OPEN_DEPTH = 4
 _OPEN_ENTRIES = 40
+#: what nests deeper is left to the raw text, also to keep within Python's own stack
+_DEEPEST = 60
 
 _markdown = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": True}).enable(
     ["table", "strikethrough"]
@@ -73,42 +75,44 @@ class _Tree:
         self.nodes = 0
         self.left_out = 0
 
-    def render(self, value: Any, depth: int) -> str:
+    def render(self, value: Any, depth: int, tail: str = "") -> str:
+        """`tail` is the comma after the value; it must stay inside a <details>, or it would stand on its own line."""
         self.nodes += 1
         if isinstance(value, dict) and value:
-            return self._branch([(_key(k), v) for k, v in value.items()], "{", "}", depth)
+            return self._branch(list(value.items()), "{}", depth, tail)
         if isinstance(value, list) and value:
-            return self._branch([("", v) for v in value], "[", "]", depth)
-        return _leaf(value)
+            return self._branch([(None, item) for item in value], "[]", depth, tail)
+        return _leaf(value) + tail
 
-    def _branch(self, entries: list[tuple[str, Any]], opening: str, closing: str, depth: int) -> str:
+    def _branch(self, entries: list[tuple[Any, Any]], brackets: str, depth: int, tail: str) -> str:
+        opening, closing = brackets
         if _is_short(entries):
-            inner = ", ".join(f"{key}{self.render(value, depth + 1)}" for key, value in entries)
-            return f"{opening} {inner} {closing}" if opening == "{" else f"{opening}{inner}{closing}"
+            inner = ", ".join(f"{_key(key)}{self.render(value, depth + 1)}" for key, value in entries)
+            return f"{{ {inner} }}{tail}" if opening == "{" else f"[{inner}]{tail}"
         lines = []
         for index, (key, value) in enumerate(entries):
-            if self.nodes >= JSON_NODES or depth > 60:
+            if self.nodes >= JSON_NODES or depth > _DEEPEST:
                 self.left_out += len(entries) - index
                 break
             comma = "," if index < len(entries) - 1 else ""
-            lines.append(f'<div class="entry">{key}{self.render(value, depth + 1)}{comma}</div>')
+            lines.append(f'<div class="entry">{_key(key)}{self.render(value, depth + 1, comma)}</div>')
         is_open = " open" if depth < _OPEN_DEPTH and (depth == 0 or len(entries) <= _OPEN_ENTRIES) else ""
-        count = f'<span class="faint count">{len(entries)}</span>'
         return (
-            f'<details{is_open}><summary>{opening}{count}<span class="rest">…{closing}</span></summary>'
-            f'<div class="entries">{"".join(lines)}</div>{closing}</details>'
+            f'<details{is_open}><summary>{opening}<span class="rest"><span class="faint"> {len(entries)} … </span>'
+            f'{closing}{tail}</span></summary><div class="entries">{"".join(lines)}</div>{closing}{tail}</details>'
         )
 
 
-def _is_short(entries: list[tuple[str, Any]]) -> bool:
+def _is_short(entries: list[tuple[Any, Any]]) -> bool:
     """Fits on one line: a few plain values."""
     if len(entries) > 6 or any(isinstance(value, dict | list) and value for _, value in entries):
         return False
-    return sum(len(key) + len(str(value)) for key, value in entries) < 90
+    return sum(len(str(key or "")) + len(str(value)) + 4 for key, value in entries) < 80
 
 
 def _key(name: Any) -> str:
-    return f'<span class="k">{escape(_dumps(str(name)))}</span>: '
+    """The name before a value; list members have none."""
+    return "" if name is None else f'<span class="k">{escape(_dumps(str(name)))}</span>: '
 
 
 def _leaf(value: Any) -> str:

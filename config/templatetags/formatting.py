@@ -29,7 +29,7 @@ LEVELS = {
 
 @register.filter
 def duration(microseconds: int | float | timedelta | None) -> str:
-    """1.92 s, 41 ms, 3 min 20 s, 2 h 05 min; a dash when unknown."""
+    """41 ms, 1.92 s, 5.0 min, 2.1 h; a dash when unknown."""
     if microseconds is None:
         return NONE
     if isinstance(microseconds, timedelta):
@@ -40,12 +40,10 @@ def duration(microseconds: int | float | timedelta | None) -> str:
         return f"{ms:.0f} ms" if ms >= 1 or ms == 0 else f"{ms:.1f} ms"
     if seconds < 60:
         return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 172_800:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return NONE
 
 
 @register.filter
@@ -189,18 +187,18 @@ def axis_time(microseconds: int) -> str:
     seconds = microseconds / 1_000_000
     if seconds < 1:
         return f"{seconds * 1000:g} ms"
-    if seconds < 120:
+    if seconds < 60:
         return f"{seconds:g} s"
     return f"{seconds / 60:.3g} min" if seconds < 7200 else f"{seconds / 3600:.3g} h"
 
 
 @register.filter
 def steps(depth: int) -> range:
-    """One indent for each level; beyond a dozen the tree would run out of its pane."""
+    """One indent for each level; deeper ones stand at the last."""
     return range(min(depth, DEEPEST_INDENT))
 
 
-DEEPEST_INDENT = 12
+DEEPEST_INDENT = 40
 
 
 @register.simple_tag

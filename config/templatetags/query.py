@@ -19,3 +19,11 @@ def without(context: dict[str, Any], name: str, value: str = "") -> str:
     for place in ("before", "after"):
         query.pop(place, None)
     return f"?{query.urlencode()}"
+
+
+@register.simple_tag
+def filtered(**parameters: Any) -> str:
+    """A query string of these parameters alone: a list filtered by what was clicked."""
+    query = QueryDict(mutable=True)
+    query.update({name: str(value) for name, value in parameters.items()})
+    return f"?{query.urlencode()}"

@@ -1,7 +1,7 @@
 // Rows of the tree: only those in sight are in the document, so 5,000 are as quick as 50.
 const HEIGHT = 30;
 const EXTRA = 20;
-const DEEPEST_INDENT = 12;
+const DEEPEST_INDENT = 40;
 const KINDS = new Set(["generation", "agent", "tool", "chain", "retriever", "embedding", "evaluator", "guardrail", "event"]);
 
 export class Rows {
@@ -247,9 +247,6 @@ function duration(us) {
     return ms >= 1 || ms === 0 ? `${ms.toFixed(0)} ms` : `${ms.toFixed(1)} ms`;
   }
   if (seconds < 60) return seconds < 9.995 ? `${seconds.toFixed(2)} s` : `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  const two = (n) => String(n).padStart(2, "0");
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
-  if (whole < 172800) return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
-  return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
+  const [size, unit] = [[86400, "d"], [3600, "h"], [60, "min"]].find(([size]) => seconds >= size);
+  return `${(seconds / size).toFixed(1)} ${unit}`;
 }

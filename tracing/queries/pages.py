@@ -262,7 +262,7 @@ def _scores_by_trace(scope: ProjectScope, ids: Sequence[str]) -> dict[str, dict[
     return means
 
 
-def _common_names(means: dict[str, dict[str, ScoreMean]], limit: int = 2) -> list[str]:
+def _common_names(means: dict[str, dict[str, ScoreMean]], limit: int = 1) -> list[str]:
     counts: dict[str, int] = {}
     for of_trace in means.values():
         for name in of_trace:

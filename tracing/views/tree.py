@@ -39,13 +39,26 @@ class Tree:
     orphans: int
 
     @property
+    def depth_class(self) -> str:
+        """Deep trees indent less, so that names keep their room."""
+        deepest = max((row.depth for row in self.rows), default=0)
+        return "abyss" if deepest > 20 else "deep" if deepest > 8 else ""
+
+    @property
     def ticks(self) -> list[tuple[float, int]]:
         """Share of the width and time of each line of the axis: three to six, at round times."""
         step = _nice_step(self.total_us)
         return [(at / self.total_us * 100, at) for at in range(0, self.total_us + 1, step)] if self.total_us else []
 
 
+#: of the axis, in seconds, once it is longer than a minute
+_LONG_STEPS = (15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
+
+
 def _nice_step(total: int) -> int:
+    if total > 60_000_000:
+        long = (seconds * 1_000_000 for seconds in _LONG_STEPS)
+        return next((step for step in long if total / step <= 5), (total // 86_400_000_000 // 4 + 1) * 86_400_000_000)
     size = 1
     while size * 10 * 4 <= total:
         size *= 10
