@@ -1,7 +1,4 @@
-"""What Django REST framework is told about the public API: keys, JSON in and out, and error bodies.
-
-The framework imports this module while it makes its view class, so ours are in `public_views`.
-"""
+"""What every route of the public API shares: keys, JSON in and out, error bodies, and who may call from a browser."""
 
 from __future__ import annotations
 
@@ -14,16 +11,17 @@ import orjson
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
-from rest_framework import exceptions
+from rest_framework import exceptions, status
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from accounts import access
-from accounts.access import AccessLevel, KeyAccess
+from accounts.access import AccessLevel, KeyAccess, ProjectScope
 from config.errors import Forbidden, Invalid, SpanwiseError, TooLarge, Unavailable
 
 log = logging.getLogger(__name__)
@@ -34,6 +32,11 @@ CORS_HEADERS = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
     "Access-Control-Expose-Headers": "Retry-After",
 }
+#: Allowed when a preflight does not name the headers itself: "*" would not cover Authorization.
+_USUAL_HEADERS = (
+    "Authorization, Content-Type, Content-Encoding, X-Langfuse-Sdk-Name, X-Langfuse-Sdk-Version, "
+    "X-Langfuse-Sdk-Variant, X-Langfuse-Sdk-Integration, X-Langfuse-Public-Key, X-Langfuse-Ingestion-Version"
+)
 _ERROR_NAMES = {
     400: "InvalidRequestError",
     404: "LangfuseNotFoundError",
@@ -126,6 +129,76 @@ def read_body(request: HttpRequest, *, limit: int | None = None) -> bytes:
         if size > most:
             raise TooLarge(f"The body is larger than {most} bytes.")
     return b"".join(chunks)
+
+
+class PublicView(APIView):
+    """A route of the public API: needs a project key unless it says otherwise, answers preflights and HEAD."""
+
+    authentication_classes = [ApiKeyAuthentication]
+    permission_classes = [HasProjectKey]
+    renderer_classes = [JsonRenderer]
+    parser_classes = [JsonParser]
+
+    @property
+    def scope(self) -> ProjectScope:
+        scope = self.opened.scope
+        if scope is None:
+            raise Forbidden
+        return scope
+
+    @property
+    def opened(self) -> KeyAccess:
+        """What the key of this request opens."""
+        opened: Any = self.request.auth
+        return opened  # type: ignore[no-any-return]
+
+    def get_exception_handler(self) -> Any:
+        return exception_handler
+
+    def body(self) -> Any:
+        """The JSON body; an empty one is the empty object."""
+        raw = read_body(self.request._request)
+        return from_json(raw) if raw.strip() else {}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if request.method == "OPTIONS":
+            return
+        # A wrong verb is told before the key is looked at, as it does not depend on who asks.
+        if request.method and request.method.lower() not in self._verbs():
+            raise exceptions.MethodNotAllowed(request.method)
+        super().initial(request, *args, **kwargs)
+
+    def _verbs(self) -> set[str]:
+        return {name for name in self.http_method_names if hasattr(self, name)}
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        response = Response(status=status.HTTP_204_NO_CONTENT)
+        response["Access-Control-Allow-Headers"] = request.headers.get("Access-Control-Request-Headers", _USUAL_HEADERS)
+        response["Access-Control-Max-Age"] = "86400"
+        return response
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in CORS_HEADERS.items():
+            answer[name] = value
+        return answer
+
+
+class OpenView(PublicView):
+    """A route without a key."""
+
+    authentication_classes = []
+    permission_classes = []
+
+
+class KeyView(PublicView):
+    """A route that decides for itself which kinds of key it takes."""
+
+    permission_classes = []
+
+
+class PostedElsewhere(OpenView):
+    """Paths whose POST is answered before Django's middleware: only preflights and wrong verbs come here."""
 
 
 def exception_handler(error: Exception, context: Any) -> Response:

@@ -80,48 +80,140 @@ def score(project_id: str, score_id: str, seconds: float, **values: Any) -> Scor
 
 def fill(project_id: str, mark: str = "") -> None:
     """`mark` is in every text, so that a leak shows."""
-    store.insert(traces=_traces(project_id, mark), observations=_observations(project_id, mark), scores=_scores(project_id, mark))
+    store.insert(
+        traces=_traces(project_id, mark), observations=_observations(project_id, mark), scores=_scores(project_id, mark)
+    )
 
 
 def _traces(project_id: str, mark: str) -> list[Trace]:
     rooted = {"root_id": "root", "root_type": "SPAN"}
     return [
-        trace(project_id, "t1", 0, name=f"chat{mark}", user_id="alice", session_id="s1", tags=["a", "b"], **rooted,
-              environment="prod", release="r1", version="v1", public=True, metadata={"team": f"x{mark}", "n.deep": "[1,2]"}),
-        trace(project_id, "t2", 100, name="search", user_id="bob", session_id="s1", tags=["b"], input='"own"', output="42"),
+        trace(
+            project_id,
+            "t1",
+            0,
+            name=f"chat{mark}",
+            user_id="alice",
+            session_id="s1",
+            tags=["a", "b"],
+            **rooted,
+            environment="prod",
+            release="r1",
+            version="v1",
+            public=True,
+            metadata={"team": f"x{mark}", "n.deep": "[1,2]"},
+        ),
+        trace(
+            project_id, "t2", 100, name="search", user_id="bob", session_id="s1", tags=["b"], input='"own"', output="42"
+        ),
         trace(project_id, "folder/t 3%", 200, name="empty"),
-    ]  # fmt: skip
+    ]
 
 
 def _observations(project_id: str, mark: str) -> list[Observation]:
     generation = {
-        "type": "GENERATION", "model": "gpt-4o", "model_parameters": '{"temperature":0.2}', "level": "WARNING",
+        "type": "GENERATION",
+        "model": "gpt-4o",
+        "model_parameters": '{"temperature":0.2}',
+        "level": "WARNING",
         "usage": {"input": 100, "input_cached_tokens": 20, "output": 50, "total": 170},
         "cost": {"input": Decimal("0.00025"), "output": Decimal("0.0005"), "total": Decimal("0.00075")},
-        "input_tokens": 120, "output_tokens": 50, "total_tokens": 170, "total_cost": Decimal("0.00075"),
-        "input_cost": Decimal("0.00025"), "output_cost": Decimal("0.0005"),
-    }  # fmt: skip
+        "input_tokens": 120,
+        "output_tokens": 50,
+        "total_tokens": 170,
+        "total_cost": Decimal("0.00075"),
+        "input_cost": Decimal("0.00025"),
+        "output_cost": Decimal("0.0005"),
+    }
     return [
-        observation(project_id, "t1", "root", 0, name="root", is_root=True, end_time=at(4), latency_us=4_000_000,
-                    input=f'{{"q":"Wieviel{mark}?"}}', output="plain text", trace_name=f"chat{mark}", user_id="alice",
-                    session_id="s1", tags=["a", "b"], environment="prod", release="r1",
-                    metadata={"k": "v", "attributes.gen_ai.system": "openai", "attributes.n": "11", "scope.name": "sdk",
-                              "scope.version": "1.10", "resourceAttributes.service.name": "golden", "long": "x" * 300}),
-        observation(project_id, "t1", "gen", 1, name="llm", parent_id="root", end_time=at(2), latency_us=1_000_000,
-                    completion_start_time=at(1.3), time_to_first_token_us=300_000, prompt_name="p", prompt_version=3,
-                    input="[]", output='{"role":"assistant","content":"Zebra crossing"}', **generation),
-        observation(project_id, "t1", "error", 60, name="tool", type="TOOL", level="ERROR", status_message=f"bad{mark}", parent_id="root"),
+        observation(
+            project_id,
+            "t1",
+            "root",
+            0,
+            name="root",
+            is_root=True,
+            end_time=at(4),
+            latency_us=4_000_000,
+            input=f'{{"q":"Wieviel{mark}?"}}',
+            output="plain text",
+            trace_name=f"chat{mark}",
+            user_id="alice",
+            session_id="s1",
+            tags=["a", "b"],
+            environment="prod",
+            release="r1",
+            metadata={
+                "k": "v",
+                "attributes.gen_ai.system": "openai",
+                "attributes.n": "11",
+                "scope.name": "sdk",
+                "scope.version": "1.10",
+                "resourceAttributes.service.name": "golden",
+                "long": "x" * 300,
+            },
+        ),
+        observation(
+            project_id,
+            "t1",
+            "gen",
+            1,
+            name="llm",
+            parent_id="root",
+            end_time=at(2),
+            latency_us=1_000_000,
+            completion_start_time=at(1.3),
+            time_to_first_token_us=300_000,
+            prompt_name="p",
+            prompt_version=3,
+            input="[]",
+            output='{"role":"assistant","content":"Zebra crossing"}',
+            **generation,
+        ),
+        observation(
+            project_id,
+            "t1",
+            "error",
+            60,
+            name="tool",
+            type="TOOL",
+            level="ERROR",
+            status_message=f"bad{mark}",
+            parent_id="root",
+        ),
         observation(project_id, "t2", "event", 100, name="event", type="EVENT", is_root=True),
-    ]  # fmt: skip
+    ]
 
 
 def _scores(project_id: str, mark: str) -> list[Score]:
     return [
         score(project_id, "n", 0, trace_id="t1", value=0.75, comment=f"c{mark}", metadata='"text"', config_id="cfg"),
         score(project_id, "b", 1, trace_id="t1", name="ok", data_type="BOOLEAN", value=1.0, string_value="True"),
-        score(project_id, "c", 2, trace_id="t1", observation_id="gen", name="kind", data_type="CATEGORICAL", value=0.0, string_value="good"),
+        score(
+            project_id,
+            "c",
+            2,
+            trace_id="t1",
+            observation_id="gen",
+            name="kind",
+            data_type="CATEGORICAL",
+            value=0.0,
+            string_value="good",
+        ),
         score(project_id, "x", 3, trace_id="t2", name="note", data_type="TEXT", string_value=f"hello{mark}"),
-        score(project_id, "k", 4, trace_id="t1", name="output", data_type="CORRECTION", value=0.0, string_value="better"),
-        score(project_id, "s", 5, session_id="s1", name="session", value=3.0, source="ANNOTATION", author_user_id="u", queue_id="q"),
+        score(
+            project_id, "k", 4, trace_id="t1", name="output", data_type="CORRECTION", value=0.0, string_value="better"
+        ),
+        score(
+            project_id,
+            "s",
+            5,
+            session_id="s1",
+            name="session",
+            value=3.0,
+            source="ANNOTATION",
+            author_user_id="u",
+            queue_id="q",
+        ),
         score(project_id, "r", 6, dataset_run_id="run", name="run", value=1.5),
-    ]  # fmt: skip
+    ]

@@ -103,21 +103,39 @@ def test_simple_parameters_of_traces(api, params, found):
         ({"type": "arrayOptions", "column": "tags", "operator": "any of", "value": ["a", "z"]}, ["t1"]),
         ({"type": "arrayOptions", "column": "tags", "operator": "none of", "value": ["a"]}, ["folder/t 3%", "t2"]),
         ({"type": "stringObject", "column": "metadata", "key": "team", "operator": "=", "value": "x"}, ["t1"]),
-        ({"type": "stringObject", "column": "metadata", "key": "team", "operator": "does not contain", "value": "y"}, ["t1"]),
+        (
+            {"type": "stringObject", "column": "metadata", "key": "team", "operator": "does not contain", "value": "y"},
+            ["t1"],
+        ),
         ({"type": "null", "column": "userId", "operator": "is null", "value": ""}, ["folder/t 3%"]),
         ({"type": "boolean", "column": "bookmarked", "operator": "=", "value": True}, []),
-        ({"type": "datetime", "column": "timestamp", "operator": ">=", "value": "2026-03-02T10:01:40Z"}, ["folder/t 3%", "t2"]),
+        (
+            {"type": "datetime", "column": "timestamp", "operator": ">=", "value": "2026-03-02T10:01:40Z"},
+            ["folder/t 3%", "t2"],
+        ),
         ({"type": "stringOptions", "column": "level", "operator": "any of", "value": ["ERROR"]}, ["t1"]),
         ({"type": "number", "column": "errorCount", "operator": ">", "value": 0}, ["t1"]),
         ({"type": "number", "column": "totalCost", "operator": ">", "value": 0.0005}, ["t1"]),
         ({"type": "number", "column": "latency", "operator": "<", "value": 59.5}, ["t2"]),
         ({"type": "number", "column": "tokens", "operator": "=", "value": 170}, ["t1"]),
         ({"type": "numberObject", "column": "scores_avg", "key": "quality", "operator": ">=", "value": 0.75}, ["t1"]),
-        ({"type": "categoryOptions", "column": "score_categories", "key": "kind", "operator": "any of", "value": ["good"]}, ["t1"]),
-        ({"type": "booleanObject", "column": "score_booleans", "key": "ok", "operator": "<>", "value": True}, ["folder/t 3%", "t2"]),
+        (
+            {
+                "type": "categoryOptions",
+                "column": "score_categories",
+                "key": "kind",
+                "operator": "any of",
+                "value": ["good"],
+            },
+            ["t1"],
+        ),
+        (
+            {"type": "booleanObject", "column": "score_booleans", "key": "ok", "operator": "<>", "value": True},
+            ["folder/t 3%", "t2"],
+        ),
         ({"type": "positionInTrace", "column": "x", "operator": "y", "value": 1}, ["folder/t 3%", "t2", "t1"]),
     ],
-)  # fmt: skip
+)
 def test_filters_of_traces(api, item, found):
     page = api.get("traces", filter=[item])
     assert [one["id"] for one in page["data"]] == found
@@ -166,20 +184,48 @@ def test_observation_v1(api):
     assert [item["id"] for item in page["data"]] == ["event", "error", "gen", "root"]
     assert api.get("observations/gen") == page["data"][2]
     assert page["data"][2] == {
-        "id": "gen", "traceId": "t1", "projectId": api.project_id, "startTime": "2026-03-02T10:00:01.000Z",
-        "endTime": "2026-03-02T10:00:02.000Z", "parentObservationId": "root", "type": "GENERATION",
-        "environment": "default", "name": "llm", "level": "WARNING", "statusMessage": None, "version": None,
-        "createdAt": "2026-03-02T10:00:01.000Z", "updatedAt": "2026-03-02T10:00:01.000Z", "input": [],
-        "output": {"role": "assistant", "content": "Zebra crossing"}, "metadata": {}, "model": "gpt-4o",
-        "modelParameters": {"temperature": 0.2}, "completionStartTime": "2026-03-02T10:00:01.300Z", "promptId": None,
-        "promptName": "p", "promptVersion": 3, "latency": 1, "timeToFirstToken": 0.3,
+        "id": "gen",
+        "traceId": "t1",
+        "projectId": api.project_id,
+        "startTime": "2026-03-02T10:00:01.000Z",
+        "endTime": "2026-03-02T10:00:02.000Z",
+        "parentObservationId": "root",
+        "type": "GENERATION",
+        "environment": "default",
+        "name": "llm",
+        "level": "WARNING",
+        "statusMessage": None,
+        "version": None,
+        "createdAt": "2026-03-02T10:00:01.000Z",
+        "updatedAt": "2026-03-02T10:00:01.000Z",
+        "input": [],
+        "output": {"role": "assistant", "content": "Zebra crossing"},
+        "metadata": {},
+        "model": "gpt-4o",
+        "modelParameters": {"temperature": 0.2},
+        "completionStartTime": "2026-03-02T10:00:01.300Z",
+        "promptId": None,
+        "promptName": "p",
+        "promptVersion": 3,
+        "latency": 1,
+        "timeToFirstToken": 0.3,
         "usageDetails": {"input": 100, "input_cached_tokens": 20, "output": 50, "total": 170},
         "costDetails": {"input": 0.00025, "output": 0.0005, "total": 0.00075},
-        "usage": {"unit": "TOKENS", "input": 120, "output": 50, "total": 170}, "unit": "TOKENS", "promptTokens": 120,
-        "completionTokens": 50, "totalTokens": 170, "usagePricingTierId": None, "usagePricingTierName": None,
-        "modelId": None, "inputPrice": None, "outputPrice": None, "totalPrice": None, "calculatedInputCost": 0.00025,
-        "calculatedOutputCost": 0.0005, "calculatedTotalCost": 0.00075,
-    }  # fmt: skip
+        "usage": {"unit": "TOKENS", "input": 120, "output": 50, "total": 170},
+        "unit": "TOKENS",
+        "promptTokens": 120,
+        "completionTokens": 50,
+        "totalTokens": 170,
+        "usagePricingTierId": None,
+        "usagePricingTierName": None,
+        "modelId": None,
+        "inputPrice": None,
+        "outputPrice": None,
+        "totalPrice": None,
+        "calculatedInputCost": 0.00025,
+        "calculatedOutputCost": 0.0005,
+        "calculatedTotalCost": 0.00075,
+    }
 
 
 @pytest.mark.parametrize(
@@ -195,11 +241,16 @@ def test_observation_v1(api):
         ({"fromStartTime": "2026-03-02T10:00:01Z", "toStartTime": "2026-03-02T10:01:00Z"}, ["gen"]),
         ({"filter": [{"type": "number", "column": "totalCost", "operator": ">", "value": 0}]}, ["gen"]),
         ({"filter": [{"type": "string", "column": "traceName", "operator": "=", "value": "search"}]}, ["event"]),
-        ({"filter": [{"type": "arrayOptions", "column": "traceTags", "operator": "none of", "value": ["a"]}]}, ["event"]),
-        ({"filter": [{"type": "numberObject", "column": "scores_avg", "key": "q", "operator": ">", "value": 1}]},
-         ["event", "error", "gen", "root"]),
+        (
+            {"filter": [{"type": "arrayOptions", "column": "traceTags", "operator": "none of", "value": ["a"]}]},
+            ["event"],
+        ),
+        (
+            {"filter": [{"type": "numberObject", "column": "scores_avg", "key": "q", "operator": ">", "value": 1}]},
+            ["event", "error", "gen", "root"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_parameters_of_observations_v1(api, params, found):
     assert api.ids("observations", **params) == found
 
@@ -209,19 +260,36 @@ def test_observation_v2_groups(api):
     assert page == {
         "data": [
             {
-                "id": "gen", "traceId": "t1", "startTime": "2026-03-02T10:00:01.000Z",
-                "endTime": "2026-03-02T10:00:02.000Z", "projectId": api.project_id, "parentObservationId": "root",
-                "type": "GENERATION", "modelId": None, "inputPrice": None, "outputPrice": None, "totalPrice": None,
-                "latency": None, "timeToFirstToken": None, "name": "llm", "level": "WARNING", "statusMessage": "",
-                "version": "", "environment": "default", "bookmarked": False, "public": False, "userId": "",
-                "sessionId": "", "isRootObservation": False,
+                "id": "gen",
+                "traceId": "t1",
+                "startTime": "2026-03-02T10:00:01.000Z",
+                "endTime": "2026-03-02T10:00:02.000Z",
+                "projectId": api.project_id,
+                "parentObservationId": "root",
+                "type": "GENERATION",
+                "modelId": None,
+                "inputPrice": None,
+                "outputPrice": None,
+                "totalPrice": None,
+                "latency": None,
+                "timeToFirstToken": None,
+                "name": "llm",
+                "level": "WARNING",
+                "statusMessage": "",
+                "version": "",
+                "environment": "default",
+                "bookmarked": False,
+                "public": False,
+                "userId": "",
+                "sessionId": "",
+                "isRootObservation": False,
             }
         ],
         "meta": {},
-    }  # fmt: skip
-    full = api.get(
-        "v2/observations", fields="time,io,metadata,model,usage,prompt,metrics,trace_context", name="llm"
-    )["data"][0]
+    }
+    full = api.get("v2/observations", fields="time,io,metadata,model,usage,prompt,metrics,trace_context", name="llm")[
+        "data"
+    ][0]
     assert full["output"] == '{"role":"assistant","content":"Zebra crossing"}'
     assert (full["model"], full["providedModelName"], full["latency"]) == ("gpt-4o", "gpt-4o", 1)
     assert (full["totalCost"], full["promptVersion"], full["tags"], full["traceName"]) == (0.00075, 3, [], None)
@@ -243,7 +311,14 @@ def test_metadata_v2_is_cut_unless_expanded(api):
     [
         ({"filter": [{"type": "string", "column": "output", "operator": "matches", "value": "zebra"}]}, ["gen"]),
         ({"filter": [{"type": "string", "column": "input", "operator": "matches", "value": "wieviel"}]}, ["root"]),
-        ({"filter": [{"type": "stringObject", "column": "metadata", "key": "k", "operator": "matches", "value": "v"}]}, ["root"]),
+        (
+            {
+                "filter": [
+                    {"type": "stringObject", "column": "metadata", "key": "k", "operator": "matches", "value": "v"}
+                ]
+            },
+            ["root"],
+        ),
         ({"filter": [{"type": "boolean", "column": "hasInput", "operator": "=", "value": True}]}, ["gen", "root"]),
         ({"isRootObservation": "true"}, ["event", "root"]),
         ({"parentObservationId": ""}, ["event", "root"]),
@@ -252,7 +327,7 @@ def test_metadata_v2_is_cut_unless_expanded(api):
         ({"limit": 0}, []),
         ({"limit": ""}, []),
     ],
-)  # fmt: skip
+)
 def test_parameters_of_observations_v2(api, params, found):
     assert api.ids("v2/observations", **params) == found
 
@@ -323,7 +398,9 @@ def test_deletes_show_at_once(api):
     assert api("DELETE", "traces/nope").status_code == 200
 
 
-@pytest.mark.parametrize("body", [{}, [], {"traceIds": []}, {"traceIds": "t1"}, {"traceIds": [1]}, {"traceIds": ["x"] * 1001}])
+@pytest.mark.parametrize(
+    "body", [{}, [], {"traceIds": []}, {"traceIds": "t1"}, {"traceIds": [1]}, {"traceIds": ["x"] * 1001}]
+)
 def test_bad_bodies_of_deletes(api, body):
     response = api("DELETE", "traces", body)
     assert response.status_code == 400
@@ -338,25 +415,40 @@ def test_body_that_is_not_json(api):
 @pytest.mark.parametrize(
     ("path", "params"),
     [
-        *((path, params) for path in ("traces", "observations", "sessions", "scores", "v2/scores", "v3/scores")
-          for params in ({"limit": 0}, {"limit": 101}, {"limit": "abc"}, {"limit": "1.5"})),
-        ("v2/observations", {"limit": 1001}), ("v2/observations", {"limit": "abc"}), ("traces", {"page": 0}),
-        ("traces", {"fromTimestamp": "yesterday"}), ("traces", {"toTimestamp": "2026-03-02"}),
-        ("observations", {"fromStartTime": "2026-13-02T00:00:00Z"}), ("observations", {"level": "LOUD"}),
-        ("traces", {"orderBy": "input.desc"}), ("traces", {"orderBy": "name"}),
+        *(
+            (path, params)
+            for path in ("traces", "observations", "sessions", "scores", "v2/scores", "v3/scores")
+            for params in ({"limit": 0}, {"limit": 101}, {"limit": "abc"}, {"limit": "1.5"})
+        ),
+        ("v2/observations", {"limit": 1001}),
+        ("v2/observations", {"limit": "abc"}),
+        ("traces", {"page": 0}),
+        ("traces", {"fromTimestamp": "yesterday"}),
+        ("traces", {"toTimestamp": "2026-03-02"}),
+        ("observations", {"fromStartTime": "2026-13-02T00:00:00Z"}),
+        ("observations", {"level": "LOUD"}),
+        ("traces", {"orderBy": "input.desc"}),
+        ("traces", {"orderBy": "name"}),
         ("traces", {"filter": [{"type": "wish", "column": "name", "operator": "=", "value": "x"}]}),
         ("traces", {"filter": [{"type": "string", "column": "name", "operator": "like", "value": "x"}]}),
         ("traces", {"filter": [{"type": "string", "column": "name", "operator": "=", "value": 3}]}),
         ("traces", {"filter": [{"type": "datetime", "column": "timestamp", "operator": ">", "value": "x"}]}),
         ("traces", {"filter": [{"type": "stringObject", "column": "metadata", "operator": "=", "value": "x"}]}),
-        ("traces", {"filter": {"type": "string"}}), ("traces", {"filter": ["x"]}),
+        ("traces", {"filter": {"type": "string"}}),
+        ("traces", {"filter": ["x"]}),
         ("v2/observations", {"isRootObservation": "maybe"}),
-        ("v2/scores", {"source": "WIND"}), ("v2/scores", {"operator": "~", "value": 1}), ("v2/scores", {"value": "x"}),
-        ("v3/scores", {"userId": "alice"}), ("v3/scores", {"fields": "core,all"}), ("v3/scores", {"value": 1}),
-        ("v3/scores", {"valueMin": 1}), ("v3/scores", {"observationId": "gen"}),
-        ("v3/scores", {"traceId": "t1", "sessionId": "s1"}), ("v3/scores", {"dataType": "HAIKU"}),
+        ("v2/scores", {"source": "WIND"}),
+        ("v2/scores", {"operator": "~", "value": 1}),
+        ("v2/scores", {"value": "x"}),
+        ("v3/scores", {"userId": "alice"}),
+        ("v3/scores", {"fields": "core,all"}),
+        ("v3/scores", {"value": 1}),
+        ("v3/scores", {"valueMin": 1}),
+        ("v3/scores", {"observationId": "gen"}),
+        ("v3/scores", {"traceId": "t1", "sessionId": "s1"}),
+        ("v3/scores", {"dataType": "HAIKU"}),
     ],
-)  # fmt: skip
+)
 def test_bad_parameters_name_the_field(api, path, params):
     body = api.get(path, 400, **params)
     assert body["message"] == "Invalid request data"
@@ -368,25 +460,43 @@ def test_bad_parameters_name_the_field(api, path, params):
     ("path", "params", "message"),
     [
         ("traces", {"filter": "{"}, "Invalid JSON in filter parameter"),
-        ("traces", {"filter": [{"type": "string", "column": "Nope", "operator": "=", "value": "x"}]},
-         "Column Nope does not match a UI / CH table mapping."),
-        ("traces", {"filter": [{"type": "number", "column": "name", "operator": "=", "value": 1}]},
-         "Filter type number does not fit column name. Use one of: null, string, stringOptions."),
-        ("v2/observations", {"parseIoAsJson": "true"},
-         "parseIoAsJson is not supported: input and output are always returned as text."),
+        (
+            "traces",
+            {"filter": [{"type": "string", "column": "Nope", "operator": "=", "value": "x"}]},
+            "Column Nope does not match a UI / CH table mapping.",
+        ),
+        (
+            "traces",
+            {"filter": [{"type": "number", "column": "name", "operator": "=", "value": 1}]},
+            "Filter type number does not fit column name. Use one of: null, string, stringOptions.",
+        ),
+        (
+            "v2/observations",
+            {"parseIoAsJson": "true"},
+            "parseIoAsJson is not supported: input and output are always returned as text.",
+        ),
         ("v2/observations", {"cursor": "%%%"}, "Invalid cursor format"),
         ("v2/observations", {"cursor": "WyJ4Il0"}, "Invalid cursor format"),
         ("v3/scores", {"cursor": "abc"}, "Invalid cursor format"),
-        ("v2/observations", {"filter": [{"type": "string", "column": "input", "operator": "contains", "value": "x"}]},
-         'Filters on input and output need at least one with operator "=" or "matches".'),
-        ("v2/observations", {"filter": [{"type": "string", "column": "input", "operator": "matches", "value": "?!"}]},
-         "A text search needs at least one letter or digit."),
-        ("v2/observations", {"filter": [{"type": "string", "column": "name", "operator": "matches", "value": "x"}]},
-         "Operator matches is not supported on column name."),
+        (
+            "v2/observations",
+            {"filter": [{"type": "string", "column": "input", "operator": "contains", "value": "x"}]},
+            'Filters on input and output need at least one with operator "=" or "matches".',
+        ),
+        (
+            "v2/observations",
+            {"filter": [{"type": "string", "column": "input", "operator": "matches", "value": "?!"}]},
+            "A text search needs at least one letter or digit.",
+        ),
+        (
+            "v2/observations",
+            {"filter": [{"type": "string", "column": "name", "operator": "matches", "value": "x"}]},
+            "Operator matches is not supported on column name.",
+        ),
         ("v2/scores", {"fields": "trace"}, "The fields parameter must include score."),
         ("v2/scores", {"fields": "score", "userId": "a"}, "Filters on the trace need trace among the fields."),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_answered(api, path, params, message):
     assert api.get(path, 400, **params) == {"message": message, "error": "InvalidRequestError"}
 
@@ -417,7 +527,11 @@ def test_score_versions(api):
         ("v2/scores", {"sessionId": "s1"}, ["s"]),
         ("v2/scores", {"datasetRunId": "run"}, ["r"]),
         ("v2/scores", {"queueId": "q"}, ["s"]),
-        ("v2/scores", {"filter": [{"type": "string", "column": "traceName", "operator": "=", "value": "search"}]}, ["x"]),
+        (
+            "v2/scores",
+            {"filter": [{"type": "string", "column": "traceName", "operator": "=", "value": "search"}]},
+            ["x"],
+        ),
         ("v3/scores", {"dataType": "numeric", "valueMin": 1, "valueMax": 2}, ["r"]),
         ("v3/scores", {"dataType": "BOOLEAN", "value": "true"}, ["b"]),
         ("v3/scores", {"dataType": "CATEGORICAL", "value": "good,bad"}, ["c"]),
@@ -426,7 +540,7 @@ def test_score_versions(api):
         ("v3/scores", {"id": "n,b", "source": "api"}, ["b", "n"]),
         ("v3/scores", {"authorUserId": "u"}, ["s"]),
     ],
-)  # fmt: skip
+)
 def test_parameters_of_scores(api, path, params, found):
     assert api.ids(path, **params) == found
 
@@ -531,7 +645,10 @@ def test_unknown_paths_and_verbs_answer_json(api):
 def test_preflight_from_any_origin(path):
     response = Client().options(
         f"/api/public/{path}",
-        headers={"Origin": "https://app.example", "Access-Control-Request-Headers": "authorization,x-langfuse-sdk-name"},
+        headers={
+            "Origin": "https://app.example",
+            "Access-Control-Request-Headers": "authorization,x-langfuse-sdk-name",
+        },
     )
     assert response["Access-Control-Allow-Origin"] == "*"
     if path != "nope":
@@ -545,10 +662,23 @@ def test_head_is_get_without_a_body(api):
 
 
 PATHS = [
-    "traces", "traces/t1", "observations", "observations/gen", "v2/observations?fields=core,basic,io,metadata,model",
-    "sessions", "sessions/s1", "scores", "scores/n", "v2/scores", "v2/scores/n", "v3/scores?fields=details",
-    "traces?sessionId=s1", "observations?userId=alice", "v2/scores?userId=alice", "projects",
-]  # fmt: skip
+    "traces",
+    "traces/t1",
+    "observations",
+    "observations/gen",
+    "v2/observations?fields=core,basic,io,metadata,model",
+    "sessions",
+    "sessions/s1",
+    "scores",
+    "scores/n",
+    "v2/scores",
+    "v2/scores/n",
+    "v3/scores?fields=details",
+    "traces?sessionId=s1",
+    "observations?userId=alice",
+    "v2/scores?userId=alice",
+    "projects",
+]
 
 
 def test_look_alike_projects_see_nothing_of_each_other():

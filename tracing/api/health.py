@@ -36,7 +36,7 @@ class Projects(KeyView):
     """The one project that the key opens."""
 
     def get(self, request: Request) -> Response:
-        access = request.auth
+        access = self.opened
         if access.scope is None:
             raise Forbidden("Invalid API key. Are you using an organization key?")
         if access.level is not AccessLevel.PROJECT:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core import signing
 from django.core.files import File
 from django.core.files.storage import default_storage
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.request import Request
@@ -88,10 +88,10 @@ class OneMedia(PublicView):
 
 
 @csrf_exempt
-def content(request: HttpRequest, token: str) -> HttpResponse:
+def content(request: HttpRequest, token: str) -> HttpResponseBase:
     """The bytes, to put or to get; the signed token in the address is the permission."""
     try:
-        response = _content(request, token)
+        response: HttpResponseBase = _content(request, token)
     except SpanwiseError as error:
         body = to_json(error_body(error))
         response = HttpResponse(body, status=error.status, content_type="application/json")
@@ -100,7 +100,7 @@ def content(request: HttpRequest, token: str) -> HttpResponse:
     return response
 
 
-def _content(request: HttpRequest, token: str) -> HttpResponse:
+def _content(request: HttpRequest, token: str) -> HttpResponseBase:
     if request.method == "OPTIONS":
         asked = request.headers.get("Access-Control-Request-Headers", "Content-Type")
         return HttpResponse(status=204, headers={"Access-Control-Allow-Headers": asked})
@@ -112,7 +112,7 @@ def _content(request: HttpRequest, token: str) -> HttpResponse:
     return _download(media) if method == "get" else _receive(request, media)
 
 
-def _download(media: Media) -> HttpResponse:
+def _download(media: Media) -> FileResponse:
     if not default_storage.exists(media.storage_key):
         raise NotFound("Media not yet uploaded")
     is_inline = media.content_type.startswith(_SHOWN_INLINE) and media.content_type != "image/svg+xml"

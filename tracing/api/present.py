@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -294,7 +294,7 @@ def _usage_v2(one: Observation) -> Json:
     }
 
 
-_GROUPS_V2 = {
+_GROUPS_V2: dict[str, Callable[[Observation], Json]] = {
     "basic": _basic,
     "time": _time,
     "io": lambda one: {"input": one.input or None, "output": one.output or None},
@@ -333,7 +333,7 @@ def _score_metadata(text: str) -> Json:
 
 
 def _whole(value: float | None) -> int | float | None:
-    return int(value) if value is not None and value.is_integer() else value
+    return int(value) if value is not None and value == int(value) else value
 
 
 def _score(score: Score) -> Json:

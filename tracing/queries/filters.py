@@ -127,7 +127,8 @@ def _null_condition(column: Column, item: Filter) -> Clause:
     is_null = item.operator == "is null"
     if column.kind == "list":
         length = fn.array_length(column.expression)
-        return length == 0 if is_null else length > 0
+        empty: Clause = length == 0
+        return empty if is_null else not_(empty)
     if column.kind == "text":
         return column.expression == "" if is_null else column.expression != ""
     return OPERATORS["null"][item.operator](column.expression, None)

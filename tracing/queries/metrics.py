@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, Table, column, literal, table
+from sqlalchemy import Select, Table, column, literal
 
 from accounts.access import ProjectScope
 from tracing.analytics import functions as fn
@@ -136,18 +136,13 @@ def _per_second(tokens: Any, milliseconds: Any) -> Any:
     return fn.if_else(milliseconds > 0, tokens * 1000.0 / fn.greatest(milliseconds, 0.001), None)
 
 
-def _scores_by(column: Any, name: str, on: Any) -> Join:
+def _scores_by(target: Any, name: str, on: Any) -> Join:
     def join(scope: ProjectScope, query: MetricsQuery) -> tuple[Any, Any]:
-        counted = store.select(scope, scores, column.label("target"), fn.count().label("scores"))
-        inner = counted.where(column != "").group_by(column).subquery(name)
+        counted = store.select(scope, scores, target.label("target"), fn.count().label("scored_scores"))
+        inner = counted.where(target != "").group_by(target).subquery(name)
         return inner, inner.c.target == on
 
     return join
-
-
-def _column(name: str, of: str) -> Any:
-    """A column of a joined subquery, by name: the subquery itself is made for each question."""
-    return table(of, column(name)).c[name]
 
 
 _latency_ms = o.latency_us / 1000.0
@@ -235,10 +230,10 @@ def _inside(scope: ProjectScope, query: MetricsQuery) -> tuple[Any, Any]:
         scope,
         observations,
         o.trace_id,
-        fn.count().label("observations"),
-        fn.sum(o.total_tokens).label("tokens"),
-        fn.sum(o.total_cost).label("cost"),
-        fn.ms_diff(fn.min(o.start_time), latest).label("latency"),
+        fn.count().label("inside_observations"),
+        fn.sum(o.total_tokens).label("inside_tokens"),
+        fn.sum(o.total_cost).label("inside_cost"),
+        fn.ms_diff(fn.min(o.start_time), latest).label("inside_latency"),
     )
     inner = sums.where(o.start_time >= query.from_time).group_by(o.trace_id).subquery("inside")
     return inner, inner.c.trace_id == t.id
@@ -261,13 +256,13 @@ TRACES = View(
     },
     {
         "count": Measure(None),
-        "observationsCount": Measure(_column("observations", "inside"), joins=("inside",)),
-        "scoresCount": Measure(_column("scores", "scored"), joins=("scored",)),
+        "observationsCount": Measure(column("inside_observations"), joins=("inside",)),
+        "scoresCount": Measure(column("scored_scores"), joins=("scored",)),
         "uniqueUserIds": Measure(fn.empty_to_null(t.user_id), is_number=False),
         "uniqueSessionIds": Measure(fn.empty_to_null(t.session_id), is_number=False),
-        "latency": Measure(_column("latency", "inside"), joins=("inside",)),
-        "totalTokens": Measure(_column("tokens", "inside"), joins=("inside",)),
-        "totalCost": Measure(_column("cost", "inside"), joins=("inside",)),
+        "latency": Measure(column("inside_latency"), joins=("inside",)),
+        "totalTokens": Measure(column("inside_tokens"), joins=("inside",)),
+        "totalCost": Measure(column("inside_cost"), joins=("inside",)),
     },
     joins={"inside": _inside, "scored": _scores_by(s.trace_id, "scored", t.id)},
     columns={"metadata": Column("map", t.metadata), "timestamp": Column("time", t.timestamp)},

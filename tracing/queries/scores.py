@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -102,7 +103,10 @@ COLUMNS: dict[str, Column] = {
     "dataType": Column("text", s.data_type),
     "stringValue": Column("text", s.string_value),
 }
-_COMPARE = {**filters.OPERATORS["number"], "!=": lambda column, value: column != value}
+_COMPARE: dict[str, Callable[[Any, Any], Clause]] = {
+    **filters.OPERATORS["number"],
+    "!=": lambda column, value: column != value,
+}
 VALUE_OPERATORS = tuple(_COMPARE)
 
 
