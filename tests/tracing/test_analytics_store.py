@@ -119,7 +119,7 @@ def test_tombstone_hides_a_row(scope):
 
 
 def test_delete_is_visible_at_once_and_survives_a_replay(scope):
-    rows = [observation(scope, id=id, row_version=1) for id in ("a", "b")]
+    rows = [observation(scope, id=name, row_version=1) for name in ("a", "b")]
     store.insert(observations=rows)
 
     store.delete(scope, tables.observations, tables.observations.c.id == "a", tag="test")
@@ -197,6 +197,44 @@ def test_keyset_paging_keeps_microseconds(scope):
     assert [row.start_time for row in store.rows(scope, query, tag="test")] == [times[2], times[1]]
 
 
+def newest(scope, **arguments):
+    o = tables.observations
+    arguments = {"limit": 3, "tag": "test", **arguments}
+    return [row.id for row in store.newest(scope, o, o.c.id, o.c.input, **arguments)]
+
+
+def test_newest_sees_only_newest_versions(scope):
+    o = tables.observations
+    rows = [observation(scope, id=f"o{n:02}", start_time=NOW + timedelta(seconds=n), name="a") for n in range(40)]
+    store.insert(observations=rows)
+    store.insert(observations=[replace(row, name="b", row_version=2) for row in rows[10:]])
+    store.insert(observations=[replace(row, is_deleted=True, row_version=3) for row in rows[20:]])
+
+    assert newest(scope) == ["o19", "o18", "o17"]
+    assert newest(scope, where=[o.c.name == "a"]) == ["o09", "o08", "o07"]
+    assert newest(scope, where=[o.c.name == "a"], before=(rows[8].start_time, "t", "o08")) == ["o07", "o06", "o05"]
+    assert newest(scope, where=[o.c.name == "b"], limit=50) == [f"o{n:02}" for n in range(19, 9, -1)]
+    assert newest(scope, oldest_first=True, before=(rows[8].start_time, "t", "o08")) == ["o09", "o10", "o11"]
+    assert newest(new_scope()) == []
+
+
+def test_newest_pages_through_rows_of_one_instant(scope):
+    store.insert(observations=[observation(scope, id=f"o{n}", trace_id=f"t{n % 2}") for n in range(9)])
+    seen, before = [], None
+    while page := store.newest(
+        scope,
+        tables.observations,
+        *(tables.observations.c[name] for name in ("start_time", "trace_id", "id")),
+        limit=2,
+        before=before,
+        tag="test",
+    ):
+        seen += [row.id for row in page]
+        before = page[-1]
+
+    assert seen == ["o7", "o5", "o3", "o1", "o8", "o6", "o4", "o2", "o0"]
+
+
 def test_empty_list_matches_nothing(scope):
     store.insert(observations=[observation(scope)])
     query = store.select(scope, tables.observations).where(tables.observations.c.id.in_([]))
@@ -244,7 +282,7 @@ def test_one_insert_may_span_many_months(scope):
 
 def test_searching_text_is_literal_and_ignores_case(scope):
     texts = {"plain": "The Zebra 100% of_it", "chinese": "今天天气很好啊", "slash": "c:\\dir", "none": "zebr a"}
-    store.insert(observations=[observation(scope, id=id, input=text) for id, text in texts.items()])
+    store.insert(observations=[observation(scope, id=name, input=text) for name, text in texts.items()])
 
     def found(words):
         query = store.select(scope, tables.observations, tables.observations.c.id)

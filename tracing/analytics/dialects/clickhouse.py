@@ -114,6 +114,8 @@ def type_name(kind: types.TypeEngine[Any]) -> str | None:
             return f"Map(String, {type_name(kind.value)})"
         case StringArray():
             return "Array(String)"
+        case types.TupleType():
+            return f"Tuple({', '.join(str(type_name(member)) for member in kind.types)})"
         case types.Boolean():
             return "Bool"
         case types.Integer():
@@ -152,7 +154,9 @@ def parameter_value(value: Any) -> Any:
             return moment.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
         case str():
             return value.encode("utf-8", "replace").decode("utf-8")
-        case list() | tuple() | set() | frozenset():
+        case tuple():
+            return tuple(parameter_value(item) for item in value)
+        case list() | set() | frozenset():
             return [parameter_value(item) for item in value]
         case Decimal():
             return format(value, "f")
