@@ -12,6 +12,7 @@ import pytest
 
 from tests.analytics_fixture import analytics_server  # noqa: F401 - a fixture for all
 
+pytest_plugins = ["tests.server_fixture"]
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ _RUN = "SPANWISE_TEST_RUN"
 
 
 def pytest_configure() -> None:
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # hundreds of polls would bury what failed
     os.environ.setdefault(_RUN, uuid.uuid4().hex)  # xdist's workers inherit it, and so find the same server
 
 
