@@ -141,7 +141,11 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"tracing.tasks.drain_inbox": "ingest", "tracing.tasks.sweep_inbox": "ingest", "evals.tasks.*": "evals"}
+CELERY_TASK_ROUTES = {
+    "tracing.tasks.drain_inbox": "ingest",
+    "tracing.tasks.sweep_inbox": "ingest",
+    "evals.tasks.*": "evals",
+}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SEND_TASK_EVENTS = False

@@ -56,7 +56,9 @@ class Service:
         deadline = time.monotonic() + timeout_seconds
         while not self.is_ready():
             if time.monotonic() > deadline:
-                raise CannotStart(f"{self.name} did not become ready within {timeout_seconds:.0f} s; see its lines above.")
+                raise CannotStart(
+                    f"{self.name} did not become ready within {timeout_seconds:.0f} s; see its lines above."
+                )
             time.sleep(0.03)
 
     def stop(self) -> None:
@@ -199,7 +201,9 @@ def _need_nobody_else(data_dir: Path) -> None:
     try:
         pid = int(json.loads((data_dir / "run" / "services.json").read_text())["pid"])
         if pid != os.getpid() and _is_supervisor(pid):
-            raise CannotStart(f"Spanwise already runs on {data_dir} (process {pid}); stop it, or set SPANWISE_DATA_DIR.")
+            raise CannotStart(
+                f"Spanwise already runs on {data_dir} (process {pid}); stop it, or set SPANWISE_DATA_DIR."
+            )
     except (OSError, ValueError, KeyError, TypeError):
         return
 
@@ -294,7 +298,16 @@ def _web(plan: Plan) -> Service:
 
 
 def _worker(plan: Plan) -> Service:
-    command = [sys.executable, "-m", "celery", "--quiet", "--app=config.celery", "worker", "--pool=threads", "--concurrency=4"]
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "--quiet",
+        "--app=config.celery",
+        "worker",
+        "--pool=threads",
+        "--concurrency=4",
+    ]
     command += ["--queues=ingest,evals,default", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     return Service("worker", [*command, "--loglevel=warning"], plan.environment, lambda: True)
 

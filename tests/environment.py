@@ -20,7 +20,10 @@ DATA_DIR = Path(tempfile.mkdtemp(prefix="spanwise-test-"))
 atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)
 
 for name in list(os.environ):
-    if name.startswith(("LANGFUSE_", "CLICKHOUSE_", "REDIS_", "DORIS_", "SPANWISE_")) or name in ("DATABASE_URL", "PORT"):
+    if name.startswith(("LANGFUSE_", "CLICKHOUSE_", "REDIS_", "DORIS_", "SPANWISE_")) or name in (
+        "DATABASE_URL",
+        "PORT",
+    ):
         if name != "SPANWISE_TEST_KEEP":
             del os.environ[name]
 

@@ -32,7 +32,9 @@ def span(
     }
 
 
-def export(spans: list[dict[str, Any]], *, scope: str = "test", resource: dict[str, Any] | None = None) -> dict[str, Any]:
+def export(
+    spans: list[dict[str, Any]], *, scope: str = "test", resource: dict[str, Any] | None = None
+) -> dict[str, Any]:
     attributes = [attribute(key, value) for key, value in (resource or {}).items()]
     scope_spans = [{"scope": {"name": scope}, "spans": spans}]
     return {"resourceSpans": [{"resource": {"attributes": attributes}, "scopeSpans": scope_spans}]}

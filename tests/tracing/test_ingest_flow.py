@@ -19,7 +19,10 @@ from tracing.analytics.records import Observation, Score, Trace
 from tracing.ingest import doorbell, drain, receive
 from tracing.models import DeadLetter
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("broker", "analytics_server", "own_inbox")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("broker", "analytics_server", "own_inbox"),
+]
 
 OTLP = "/api/public/otel/v1/traces"
 
@@ -156,7 +159,10 @@ def test_legacy_events_of_one_trace_become_one_tree(sender):
     events = [
         ("trace-create", {"id": "t1", "name": "chat", "userId": "u1", "sessionId": "s1", "tags": ["b", "a"]}),
         ("generation-create", {"id": "g1", "traceId": "t1", "name": "llm", "model": "gpt-4o", "startTime": now}),
-        ("generation-update", {"id": "g1", "usageDetails": {"input": 100, "output": 10}, "output": "hi", "endTime": now}),
+        (
+            "generation-update",
+            {"id": "g1", "usageDetails": {"input": 100, "output": 10}, "output": "hi", "endTime": now},
+        ),
     ]
     batch = [{"id": str(uuid.uuid4()), "type": kind, "timestamp": now, "body": body} for kind, body in events]
     response = sender.post("/api/public/ingestion", {"batch": batch})

@@ -38,7 +38,11 @@ _send_lock = threading.Lock()
 @cache
 def broker() -> redis.Redis:
     return redis.Redis.from_url(
-        settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=2, decode_responses=True, health_check_interval=30
+        settings.REDIS_URL,
+        socket_connect_timeout=0.5,
+        socket_timeout=2,
+        decode_responses=True,
+        health_check_interval=30,
     )
 
 
@@ -76,7 +80,7 @@ def keep_ringing() -> None:
 
 def claim(count: int) -> list[str]:
     """The oldest waiting entries, now this process's."""
-    keys = [key for key, _ in broker().zpopmin(_WAITING, count)]
+    keys = [str(entry[0]) for entry in broker().zpopmin(_WAITING, count)]
     if keys:
         broker().hset(_CLAIMED, mapping=dict.fromkeys(keys, _mark()))
     return keys
@@ -99,7 +103,7 @@ def announce(keys: list[str]) -> int:
     if not keys:
         return 0
     claims = broker().hmget(_CLAIMED, keys)
-    free = [key for key, claim in zip(keys, claims, strict=True) if claim is None or not _is_alive(claim)]
+    free = [key for key, claim in zip(keys, claims, strict=True) if claim is None or not _is_alive(str(claim))]
     if not free:
         return 0
     return int(broker().zadd(_WAITING, dict.fromkeys(free, time.time()), nx=True))
@@ -107,7 +111,7 @@ def announce(keys: list[str]) -> int:
 
 def forget_finished(existing: set[str]) -> None:
     """Drop claims on entries that are gone."""
-    gone = [key for key in broker().hkeys(_CLAIMED) if key not in existing]
+    gone = [str(key) for key in broker().hkeys(_CLAIMED) if key not in existing]
     release(gone)
 
 

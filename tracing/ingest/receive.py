@@ -12,7 +12,7 @@ import orjson
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from accounts.access import AccessLevel, KeyAccess, ORGANIZATION_KEY, PUBLIC_KEY_ONLY, authenticate
+from accounts.access import ORGANIZATION_KEY, PUBLIC_KEY_ONLY, AccessLevel, KeyAccess, authenticate
 from config.errors import Forbidden, SpanwiseError, TooLarge, Unauthenticated
 from tracing.ingest import doorbell, legacy, otlp, scores
 from tracing.ingest.inbox import FolderInbox, GroupCommit, Payload
@@ -93,7 +93,9 @@ def answer(request: HttpRequest, handler: _Handler) -> HttpResponse:
     except OSError as error:
         # Disk full, folder gone: never accept what cannot be kept.
         log.error("The inbox cannot be written: %s", error)
-        response = _json(503, {"message": "The inbox cannot be written. Try again.", "error": "ServiceUnavailableError"})
+        response = _json(
+            503, {"message": "The inbox cannot be written. Try again.", "error": "ServiceUnavailableError"}
+        )
         response["Retry-After"] = "5"
     except Exception:
         log.exception("Receiving %s failed", request.path)
@@ -164,7 +166,9 @@ def _json_body(request: HttpRequest) -> Any:
     try:
         return parse_json(read_body(request, settings.INGESTION_MAX_BYTES))
     except _BadEncoding:
-        raise PayloadRejected(400, {"message": "Failed to decompress request body", "error": "InvalidRequestError"}) from None
+        raise PayloadRejected(
+            400, {"message": "Failed to decompress request body", "error": "InvalidRequestError"}
+        ) from None
     except ValueError as error:
         raise PayloadRejected(400, {"message": f"Invalid JSON: {error}", "error": "InvalidRequestError"}) from None
 

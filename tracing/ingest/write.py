@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import redis
-from sqlalchemy import and_, or_
+from sqlalchemy import ColumnElement, and_, false
 
 from accounts.access import ProjectScope, scope_for_task
 from tracing.analytics import store, tables
@@ -207,12 +207,12 @@ def _stored_observations(
     return found
 
 
-def _within(traces: dict[str, Trace], ids: set[str]) -> object:
+def _within(traces: dict[str, Trace], ids: set[str]) -> ColumnElement[bool]:
     """These traces' observations, by range first: the key starts with the time."""
     columns = tables.observations.c
     bounded = [traces[id_] for id_ in ids if traces[id_].first_start != EPOCH]
     if not bounded:
-        return or_(False)
+        return false()
     return and_(
         columns.start_time >= min(trace.first_start for trace in bounded),
         columns.start_time <= max(trace.last_start for trace in bounded),
