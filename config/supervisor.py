@@ -8,6 +8,7 @@ it ends everything when one process ends, which is the opposite of what is wante
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -66,10 +67,8 @@ class Service:
         process = self.process
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGTERM)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_GRACE_SECONDS)
-            except subprocess.TimeoutExpired:
-                pass
             _kill_group(process.pid)
         if self._watcher is not None:
             self._watcher.join(timeout=_GRACE_SECONDS)

@@ -99,8 +99,7 @@ def answer(request: HttpRequest, handler: _Handler) -> HttpResponse:
         response["Retry-After"] = "5"
     except Exception:
         log.exception("Receiving %s failed", request.path)
-        response = _json(503, {"message": "Temporarily unavailable. Try again.", "error": "ServiceUnavailableError"})
-        response["Retry-After"] = "5"
+        response = _unavailable("Temporarily unavailable. Try again.")
     response["Access-Control-Allow-Origin"] = request.headers.get("Origin", "*")
     return response
 
@@ -170,7 +169,11 @@ def _json_body(request: HttpRequest) -> Any:
             400, {"message": "Failed to decompress request body", "error": "InvalidRequestError"}
         ) from None
     except ValueError as error:
-        raise PayloadRejected(400, {"message": f"Invalid JSON: {error}", "error": "InvalidRequestError"}) from None
+        raise _bad_request(f"Invalid JSON: {error}") from None
+
+
+def _bad_request(message: str) -> PayloadRejected:
+    return PayloadRejected(400, {"message": message, "error": "InvalidRequestError"})
 
 
 def _access(request: HttpRequest, *, allow_scores_key: bool) -> KeyAccess:
@@ -208,6 +211,12 @@ def _ingestion_version(value: str | None) -> int:
 
 def _keep(payload: Payload) -> None:
     _commits.store(payload)
+
+
+def _unavailable(message: str) -> HttpResponse:
+    response = _json(503, {"message": message, "error": "ServiceUnavailableError"})
+    response["Retry-After"] = "5"
+    return response
 
 
 def _json(status: int, body: Any) -> HttpResponse:

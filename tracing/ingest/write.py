@@ -123,7 +123,7 @@ def _write_project(scope: ProjectScope, share: _Project) -> None:
 
 
 def _lend_context(merged: list[Observation], traces: dict[str, Trace]) -> None:
-    """Older SDKs tell user, session and tags to the trace alone; newer ones to every span, which is where filters look."""
+    """Older SDKs tell user and session to the trace alone, newer ones to every span, where filters look."""
     for observation in merged:
         trace = traces.get(observation.trace_id)
         if trace is not None:
