@@ -130,7 +130,8 @@ def _null_condition(column: Column, item: Filter) -> Clause:
         empty: Clause = length == 0
         return empty if is_null else not_(empty)
     if column.kind == "text":
-        return column.expression == "" if is_null else column.expression != ""
+        blank: Clause = column.expression == ""
+        return blank if is_null else not_(blank)
     return OPERATORS["null"][item.operator](column.expression, None)
 
 

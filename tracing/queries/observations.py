@@ -135,7 +135,7 @@ def _content(column: Any) -> filters.Build:
 
     def build(scope: ProjectScope, item: Filter) -> Clause:
         if item.operator == "matches":
-            return fn.contains(column, item.value, ignore_case=True)  # type: ignore[return-value]
+            return fn.search(column, item.value)  # type: ignore[return-value]
         return filters.condition(scope, Column("text", column), item)
 
     return build
