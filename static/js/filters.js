@@ -7,6 +7,12 @@ document.addEventListener("htmx:configRequest", (event) => {
   }
 });
 
+// Enter in a field is a change and a submit: the same address twice would make Back do nothing.
+document.addEventListener("htmx:beforeHistoryUpdate", (event) => {
+  const { history } = event.detail;
+  if (history.path === location.pathname + location.search) history.type = "replace";
+});
+
 const narrow = matchMedia("(width < 640px)");
 
 // One set of controls, wherever it fits: two with the same names would both be sent.

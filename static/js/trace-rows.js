@@ -47,6 +47,8 @@ export class Rows {
       while (depth[index + 1] > level) index++;
     }
     this.box.style.blockSize = `${this.visible.length * HEIGHT}px`;
+    // Else the room above the rows last drawn would keep the box as tall as it was.
+    this.box.style.paddingBlockStart = "0";
     this.drawn = null;
     this.draw();
   }
