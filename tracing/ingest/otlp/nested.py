@@ -42,7 +42,7 @@ def _with_lists(node: Any, slots: list[int]) -> Any:
     """Objects whose names are all numbers become lists, as long as there are slots left; gaps are null."""
     if not isinstance(node, dict):
         return node
-    if not all(key.isascii() and key.isdigit() and len(key) <= 9 for key in node):
+    if not all(key.isascii() and key.isdigit() and len(key) <= 20 for key in node):
         return {key: _with_lists(value, slots) for key, value in node.items()}
     items: list[Any] = []
     for index, key in sorted((int(key), key) for key in node):
