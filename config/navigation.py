@@ -86,7 +86,7 @@ class Frame:
         """The one of the page, else the last one looked at, else the first."""
         wanted = self._project_id or self._request.session.get(LAST_PROJECT, "")
         found = [project for project in self.projects if project.pk == wanted]
-        return (found or self.projects or [None])[0]
+        return next(iter(found or self.projects), None)
 
     @cached_property
     def groups(self) -> list[Group]:

@@ -85,7 +85,7 @@ class _Tree:
         return _leaf(value) + tail
 
     def _branch(self, entries: list[tuple[Any, Any]], brackets: str, depth: int, tail: str) -> str:
-        opening, closing = brackets
+        opening, closing = brackets[0], brackets[1]
         if _is_short(entries):
             inner = ", ".join(f"{_key(key)}{self.render(value, depth + 1)}" for key, value in entries)
             return f"{{ {inner} }}{tail}" if opening == "{" else f"[{inner}]{tail}"

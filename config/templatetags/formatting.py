@@ -17,7 +17,6 @@ from django.utils.translation import gettext_lazy, ngettext
 register = template.Library()
 
 NONE = "—"
-THIN = "\u202f"
 
 LEVELS = {
     "ERROR": gettext_lazy("Error"),
@@ -175,8 +174,8 @@ def level_tag(level: str) -> SafeString | str:
 
 
 @register.filter
-def short_id(id: str) -> str:
-    return id if len(id) <= 14 else f"{id[:4]}…{id[-4:]}"
+def short_id(text: str) -> str:
+    return text if len(text) <= 14 else f"{text[:4]}…{text[-4:]}"
 
 
 @register.filter

@@ -10,6 +10,7 @@ export class Rows {
     this.box = document.getElementById("rows");
     this.shape = document.getElementById("row-template").content;
     this.closed = new Set();
+    this.hits = new Set(data.hits);
     this.place = new Map(data.id.map((id, index) => [id, index]));
     this.watching = new AbortController();
     scroller.addEventListener("scroll", () => this.soon(), { passive: true, signal: this.watching.signal });
@@ -76,6 +77,14 @@ export class Rows {
     const on = Math.sign(step);
     while (this.isMissing(this.visible[next]) && this.visible[next + on] !== undefined) next += on;
     return this.isMissing(this.visible[next]) ? null : this.data.id[this.visible[next]];
+  }
+
+  // The next place that a search found, from the top again after the last.
+  nextHit() {
+    const here = this.place.get(this.selected) ?? -1;
+    const hits = this.data.hits;
+    const index = hits.find((hit) => hit > here) ?? hits[0];
+    return index === undefined ? null : this.data.id[index];
   }
 
   edge(at) {
@@ -180,6 +189,7 @@ export class Rows {
     row.id = `row-${index}`;
     row.dataset.id = id;
     row.classList.add(kind === "missing" ? "missing" : KINDS.has(kind) ? kind : "span");
+    row.classList.toggle("hit", this.hits.has(index));
     row.setAttribute("aria-level", depth[index] + 1);
     const label = row.querySelector(".name");
     for (let i = Math.min(depth[index], DEEPEST_INDENT); i > 0; i--) {
@@ -230,7 +240,6 @@ export class Rows {
 
 export function address(id) {
   const url = new URL(location);
-  url.searchParams.delete("find");
   url.searchParams.delete("rows");
   if (id) url.searchParams.set("observation", id);
   else url.searchParams.delete("observation");

@@ -71,7 +71,11 @@ let waiting;
 let asking;
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  find();
+  // Enter steps through what was found.
+  const sought = new URL(location).searchParams.get("find") ?? "";
+  if (form.elements.find.value.trim() !== sought) return find();
+  const id = rows.nextHit();
+  if (id !== null) select(id, { push: false });
 });
 form.addEventListener("input", () => {
   clearTimeout(waiting);
@@ -101,7 +105,7 @@ async function find() {
   rows = read();
   const count = document.getElementById("tree-count");
   count.dataset.all ??= count.textContent;
-  count.textContent = text ? String(rows.length) : count.dataset.all;
+  count.textContent = text ? count.dataset.fit.replace("{}", rows.length) : count.dataset.all;
   pane.mark(text);
 }
 

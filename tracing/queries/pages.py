@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, desc, or_
+from sqlalchemy import ColumnElement, Select, desc, or_
 
 from accounts.access import ProjectScope
 from tracing.analytics import functions as fn
@@ -19,6 +19,8 @@ from tracing.queries.periods import Period
 
 PAGE_SIZE = 50
 FACET_VALUES = 12
+#: the text index knows runs of three; shorter words are looked for in the short fields only
+_INDEXED_CHARACTERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,9 @@ class Cursor:
 
     @classmethod
     def parse(cls, text: str) -> Cursor | None:
-        at, mark, id = text.partition("~")
+        at, mark, row_id = text.partition("~")
         try:
-            return cls(datetime.fromisoformat(at).astimezone(UTC), id) if mark else None
+            return cls(datetime.fromisoformat(at).astimezone(UTC), row_id) if mark else None
         except (ValueError, OverflowError):
             return None
 
@@ -128,12 +130,15 @@ _LIST_COLUMNS = (
 
 def list_trace_page(scope: ProjectScope, filters: TraceFilters, *, limit: int = PAGE_SIZE) -> TracePage:
     """The newest traces that fit, with the sums of their observations and their scores: three small queries."""
-    t = traces.c
-    query = store.select(scope, traces, *(t[name] for name in _LIST_COLUMNS)).where(*_conditions(scope, filters))
-    if filters.before:
-        query = query.where(_before(t.timestamp, t.id, filters.before))
-    query = query.order_by(desc(t.timestamp), desc(t.id)).limit(limit + 1)
-    found = store.rows(scope, query, tag="trace-list")
+    found = store.newest(
+        scope,
+        traces,
+        *(traces.c[name] for name in _LIST_COLUMNS),
+        where=_conditions(scope, filters),
+        before=(filters.before.at, filters.before.id) if filters.before else None,
+        limit=limit + 1,
+        tag="trace-list",
+    )
     page, more = found[:limit], len(found) > limit
     sums = sum_by_trace(scope, page)
     means = _scores_by_trace(scope, [row.id for row in page])
@@ -144,11 +149,6 @@ def list_trace_page(scope: ProjectScope, filters: TraceFilters, *, limit: int = 
 def _trace_row(row: Any, sums: Sums, means: dict[str, ScoreMean]) -> TraceRow:
     shown = {name: getattr(row, name) for name in _LIST_COLUMNS if not name.endswith("_start")}
     return TraceRow(**shown, sums=sums, scores=means)
-
-
-def _before(time: Any, id: Any, cursor: Cursor) -> ColumnElement[bool]:
-    # The plain comparison of times lets the primary key skip everything newer.
-    return and_(time <= cursor.at, or_(time < cursor.at, id < cursor.id))
 
 
 def _conditions(scope: ProjectScope, filters: TraceFilters) -> list[ColumnElement[bool]]:
@@ -168,21 +168,30 @@ def _conditions(scope: ProjectScope, filters: TraceFilters) -> list[ColumnElemen
     if filters.session:
         conditions.append(t.session_id == filters.session)
     if filters.text:
-        conditions.append(_text(filters.text))
+        conditions.append(_text(scope, filters))
     conditions += _by_observation(scope, filters)
     return conditions
 
 
-def _text(text: str) -> ColumnElement[bool]:
-    t = traces.c
+def _text(scope: ProjectScope, filters: TraceFilters) -> ColumnElement[bool]:
+    """The text in the trace's own short fields, or anywhere in what its observations took in and gave out."""
+    t, o, text = traces.c, observations.c, filters.text
     columns = (t.name, t.input_preview, t.output_preview, t.user_id, t.session_id)
-    return or_(t.id == text, *(fn.contains(column, text, ignore_case=True) for column in columns))
+    found = [t.id == text, *(fn.contains(column, text, ignore_case=True) for column in columns)]
+    if len(text) >= _INDEXED_CHARACTERS and any(character.isalnum() for character in text):
+        inner = store.select(scope, observations, o.trace_id).where(
+            or_(fn.search(o.input, text), fn.search(o.output, text))
+        )
+        if filters.period.since:
+            inner = inner.where(o.start_time >= filters.period.since)
+        found.append(t.id.in_(inner))
+    return or_(*found)
 
 
 def _by_observation(scope: ProjectScope, filters: TraceFilters) -> list[ColumnElement[bool]]:
     """Traces that hold an observation of such a level, type or model; each asked for by itself."""
     o = observations.c
-    conditions = []
+    conditions: list[ColumnElement[bool]] = []
     for column, values in ((o.level, filters.levels), (o.type, filters.types), (o.model, filters.models)):
         if values:
             inner = store.select(scope, observations, o.trace_id).where(column.in_(values))
@@ -193,7 +202,7 @@ def _by_observation(scope: ProjectScope, filters: TraceFilters) -> list[ColumnEl
 
 
 def within(time: Any, period: Period) -> list[ColumnElement[bool]]:
-    conditions = []
+    conditions: list[ColumnElement[bool]] = []
     if period.since:
         conditions.append(time >= period.since)
     if period.until:
@@ -271,17 +280,13 @@ def _common_names(means: dict[str, dict[str, ScoreMean]], limit: int = 1) -> lis
 
 
 def has_traces(scope: ProjectScope) -> bool:
-    query = store.select(scope, traces, traces.c.id).limit(1)
-    return bool(store.rows(scope, query, tag="has-traces"))
+    return newest_trace(scope) is not None
 
 
-def newest_trace(scope: ProjectScope, *, since: datetime | None = None) -> Any | None:
-    """Id, name and arrival of the trace that came last, or None."""
+def newest_trace(scope: ProjectScope) -> Any | None:
+    """Id, name and time of the newest trace, or None."""
     t = traces.c
-    query = store.select(scope, traces, t.id, t.name, t.timestamp, t.created_at)
-    if since:
-        query = query.where(t.created_at >= since)
-    found = store.rows(scope, query.order_by(desc(t.timestamp)).limit(1), tag="newest-trace")
+    found = store.newest(scope, traces, t.id, t.name, t.timestamp, limit=1, tag="newest-trace")
     return found[0] if found else None
 
 
@@ -342,17 +347,11 @@ def pulse(scope: ProjectScope, filters: TraceFilters, *, now: datetime | None = 
         store.select(
             scope, traces, at, fn.count().label("traces"), fn.count_if(traces.c.id.in_(failed)).label("errors")
         )
-        .where(*_conditions(scope, _with_period(filters, period)))
+        .where(*_conditions(scope, replace(filters, period=period)))
         .group_by("at")
     )
     counts = {row.at: row for row in store.rows(scope, query, tag="trace-pulse")}
     return _filled(counts, since, until, step)
-
-
-def _with_period(filters: TraceFilters, period: Period) -> TraceFilters:
-    from dataclasses import replace
-
-    return replace(filters, period=period)
 
 
 def _first_timestamp(scope: ProjectScope) -> datetime | None:
@@ -366,7 +365,7 @@ def _filled(counts: dict[datetime, Any], since: datetime, until: datetime, step:
     # Weeks begin on Monday, and the epoch was a Thursday; every other step divides the time since then.
     origin = EPOCH + timedelta(days=4) if step == timedelta(days=7) else EPOCH
     at = since - (since - origin) % step
-    bars = []
+    bars: list[PulseBar] = []
     while at < until and len(bars) < 10 * _BARS:
         row = counts.get(at)
         bars.append(PulseBar(at, at + step, row.traces if row else 0, row.errors if row else 0))

@@ -241,17 +241,18 @@ def _calls(item: dict[str, Any]) -> Iterator[Part]:
     calls = item.get("tool_calls") or (extra.get("tool_calls") if isinstance(extra, dict) else None) or []
     for call in calls if isinstance(calls, list) else []:
         if isinstance(call, dict):
-            yield _call(call)
+            yield read_call(call)
     if isinstance(item.get("function_call"), dict):
-        yield _call(item["function_call"])
+        yield read_call(item["function_call"])
 
 
-def _call(call: dict[str, Any]) -> ToolCall:
-    function = call.get("function") if isinstance(call.get("function"), dict) else call
+def read_call(call: dict[str, Any]) -> ToolCall:
+    inner = call.get("function")
+    function: dict[str, Any] = inner if isinstance(inner, dict) else call
     arguments = next((function[key] for key in ("arguments", "args", "input") if key in function), None)
     name = function.get("name") or call.get("toolName")
-    id = call.get("id") or call.get("call_id") or call.get("toolCallId")
-    return ToolCall(_text(name), parse(arguments) if isinstance(arguments, str) else arguments, _text(id))
+    call_id = call.get("id") or call.get("call_id") or call.get("toolCallId")
+    return ToolCall(_text(name), parse(arguments) if isinstance(arguments, str) else arguments, _text(call_id))
 
 
 def _block(block: Any) -> Part:
@@ -269,7 +270,7 @@ def _by_keys(block: dict[str, Any]) -> Part | None:
         return Thinking(block["text"]) if block.get("thought") is True else Text(block["text"])
     for key in ("functionCall", "function_call"):
         if isinstance(block.get(key), dict):
-            return _call(block[key])
+            return read_call(block[key])
     for key in ("functionResponse", "function_response"):
         if isinstance(block.get(key), dict):
             return ToolResult(block[key].get("response"), name=_text(block[key].get("name")))
@@ -303,9 +304,9 @@ def _result(block: dict[str, Any]) -> Part:
         content = parse(content)
     if isinstance(content, list) and all(isinstance(c, dict) and isinstance(c.get("text"), str) for c in content):
         content = parse("\n".join(c["text"] for c in content))
-    id = block.get("tool_use_id") or block.get("call_id") or block.get("toolCallId") or block.get("id")
+    call_id = block.get("tool_use_id") or block.get("call_id") or block.get("toolCallId") or block.get("id")
     is_error = block.get("is_error") is True or block.get("isError") is True
-    return ToolResult(content, _text(id), _text(block.get("toolName")), is_error)
+    return ToolResult(content, _text(call_id), _text(block.get("toolName")), is_error)
 
 
 def _image(block: dict[str, Any]) -> Part | None:
@@ -354,7 +355,7 @@ def _inline(content_type: str, data: str) -> Media | None:
 _BLOCKS: dict[str, Any] = {
     **dict.fromkeys(("text", "input_text", "output_text", "summary_text", "refusal"), _text_block),
     **dict.fromkeys(("thinking", "redacted_thinking", "reasoning"), _thinking),
-    **dict.fromkeys(("tool_use", "tool-call", "tool_call", "function_call", "server_tool_use"), _call),
+    **dict.fromkeys(("tool_use", "tool-call", "tool_call", "function_call", "server_tool_use"), read_call),
     **dict.fromkeys(
         ("tool_result", "tool-result", "tool_call_response", "function_call_output", "web_search_tool_result"), _result
     ),

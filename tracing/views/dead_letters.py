@@ -34,7 +34,7 @@ def dead_letter_list(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
 def dead_letter_replay(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """The chosen letters, or all that wait."""
     ids = request.POST.getlist("id") or problems.waiting_ids(scope)
-    number = dead_letters.replay(scope, [id for id in ids if problems.is_id(id)])
+    number = dead_letters.replay(scope, [letter_id for letter_id in ids if problems.is_id(letter_id)])
     messages.success(
         request,
         ngettext("%(count)d payload was sent again.", "%(count)d payloads were sent again.", number)

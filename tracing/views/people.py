@@ -19,7 +19,7 @@ from tracing.queries.people import Turn
 from tracing.queries.periods import Period
 from tracing.views import conversation
 from tracing.views.conversation import Message
-from tracing.views.traces import RANGE_LABELS
+from tracing.views.traces import range_labels
 
 #: a longer pause between two turns is worth a mark
 IDLE = timedelta(minutes=5)
@@ -50,7 +50,7 @@ def _list(request: HttpRequest, scope: ProjectScope, template: str, read: object
         "problem": problem,
         "period": period,
         "text": text,
-        "ranges": RANGE_LABELS(),
+        "ranges": range_labels(),
     }
     return render_page(request, template, context, fragment="results", status=problem.status if problem else 200)
 

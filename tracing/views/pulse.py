@@ -52,10 +52,21 @@ def _bar(bar: PulseBar, index: int, slot: float, highest: int) -> Bar:
     failed = max(2.0, bar.errors / highest * (HEIGHT - 2)) if bar.errors else 0.0
     width = slot * 0.82
     return Bar(
-        *(f"{n:.2f}" for n in (index * slot, width, HEIGHT - height, height, HEIGHT - failed, failed)),
-        bar.at, bar.traces, bar.errors,
-        urlencode({"from": _iso(bar.at), "to": _iso(bar.until)}),
-    )  # fmt: skip
+        x=_short(index * slot),
+        width=_short(width),
+        y=_short(HEIGHT - height),
+        height=_short(height),
+        error_y=_short(HEIGHT - failed),
+        error_height=_short(failed),
+        at=bar.at,
+        traces=bar.traces,
+        errors=bar.errors,
+        range=urlencode({"from": _iso(bar.at), "to": _iso(bar.until)}),
+    )
+
+
+def _short(number: float) -> str:
+    return f"{number:.2f}"
 
 
 def _iso(at: datetime) -> str:

@@ -215,9 +215,18 @@ class ShownObservation(_Shown):
     @cached_property
     def unseen_calls(self) -> list[conversation.ToolCall]:
         """Calls that the client listed apart from the messages and that the output does not show."""
-        shown = {part.name for m in self.output.content.messages for part in m.parts if part.kind == "call"}
+        shown = {
+            part.name
+            for message in self.output.content.messages
+            for part in message.parts
+            if isinstance(part, conversation.ToolCall)
+        }
         calls = parse(self.record.tool_calls) if self.record.tool_calls else []
-        read = [conversation._call(call) for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+        read = (
+            [conversation.read_call(call) for call in calls if isinstance(call, dict)]
+            if isinstance(calls, list)
+            else []
+        )
         return [call for call in read if call.name not in shown]
 
     @property

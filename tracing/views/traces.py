@@ -42,7 +42,7 @@ def trace_list(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
         "applied": applied(filters),
         "page": page,
         "problem": problem,
-        "ranges": RANGE_LABELS(),
+        "ranges": range_labels(),
         "facets": cache(lambda: facets(scope, filters)),
         "pulse": cache(lambda: _pulse(scope, filters)),
         "is_new_project": cache(lambda: not pages.has_traces(scope)),
@@ -51,7 +51,7 @@ def trace_list(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     return render_page(request, "tracing/trace_list.html", context, fragment=("results", "pulse"), status=status)
 
 
-def RANGE_LABELS() -> list[tuple[str, str]]:
+def range_labels() -> list[tuple[str, str]]:
     return [
         ("1h", _("Past hour")),
         ("24h", _("Past 24 hours")),

@@ -27,6 +27,8 @@ class Row:
     time_to_first_token_us: int | None
     tokens: int
     is_parent: bool
+    #: what a search found, as opposed to what leads to it
+    is_hit: bool = False
     #: stands for a parent that never came; not an observation itself
     is_missing: bool = False
 
@@ -88,7 +90,7 @@ def grow(nodes: Sequence[Node], *, only: set[str] | None = None, missing_name: s
         else:
             tops.append(node)
     first = min(node.start_time for node in nodes)
-    walk = _Walk(children, first)
+    walk = _Walk(children, first, only or set())
     for top in tops:
         walk.down(top, 0)
     for parent_id, left in orphans.items():
@@ -113,7 +115,8 @@ def _with_ancestors(by_id: dict[str, Node], wanted: set[str]) -> set[str]:
 
 
 class _Walk:
-    def __init__(self, children: dict[str, list[Node]], first: datetime) -> None:
+    def __init__(self, children: dict[str, list[Node]], first: datetime, hits: set[str]) -> None:
+        self._hits = hits
         self._children = children
         self._first = first
         self.rows: list[Row] = []
@@ -132,7 +135,7 @@ class _Walk:
 
     def missing(self, parent_id: str, left: Sequence[Node], name: str) -> None:
         start = min(_since(self._first, node.start_time) for node in left)
-        self.rows.append(Row(parent_id, 0, "MISSING", name, "", start, 0, None, 0, True, is_missing=True))
+        self.rows.append(Row(parent_id, 0, "MISSING", name, "", start, 0, None, 0, is_parent=True, is_missing=True))
         for node in left:
             self.down(node, 1)
 
@@ -154,6 +157,7 @@ class _Walk:
             time_to_first_token_us=first_token if first_token and first_token > 0 else None,
             tokens=node.total_tokens,
             is_parent=is_parent,
+            is_hit=node.id in self._hits,
         )
 
 
@@ -178,5 +182,6 @@ def compact(tree: Tree) -> dict[str, Any]:
         "duration": [row.duration_us for row in tree.rows],
         "first": [row.time_to_first_token_us for row in tree.rows],
         "tokens": [row.tokens for row in tree.rows],
+        "hits": [index for index, row in enumerate(tree.rows) if row.is_hit],
     }
     return {"total": tree.total_us, "words": list(words), **columns}
