@@ -23,7 +23,7 @@ _INT64_LIMIT = 2**63 - 1
 
 def rows(records: Sequence[Any]) -> tuple[list[str], bytes]:
     """Column names, and one JSON list per record."""
-    columns, values = _reader(type(records[0]))
+    columns, values = _reader(type(records[0]))  # type: ignore[arg-type] # mypy doubts that types can be hashed
     try:
         lines = [orjson.dumps(values(record), _money, _OPTIONS) for record in records]
     except TypeError:  # orjson.JSONEncodeError is one
@@ -32,7 +32,7 @@ def rows(records: Sequence[Any]) -> tuple[list[str], bytes]:
 
 
 @lru_cache(maxsize=8)
-def _reader(kind: type[Any]) -> tuple[list[str], Callable[[Any], tuple[Any, ...]]]:
+def _reader(kind: Any) -> tuple[list[str], Callable[[Any], tuple[Any, ...]]]:
     """The columns that are written, and what reads their values off a record."""
     names = [field.name for field in fields(kind)]
     texts = [name for name in ("input", "output") if f"{name}_preview" in names]

@@ -23,6 +23,8 @@ sys.modules.setdefault("pyarrow", None)  # type: ignore[arg-type]
 import chdb  # noqa: E402 - must come after the line above
 from chdb import ChdbError  # noqa: E402
 
+from tracing.analytics.memory import forget_start_up_code  # noqa: E402
+
 _MEBIBYTE = 1024 * 1024
 _SETTINGS_CLAUSE = re.compile(r"(.*?)(\bSETTINGS\s+[\w\s=,'.]+)?", re.IGNORECASE | re.DOTALL)
 _CODE = re.compile(r"Code: (\d+)")
@@ -145,6 +147,7 @@ class Engine:
         self._free: queue.LifoQueue[Session] = queue.LifoQueue()
         for session in self._all:
             self._free.put(session)
+        forget_start_up_code("_chdb.abi3.so")
 
     @contextmanager
     def session(self, wait_seconds: float) -> Iterator[Session]:

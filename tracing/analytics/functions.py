@@ -80,7 +80,7 @@ def count_if(condition: Any) -> Operation:
     return Operation("count_if", BigInteger(), condition)
 
 
-def sum(value: Any) -> Operation:  # noqa: A001 - read as fn.sum
+def sum(value: Any) -> Operation:
     return Operation("sum", _kind(value), value)
 
 
@@ -97,7 +97,7 @@ def avg_if(value: Any, condition: Any) -> Operation:
     return Operation("avg_if", Float(), value, condition)
 
 
-def min(value: Any) -> Operation:  # noqa: A001 - read as fn.min
+def min(value: Any) -> Operation:
     """None when there are no rows."""
     return Operation("min", _kind(value), value)
 
@@ -106,7 +106,7 @@ def min_if(value: Any, condition: Any) -> Operation:
     return Operation("min_if", _kind(value), value, condition)
 
 
-def max(value: Any) -> Operation:  # noqa: A001 - read as fn.max
+def max(value: Any) -> Operation:
     """None when there are no rows."""
     return Operation("max", _kind(value), value)
 
@@ -290,7 +290,7 @@ def empty_to_null(text: Any) -> Operation:
     return Operation("empty_to_null", Text(), text)
 
 
-def bin(value: Any, low: Any, width: Any) -> Operation:  # noqa: A001 - read as fn.bin
+def bin(value: Any, low: Any, width: Any) -> Operation:
     """Which bar of a histogram that begins at `low` a value falls into, from 0."""
     return Operation("bin", BigInteger(), value, low, width)
 

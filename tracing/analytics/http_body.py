@@ -7,16 +7,23 @@ import email.policy
 import zlib
 from collections.abc import Callable, Iterator
 from email.message import Message
-from typing import BinaryIO
+from importlib import import_module
+from typing import Any, Protocol
 
 PIECE_BYTES = 1024 * 1024
+
+
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+    def readline(self, size: int, /) -> bytes: ...
 
 
 class BodyError(Exception):
     """The body is not what its headers say."""
 
 
-def chunks(headers: Message, stream: BinaryIO) -> Iterator[bytes]:
+def chunks(headers: Message, stream: Readable) -> Iterator[bytes]:
     """The body, decompressed, in pieces of about a mebibyte."""
     if headers.get("Transfer-Encoding", "").lower() == "chunked":
         raw = _chunked(stream)
@@ -62,7 +69,7 @@ def _length(headers: Message) -> int:
         raise BodyError("Content-Length is not a number") from None
 
 
-def _sized(stream: BinaryIO, left: int) -> Iterator[bytes]:
+def _sized(stream: Readable, left: int) -> Iterator[bytes]:
     while left > 0:
         piece = stream.read(min(left, PIECE_BYTES))
         if not piece:
@@ -71,7 +78,7 @@ def _sized(stream: BinaryIO, left: int) -> Iterator[bytes]:
         yield piece
 
 
-def _chunked(stream: BinaryIO) -> Iterator[bytes]:
+def _chunked(stream: Readable) -> Iterator[bytes]:
     while True:
         try:
             size = int(stream.readline(100).split(b";")[0], 16)
@@ -101,11 +108,13 @@ def _decompressor(encoding: str) -> Callable[[bytes], bytes]:
     if encoding in ("gzip", "deflate"):
         return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress
     if encoding == "lz4":
-        import lz4.frame  # only for clients that compress; ours does not on loopback
-
-        return lz4.frame.LZ4FrameDecompressor().decompress
+        # Only for clients that compress; ours does not on loopback.
+        return _method(import_module("lz4.frame").LZ4FrameDecompressor())
     if encoding == "zstd":
-        from backports import zstd  # as above
-
-        return zstd.ZstdDecompressor().decompress
+        return _method(import_module("backports.zstd").ZstdDecompressor())
     raise BodyError(f"Content-Encoding {encoding} is not supported")
+
+
+def _method(decompressor: Any) -> Callable[[bytes], bytes]:
+    decompress: Callable[[bytes], bytes] = decompressor.decompress
+    return decompress

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, or_, select, tuple_
+from sqlalchemy import Alias, ColumnElement, FromClause, Select, and_, or_, select, tuple_
 
 from tracing.analytics import tables
 
@@ -51,13 +51,13 @@ def order(source: FromClause, oldest_first: bool) -> list[Any]:
 
 def _key(source: FromClause) -> list[ColumnElement[Any]]:
     """The columns after the project. The time leads."""
-    table = getattr(source, "element", source)
+    table: Any = source.element if isinstance(source, Alias) else source
     return [source.c[name] for name in tables.KEYS[table.name][1:]]
 
 
 def _beyond(columns: Sequence[ColumnElement[Any]], key: Sequence[Any], oldest_first: bool) -> ColumnElement[bool]:
     first, value = columns[0], key[0]
-    past = first > value if oldest_first else first < value
+    past: ColumnElement[bool] = first > value if oldest_first else first < value
     if len(columns) == 1:
         return past
     # Said twice, because the database skips by the plain comparison and not by the OR.

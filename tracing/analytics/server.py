@@ -28,7 +28,7 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from tracing.analytics import http_body
@@ -97,7 +97,7 @@ class Request:
         return found.group(1) if found else self.default_format
 
 
-def read_request(target: str, headers: Message, stream: BinaryIO) -> Request:
+def read_request(target: str, headers: Message, stream: http_body.Readable) -> Request:
     """Puts the statement together from query string and body; an INSERT's rows are left on the stream."""
     arguments = dict(parse_qsl(urlsplit(target).query, keep_blank_values=True, max_num_fields=5000))
     body = http_body.chunks(headers, stream)
@@ -190,6 +190,12 @@ class Handler(BaseHTTPRequestHandler):
             return
         except http_body.BodyError as error:
             self._refuse(Refused(400, 27, str(error)), comment)
+            return
+        except ConnectionError:
+            raise
+        except Exception as error:  # a mistake of ours must come out as an answer, not as a dropped connection
+            logger.exception("a statement failed")
+            self._refuse(Refused(500, 1002, repr(error)), comment)
             return
         elapsed = time.monotonic() - started
         if elapsed > SLOW_SECONDS:

@@ -227,7 +227,7 @@ class ClickHousePreparer(compiler.IdentifierPreparer):
 class ClickHouseDialect(DefaultDialect):
     name = "clickhouse"
     statement_compiler = ClickHouseCompiler
-    preparer = ClickHousePreparer
+    preparer: type[compiler.IdentifierPreparer] = ClickHousePreparer
     supports_native_boolean = True
     supports_statement_cache = False
     max_identifier_length = 127
