@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.core.files.storage import default_storage
+
 from accounts.access import ProjectScope
 from accounts.roles import Role
 from tracing.analytics import store, tables
-from tracing.models.media import MediaLink
+from tracing.ingest.media import storage_key
+from tracing.models.media import Media, MediaLink
 
 
 def delete_traces(scope: ProjectScope, trace_ids: Sequence[str]) -> None:
@@ -27,3 +30,13 @@ def delete_score(scope: ProjectScope, score_id: str) -> None:
     """Unknown ids are no error."""
     scope.require(Role.MEMBER)
     store.delete(scope, tables.scores, tables.scores.c.id == score_id, tag="delete-score")
+
+
+def delete_project_data(scope: ProjectScope) -> None:
+    """Removes all telemetry of a project that was deleted. Safe to repeat."""
+    scope.require(Role.OWNER)
+    for table in (tables.scores, tables.observations, tables.traces):
+        store.delete(scope, table, table.c.row_version >= 0, tag="delete-project")
+    for media in Media.objects.filter(project_id=scope.project_id).iterator():
+        default_storage.delete(storage_key(scope.project_id, media.media_id))
+    Media.objects.filter(project_id=scope.project_id).delete()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from accounts.access import scope_for_task
+from config.errors import Unavailable
+from tracing import actions
 from tracing.ingest import drain
 
 #: Younger entries are on their way already.
@@ -18,3 +21,8 @@ def drain_inbox() -> None:
 @shared_task(ignore_result=True, acks_late=False)
 def sweep_inbox() -> None:
     drain.sweep(older_than_seconds=SWEEP_AFTER_SECONDS)
+
+
+@shared_task(ignore_result=True, autoretry_for=(Unavailable,), retry_backoff=True, max_retries=20)
+def delete_project_data(project_id: str) -> None:
+    actions.delete_project_data(scope_for_task(project_id))
