@@ -9,7 +9,6 @@ from django.core.files.storage import default_storage
 from accounts.access import ProjectScope
 from accounts.roles import Role
 from tracing.analytics import store, tables
-from tracing.ingest.media import storage_key
 from tracing.models.media import Media, MediaLink
 
 
@@ -38,5 +37,5 @@ def delete_project_data(scope: ProjectScope) -> None:
     for table in (tables.scores, tables.observations, tables.traces):
         store.delete(scope, table, table.c.row_version >= 0, tag="delete-project")
     for media in Media.objects.filter(project_id=scope.project_id).iterator():
-        default_storage.delete(storage_key(scope.project_id, media.media_id))
+        default_storage.delete(media.storage_key)
     Media.objects.filter(project_id=scope.project_id).delete()
