@@ -98,7 +98,9 @@ def _to_json_value(value: Any) -> Any:
 
 def iso(moment: datetime) -> str:
     """UTC with milliseconds and `Z`, as clients compare it."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    if moment.tzinfo is not UTC:  # those of the store already are, and a trace has thousands
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def as_number(value: Decimal) -> int | float:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -33,4 +34,4 @@ def test_stretches_are_few_and_cover_everything():
     stretches = _stretches(given)
     assert len(stretches) == _MOST_STRETCHES
     assert all(any(first <= begin and end <= last for first, last in stretches) for begin, end in given)
-    assert all(one[1] + timedelta(minutes=5) < other[0] for one, other in zip(stretches, stretches[1:], strict=False))
+    assert all(one[1] + timedelta(minutes=5) < other[0] for one, other in itertools.pairwise(stretches))
