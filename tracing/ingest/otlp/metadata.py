@@ -47,7 +47,11 @@ def origin_metadata(
 
 def other_attributes(attributes: Attributes, shape: Shape) -> dict[str, str]:
     """Attributes as metadata, so that nothing an instrumentation sends is lost."""
-    return {name: value if type(value := attributes[key]) is str else as_text(value) for key, name in shape.attributes}
+    found: dict[str, str] = {}
+    for key, name in shape.attributes:
+        value = attributes[key]
+        found[name] = value if type(value) is str else as_text(value)
+    return found
 
 
 def _object(value: Any) -> dict[str, str]:

@@ -191,7 +191,9 @@ class _Source:
         if given is not None:
             observation.input = text = given if isinstance(given, str) else as_text(given)
             observation.input_preview = preview(text)
-            observation.tool_definitions = tools.definitions(text)
+            offered_tools = tools.definitions(text)
+            if offered_tools:
+                observation.tool_definitions = offered_tools
         if output is not None:
             observation.output = text = output if isinstance(output, str) else as_text(output)
             observation.output_preview = preview(text)

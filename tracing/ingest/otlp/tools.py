@@ -85,8 +85,10 @@ def calls(output: str) -> list[dict[str, Any]]:
 
 
 def _may_hold_calls(output: str) -> bool:
-    """Whether it is worth parsing. Spelled out, because this runs for every span."""
-    return "tool" in output or '"arguments"' in output or '"args"' in output or '"function' in output
+    """Whether it is worth parsing. Spelled out, because this runs for every span: each call has a name of some kind."""
+    return "ame" in output and (
+        "tool" in output or '"arguments"' in output or '"args"' in output or '"function' in output
+    )
 
 
 def _requested(content: Any, depth: int) -> Iterator[dict[str, Any]]:

@@ -53,7 +53,10 @@ def update_of(
 def _has_updates(attributes: Attributes, shape: Shape) -> bool:
     if shape.trace_metadata or shape.trace_metadata_object:
         return True
-    return any(attributes[key] for key in shape.updates)
+    for key in shape.updates:  # noqa: SIM110 - three times as fast as any(), for every span
+        if attributes[key]:
+            return True
+    return False
 
 
 def _root_fields(observation: Observation) -> dict[str, Any]:
