@@ -99,7 +99,8 @@ def rows(scope: ProjectScope, query: Select[Any] | ClauseElement, *, tag: str) -
 def records(scope: ProjectScope, kind: type[Record], query: Select[Any], *, tag: str) -> list[Record]:
     """Whole records, or records with defaults in the columns that were not selected."""
     names, values = _fetch(scope, query, tag)
-    return [kind(**dict(zip(names, value, strict=True))) for value in values]
+    with decode.collector_paused():
+        return [kind(**dict(zip(names, value, strict=True))) for value in values]
 
 
 def newest(
