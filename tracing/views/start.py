@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -71,6 +72,7 @@ def _onboarding(request: HttpRequest, scope: ProjectScope, public_key: str = "",
     return render_page(request, "tracing/onboarding.html", context, fragment="waiting")
 
 
+@login_not_required
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
     """`light`, `dark`, or "" for the system's; in a cookie, so that the server sets it before the first paint."""

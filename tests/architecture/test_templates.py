@@ -1,0 +1,109 @@
+"""Templates hold to the content security policy and to HTML; every script-made request has a plain twin."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import html5lib
+import pytest
+from django.template.loader import get_template
+from django.test import Client
+
+from tests.factories import make_key, make_workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+NAMES = [str(path.relative_to(ROOT / "templates")) for path in TEMPLATES]
+SCRIPTS = sorted((ROOT / "static" / "js").glob("*.js"))
+
+
+def _without_comments(text: str) -> str:
+    return re.sub(r"{#.*?#}|{% comment %}.*?{% endcomment %}", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=NAMES)
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"\sstyle\s*=",
+        r"\son[a-z]+\s*=",
+        r"hx-on",
+        r"hx-vals=['\"]js:",
+        r"<script(?![^>]*\bsrc=)",
+        r"<style",
+        r"javascript:",
+        r"(src|href)=['\"](https?:)?//",
+        r"hx-trigger=['\"][^'\"]*\[",
+    ],
+)
+def test_nothing_inline_and_nothing_from_elsewhere(path, pattern):
+    assert not re.search(pattern, _without_comments(path.read_text())), f"{path.name} has {pattern}"
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=NAMES)
+def test_links_work_without_a_script(path):
+    for tag in re.findall(r"<a\s[^>]*hx-get[^>]*>", path.read_text()):
+        address = re.search(r'hx-get="([^"]*)"', tag)
+        assert address, tag
+        assert f'href="{address[1]}"' in tag, tag
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=NAMES)
+def test_posts_carry_the_token(path):
+    for form in re.findall(r"<form[^>]*method=\"post\".*?</form>", path.read_text(), flags=re.DOTALL):
+        assert "{% csrf_token %}" in form
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_template_compiles(name):
+    get_template(name)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=[path.name for path in SCRIPTS])
+def test_scripts_write_no_html_and_evaluate_nothing(path):
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", path.read_text()
+    )
+
+
+def _errors(html: str) -> list[str]:
+    parser = html5lib.HTMLParser(namespaceHTMLElements=False)
+    parser.parse(html)
+    return [f"{position}: {code} {data}" for position, code, data in parser.errors]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/projects/{p}/traces/", "/projects/{p}/traces/?q=x&level=ERROR", "/projects/{p}/traces/{t}/",
+        "/projects/{p}/traces/{t}/?view=json", "/projects/{p}/traces/nope/", "/projects/{p}/sessions/",
+        "/projects/{p}/sessions/s/", "/projects/{p}/users/", "/projects/{p}/users/u/", "/projects/{p}/start/",
+        "/projects/{p}/ingestion-problems/",
+    ],
+)  # fmt: skip
+def test_pages_are_valid_html(address, db, settings, analytics_server):
+    from tests.tracing.page_data import HOSTILE, put_trace
+
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+    workspace = make_workspace()
+    make_key(workspace.project)
+    chat = '[{"role": "user", "content": "**hi**"}, {"role": "assistant", "content": "yes"}]'
+    traced = put_trace(
+        workspace.project.pk, {"name": HOSTILE, "level": "ERROR", "parent_id": "gone"}, {"end_time": None},
+        root={"type": "GENERATION", "input": chat, "output": '{"a": [1, {"b": null}]}', "usage": {"input": 3}},
+        name="valid", session_id="s", user_id="u", tags=["a"], metadata={"k": "v"},
+        scores=({"name": "n", "value": 1.0},),
+    )  # fmt: skip
+    client = Client()
+    client.force_login(workspace.alice, "allauth.account.auth_backends.AuthenticationBackend")
+    answer = client.get(address.format(p=workspace.project.pk, t=traced.id))
+    html = answer.content.decode()
+    assert _errors(html) == []
+    ids = re.findall(r'\sid="([^"]+)"', html)
+    assert len(ids) == len(set(ids)), sorted(name for name in ids if ids.count(name) > 1)
+    policy = answer["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for label in re.findall(r'<label[^>]*for="([^"]+)"', html):
+        assert label in ids
