@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -23,7 +23,7 @@ from tracing.views.pulse import draw
 from tracing.views.shown import ShownObservation, ShownTrace
 
 #: rows that are in the HTML itself; the browser draws the rest from data, and without a script there is a link
-ROWS_IN_PAGE = 200
+ROWS_IN_PAGE = 100
 VIEWS = ("pretty", "json")
 
 
@@ -132,7 +132,7 @@ class _TracePage:
         own = self._scores_of(record.id)
         return own + self._scores_of("") if record.id == self.trace.root_id and not self.has_trace_row else own
 
-    @property
+    @cached_property
     def sums(self) -> Sums:
         nodes = self.nodes()
         ends = [node.end_time for node in nodes if node.end_time and node.end_time > EPOCH]
@@ -146,7 +146,7 @@ class _TracePage:
             cost=sum((node.total_cost for node in nodes), start=Sums().cost),
         )
 
-    @property
+    @cached_property
     def models(self) -> list[str]:
         return sorted({node.model for node in self.nodes() if node.model})
 
