@@ -17,7 +17,7 @@ app = Celery("spanwise")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
-    "sweep-inbox": {"task": "tracing.tasks.sweep_inbox", "schedule": 10.0, "options": {"expires": 10}},
+    "sweep-inbox": {"task": "tracing.tasks.sweep_inbox", "schedule": 5.0, "options": {"expires": 5}},
 }
 
 _beat: EmbeddedService | None = None
@@ -32,7 +32,7 @@ def _start(**_: Any) -> None:
     try:
         doorbell.wait_for_ring_again()
         drain.sweep(older_than_seconds=0)
-    except Exception as error:  # the broker may still be starting; the schedule sweeps in ten seconds
+    except Exception as error:  # the broker may still be starting; the schedule sweeps in five seconds
         log.warning("The first sweep failed: %s", error)
     if os.environ.get("SPANWISE_BEAT", "true") == "true":
         # A thread, not celery's -B: that forks a process of a hundred megabytes to look at a clock.

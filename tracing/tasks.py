@@ -10,7 +10,7 @@ from tracing import actions
 from tracing.ingest import drain
 
 #: Younger entries are on their way already.
-SWEEP_AFTER_SECONDS = 20
+SWEEP_AFTER_SECONDS = 5
 
 
 @shared_task(ignore_result=True, acks_late=False)

@@ -33,6 +33,8 @@ _HOST = socket.gethostname()
 _LIFE = secrets.token_hex(4)
 _silent_until = 0.0
 _send_lock = threading.Lock()
+#: what this process works on right now; a claim of ours on anything else is one that a failure left behind
+_held: set[str] = set()
 
 
 @cache
@@ -82,13 +84,20 @@ def claim(count: int) -> list[str]:
     """The oldest waiting entries, now this process's."""
     keys = [str(entry[0]) for entry in broker().zpopmin(_WAITING, count)]
     if keys:
+        _held.update(keys)
         broker().hset(_CLAIMED, mapping=dict.fromkeys(keys, _mark()))
     return keys
 
 
 def release(keys: list[str]) -> None:
+    _held.difference_update(keys)
     if keys:
         broker().hdel(_CLAIMED, *keys)
+
+
+def let_go() -> None:
+    """A drain has ended, well or not: this process works on nothing any more, so the next sweep may take it all."""
+    _held.clear()
 
 
 def put_back(keys: list[str]) -> None:
@@ -98,12 +107,17 @@ def put_back(keys: list[str]) -> None:
         release(keys)
 
 
+def needs_worker() -> bool:
+    """Whether entries wait and no worker is on its way. If so, the caller must call one: the bell is rung here."""
+    return bool(broker().zcard(_WAITING)) and bool(broker().set(_RUNG, 1, nx=True, ex=_RUNG_SECONDS))
+
+
 def announce(keys: list[str]) -> int:
     """Queue those of these entries that nobody is working on. Returns how many were new."""
     if not keys:
         return 0
     claims = broker().hmget(_CLAIMED, keys)
-    free = [key for key, claim in zip(keys, claims, strict=True) if claim is None or not _is_alive(str(claim))]
+    free = [key for key, claim in zip(keys, claims, strict=True) if claim is None or not _is_held(key, str(claim))]
     if not free:
         return 0
     return int(broker().zadd(_WAITING, dict.fromkeys(free, time.time()), nx=True))
@@ -119,11 +133,11 @@ def _mark() -> str:
     return f"{_HOST}:{os.getpid()}:{_LIFE}:{time.time() + _LEASE_SECONDS:.0f}"
 
 
-def _is_alive(mark: str) -> bool:
+def _is_held(key: str, mark: str) -> bool:
     host, pid, life, lease_end = mark.rsplit(":", 3)
     if host == _HOST:
         if int(pid) == os.getpid():
-            return life == _LIFE
+            return life == _LIFE and key in _held
         try:
             os.kill(int(pid), 0)
         except ProcessLookupError:

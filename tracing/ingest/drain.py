@@ -54,6 +54,7 @@ def drain() -> None:
         try:
             _drain_all()
         finally:
+            doorbell.let_go()
             gc.enable()
             _draining.release()
         if _stopping.is_set() or doorbell.wait_for_ring_again() == 0:
@@ -66,7 +67,8 @@ def sweep(*, older_than_seconds: float) -> int:
     existing = set(inbox.keys())
     doorbell.forget_finished(existing)
     found = doorbell.announce([key for key in inbox.keys(older_than_seconds=older_than_seconds) if key in existing])
-    if found:
+    # Not only for new finds: a worker or broker that was killed took its call with it, and left the queue behind.
+    if doorbell.needs_worker():
         doorbell.call_worker()
     return found
 
