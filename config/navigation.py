@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -107,15 +107,12 @@ class Frame:
         project = self.project
         if project is None:
             return ()
-        links = []
-        for item in items:
-            try:
-                url = reverse(item.url_name, args=[project.pk])
-            except NoReverseMatch:
-                continue
-            current = self._here == item.url_name or self._here.startswith(item.names or ("\0",))
-            links.append(Link(item.url_name.partition(":")[2], item.icon, item.label, url, current, item.desktop_only))
-        return tuple(links)
+        return tuple(self._link(item, project.pk) for item in items)
+
+    def _link(self, item: Item, project_id: str) -> Link:
+        is_current = self._here == item.url_name or self._here.startswith(item.names or ("\0",))
+        url = reverse(item.url_name, args=[project_id])
+        return Link(item.url_name.partition(":")[2], item.icon, item.label, url, is_current, item.desktop_only)
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
