@@ -42,7 +42,7 @@ SETTINGS
     fsync_after_insert = 1,
     fsync_part_directory = 1,
     min_compressed_bytes_to_fsync_after_merge = 1,
-    old_parts_lifetime = 10,
+    old_parts_lifetime = 1,
     min_columns_to_activate_adaptive_write_buffer = 1,
     vertical_merge_algorithm_min_rows_to_activate = 1,
     merge_max_block_size = 1024,
