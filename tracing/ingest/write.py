@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -22,8 +23,9 @@ from tracing.ingest.model import Decoded, ObservationPatch, TraceUpdate
 
 T = TypeVar("T")
 
-#: A batch takes about a second. Long enough for the slowest, short enough that a dead worker blocks nobody for long.
-_LOCK_SECONDS = 60
+#: The lock is renewed while it is held, so it can be short: a killed worker blocks the others for no longer than this.
+_LOCK_SECONDS = 8
+_MAX_WAIT_SECONDS = 60
 #: ids in one IN list: keeps the query text and its parsing small
 _IDS_PER_QUERY = 2000
 _ONE_US = timedelta(microseconds=1)
@@ -87,18 +89,33 @@ class _Lock:
 
     def __init__(self, project_id: str) -> None:
         self._lock = doorbell.broker().lock(
-            f"ingest:lock:{project_id}", timeout=_LOCK_SECONDS, blocking_timeout=_LOCK_SECONDS, sleep=0.02
+            f"ingest:lock:{project_id}",
+            timeout=_LOCK_SECONDS,
+            blocking_timeout=_MAX_WAIT_SECONDS,
+            sleep=0.02,
+            thread_local=False,  # another thread renews it
         )
         self._held = False
+        self._done = threading.Event()
 
     def __enter__(self) -> _Lock:
         try:
             self._held = bool(self._lock.acquire())
         except redis.RedisError:
             self._held = False
+        if self._held:
+            threading.Thread(target=self._renew, name="ingest-lock", daemon=True).start()
         return self
 
+    def _renew(self) -> None:
+        while not self._done.wait(_LOCK_SECONDS / 4):
+            try:
+                self._lock.reacquire()
+            except redis.RedisError:  # released meanwhile, or the broker is gone
+                return
+
     def __exit__(self, *_: object) -> None:
+        self._done.set()
         if self._held:
             try:
                 self._lock.release()
