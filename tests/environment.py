@@ -19,13 +19,9 @@ def _free_port() -> int:
 DATA_DIR = Path(tempfile.mkdtemp(prefix="spanwise-test-"))
 atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)
 
-for name in list(os.environ):
-    if name.startswith(("LANGFUSE_", "CLICKHOUSE_", "REDIS_", "DORIS_", "SPANWISE_")) or name in (
-        "DATABASE_URL",
-        "PORT",
-    ):
-        if name != "SPANWISE_TEST_KEEP":
-            del os.environ[name]
+_OURS = ("LANGFUSE_", "CLICKHOUSE_", "REDIS_", "DORIS_", "SPANWISE_", "DATABASE_URL", "PORT")
+for name in [name for name in os.environ if name.startswith(_OURS) and not name.startswith("SPANWISE_TEST_")]:
+    del os.environ[name]
 
 os.environ |= {
     "SPANWISE_DATA_DIR": str(DATA_DIR),

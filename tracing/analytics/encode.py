@@ -59,6 +59,8 @@ def _money(value: Any) -> str:
     """Called by orjson for what it does not know: decimals."""
     if not isinstance(value, Decimal):
         raise TypeError(f"{type(value).__name__} cannot be stored")
+    if not value:  # most are nothing, and formatting takes longer than all else here
+        return "0"
     if not value.is_finite():
         return "0"
     if value > MONEY_LIMIT:

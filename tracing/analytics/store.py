@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import namedtuple
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -64,19 +65,35 @@ _FORMAT = "JSONCompactEachRowWithNamesAndTypes"
 Record = TypeVar("Record", Observation, Trace, Score)
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Observations as the bytes of an insert, made before it is known what else goes with them."""
+
+    columns: list[str]
+    body: bytes
+
+
+def encoded(observations: Sequence[Observation]) -> Encoded | None:
+    return Encoded(*encode.rows(observations)) if observations else None
+
+
 def insert(
     *,
     observations: Sequence[Observation] = (),
+    ready: Encoded | None = None,
     traces: Sequence[Trace] = (),
     scores: Sequence[Score] = (),
 ) -> None:
     """On disk when it returns. The same rows again change nothing. Raises `Unavailable` when the store is away.
 
-    Observations first: a trace that is listed has something to show.
+    Observations first: a trace that is listed has something to show. `ready` are further observations.
     """
-    for table, records in ((tables.observations, observations), (tables.traces, traces), (tables.scores, scores)):
+    parts = [part for part in (ready, encoded(observations)) if part is not None]
+    if parts:
+        _insert(tables.observations.name, parts[0].columns, b"\n".join(part.body for part in parts))
+    for table, records in ((tables.traces, traces), (tables.scores, scores)):
         if records:
-            _insert(table.name, records)
+            _insert(table.name, *encode.rows(records))
 
 
 def select(scope: ProjectScope, source: FromClause, *columns: Any) -> Select[Any]:
@@ -176,9 +193,7 @@ def _fetch(scope: ProjectScope, query: ClauseElement, tag: str) -> tuple[tuple[s
     return decode.table(body)
 
 
-def _insert(table: str, records: Sequence[Any]) -> None:
-    columns, body = encode.rows(records)
-
+def _insert(table: str, columns: list[str], body: bytes) -> None:
     def work(c: Client) -> None:
         c.raw_insert(table, columns, body, fmt="JSONCompactEachRow", settings=_WRITE_SETTINGS)
 

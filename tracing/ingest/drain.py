@@ -20,7 +20,7 @@ from config.errors import Unavailable
 from tracing.ingest import dead_letters, doorbell, legacy, otlp, scores
 from tracing.ingest.inbox import FolderInbox, Payload, unpack
 from tracing.ingest.model import Decoded
-from tracing.ingest.write import Batch, write
+from tracing.ingest.write import Batch, prepare, write
 
 log = logging.getLogger(__name__)
 
@@ -135,6 +135,11 @@ def _decode(claimed: _Claimed) -> Batch:
         except Exception as error:  # a payload that breaks decoding must not hold up its neighbours
             log.exception("A %s payload cannot be decoded", payload.envelope.kind)
             batch.broken.append((payload, f"{type(error).__name__}: {error}"))
+    try:
+        prepare(batch)
+    except Exception as error:  # writing tries again, waits for a store that is away, and finds the payload at fault
+        log.warning("A batch could not be prepared: %s", error)
+        batch.shares = {}
     return batch
 
 

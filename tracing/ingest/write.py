@@ -38,6 +38,7 @@ class Batch:
     parts: list[tuple[Payload, Decoded]] = field(default_factory=list)
     broken: list[tuple[Payload, str]] = field(default_factory=list)
     failure: str = ""
+    shares: dict[str, _Project] = field(default_factory=dict)
 
     def add(self, payload: Payload, decoded: Decoded) -> None:
         self.parts.append((payload, decoded))
@@ -51,11 +52,26 @@ class _Project:
     patches: dict[tuple[str, str], list[ObservationPatch]] = field(default_factory=lambda: defaultdict(list))
     updates: list[TraceUpdate] = field(default_factory=list)
     scores: dict[str, list[Score]] = field(default_factory=lambda: defaultdict(list))
+    #: the observations, enriched, as bytes; None where events must be merged into them first
+    ready: store.Encoded | None = None
+
+
+def prepare(batch: Batch) -> None:
+    """All of writing that needs nothing from the store, so that it can be done while the batch before is inserted."""
+    batch.shares = _by_project(batch)
+    for project_id, share in batch.shares.items():
+        media.lift_updates(project_id, share.updates)
+        if not share.patches:
+            rows = list(share.observations.values())
+            enrich.enrich(project_id, rows)
+            share.ready = store.encoded(rows)
 
 
 def write(batch: Batch) -> None:
     """Store a batch. Raises Unavailable when a store is away; then nothing, or the same rows, may have been written."""
-    for project_id, share in _by_project(batch).items():
+    if not batch.shares:
+        prepare(batch)
+    for project_id, share in batch.shares.items():
         with _project_lock(project_id):
             _write_project(scope_for_task(project_id), share)
 
@@ -129,14 +145,15 @@ def _write_project(scope: ProjectScope, share: _Project) -> None:
     touched = {update.trace_id for update in share.updates} | {trace_id for trace_id, _ in share.patches}
     stored_traces = _stored_traces(scope, touched)
     merged = _merged_patches(scope, share, stored_traces)
-    observations = [*share.observations.values(), *_moved(scope, share, stored_traces), *merged]
-    enrich.enrich(scope.project_id, [observation for observation in observations if not observation.is_deleted])
-    media.lift_updates(scope.project_id, share.updates)
+    rows = [*merged, *_moved(scope, share, stored_traces)]
+    if share.ready is None:
+        rows += [row for key, row in share.observations.items() if key not in share.patches]
+    enrich.enrich(scope.project_id, [row for row in rows if not row.is_deleted])
     updates = share.updates + [merge.observation_update(row) for row in merged if not row.is_deleted]
     traces = merge.merge_traces(stored_traces, updates, now)
     _lend_context(merged, stored_traces | {trace.id: trace for trace in traces if not trace.is_deleted})
     scores = _merged_scores(scope, share)
-    store.insert(observations=observations, traces=traces, scores=scores)
+    store.insert(observations=rows, ready=share.ready, traces=traces, scores=scores)
 
 
 def _lend_context(merged: list[Observation], traces: dict[str, Trace]) -> None:
@@ -205,7 +222,7 @@ def _merged_patches(scope: ProjectScope, share: _Project, traces: dict[str, Trac
     rows: list[Observation] = []
     for key, patches in share.patches.items():
         # An event and an OTLP span of one id in one batch: the span is the base, and one row comes of it.
-        base = share.observations.pop(key, None) or stored.get(key)
+        base = share.observations.get(key) or stored.get(key)
         rows += merge.merge_observation(base, patches)
     return rows
 
