@@ -1,0 +1,79 @@
+"""The demo data set in a running instance, and where its interesting traces are."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from tests.instance import Instance
+from tracing.demo import drafts
+from tracing.demo.draft import Draft
+from tracing.demo.odd import BIG_TRACE_STEPS
+from tracing.demo.send import Sender
+
+SEED = 7
+_VISIBLE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class DemoData:
+    """Ids of traces worth a look."""
+
+    traces: int
+    big: str
+    chat: str
+    agent: str
+    orphan: str
+    failed: str
+    session: str
+    user: str
+
+
+def send_demo(instance: Instance, traces: int) -> DemoData:
+    """Sent twice it changes nothing, so every test process may ask for it."""
+    until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    made = list(drafts(traces, seed=SEED, until=until))
+    with Sender(instance.url, *instance.auth) as sender:
+        sender.send(made)
+    data = _points_of_interest(made)
+    _wait_until_there(instance, made)
+    return data
+
+
+def _points_of_interest(made: list[Draft]) -> DemoData:
+    recent = made[::-1]
+    chats = [draft for draft in recent if draft.name == "support-chat" and draft.session]
+    chat = next(
+        draft for draft in chats if any("image_url" in str(step.input) for step in draft.steps) and draft.judgements
+    )
+    agents = [draft for draft in recent if draft.name == "research-agent"]
+    known = {draft.id: {step.id for step in draft.steps} for draft in made}
+    return DemoData(
+        traces=len(made),
+        big=next(draft.id for draft in made if len(draft.steps) == BIG_TRACE_STEPS),
+        chat=chat.id,
+        agent=max(agents[:40], key=lambda draft: len(draft.steps)).id,
+        orphan=next(draft.id for draft in made if all(step.parent for step in draft.steps)),
+        failed=next(
+            draft.id for draft in recent if any(step.level == "ERROR" for step in draft.steps) and known[draft.id]
+        ),
+        session=max(chats, key=lambda draft: sum(each.session == draft.session for each in chats)).session,
+        user=chat.user,
+    )
+
+
+def _wait_until_there(instance: Instance, made: list[Draft]) -> None:
+    deadline = time.monotonic() + _VISIBLE_SECONDS
+    newest = max(made, key=lambda draft: len(draft.steps))
+    since = (datetime.now(UTC) - timedelta(days=20)).isoformat()
+    with instance.client() as api:
+        while True:
+            listed = api.get("/api/public/traces", params={"limit": 1, "fromTimestamp": since}).json()
+            big = api.get(f"/api/public/traces/{newest.id}")
+            found = len(big.json()["observations"]) if big.status_code == 200 else 0
+            if listed["meta"]["totalItems"] >= len(made) and found >= len(newest.steps):
+                return
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the demo data did not arrive: {listed['meta']}")
+            time.sleep(0.2)

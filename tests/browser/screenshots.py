@@ -1,0 +1,57 @@
+"""`make screenshots`: starts the product, fills it with the demo, takes a picture of each page for `docs/images/`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser
+
+from tests.browser.chromium import chromium, new_context, signed_in_state
+from tests.browser.demo_data import send_demo
+from tests.browser.pages import all_pages
+from tests.instance import ROOT, Instance, free_port
+
+FOLDER = ROOT / "docs" / "images"
+_TRACES = 600
+_IN_THE_DARK = {"traces", "trace"}
+_ON_A_PHONE = {"traces", "trace"}
+_PHONE = {"width": 390, "height": 844}
+
+
+def main() -> int:
+    folder = Path(tempfile.mkdtemp(prefix="spanwise-pictures-"))
+    instance = Instance(folder / "product", free_port())
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    try:
+        instance.start()
+        pages = all_pages(instance, send_demo(instance, _TRACES))
+        with chromium() as browser:
+            state = signed_in_state(browser, instance)
+            for name, path in pages.items():
+                take(browser, state, instance.url + path, FOLDER / f"{name}.png")
+                if name in _IN_THE_DARK:
+                    take(browser, state, instance.url + path, FOLDER / f"{name}-dark.png", color_scheme="dark")
+                if name in _ON_A_PHONE:
+                    take(browser, state, instance.url + path, FOLDER / f"{name}-phone.png", viewport=_PHONE)
+            take(browser, None, f"{instance.url}/accounts/login/", FOLDER / "sign-in.png")
+        sys.stdout.write(f"The pictures are in {FOLDER.relative_to(ROOT)}.\n")
+        return 0
+    finally:
+        instance.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def take(browser: Browser, state: object, url: str, path: Path, **options: object) -> None:
+    context = new_context(browser, state, **{"color_scheme": "light", **options})
+    page = context.new_page()
+    page.goto(url, wait_until="networkidle")
+    page.evaluate("document.fonts.ready.then(() => undefined)")
+    page.screenshot(path=path)
+    context.close()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
