@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import namedtuple
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -62,6 +63,8 @@ _WRITE_SETTINGS: dict[str, Any] = {
 }
 _FORMAT = "JSONCompactEachRowWithNamesAndTypes"
 
+_inserts = ThreadPoolExecutor(4, "analytics-insert")
+
 Record = TypeVar("Record", Observation, Trace, Score)
 
 
@@ -86,14 +89,21 @@ def insert(
 ) -> None:
     """On disk when it returns. The same rows again change nothing. Raises `Unavailable` when the store is away.
 
-    Observations first: a trace that is listed has something to show. `ready` are further observations.
+    `ready` are further observations. The tables are written side by side: each insert waits for its own fsync.
     """
     parts = [part for part in (ready, encoded(observations)) if part is not None]
-    if parts:
-        _insert(tables.observations.name, parts[0].columns, b"\n".join(part.body for part in parts))
-    for table, records in ((tables.traces, traces), (tables.scores, scores)):
-        if records:
-            _insert(table.name, *encode.rows(records))
+    waiting = [
+        _inserts.submit(_insert, table.name, *encode.rows(records))
+        for table, records in ((tables.traces, traces), (tables.scores, scores))
+        if records
+    ]
+    try:
+        if parts:
+            _insert(tables.observations.name, parts[0].columns, b"\n".join(part.body for part in parts))
+    finally:
+        wait(waiting)
+    for insertion in waiting:
+        insertion.result()
 
 
 def select(scope: ProjectScope, source: FromClause, *columns: Any) -> Select[Any]:
