@@ -84,6 +84,12 @@ def money(amount: Decimal | float | None) -> str:
 
 
 @register.filter
+def short_money(amount: Decimal | float | None) -> str:
+    """The same for a column of a list, where eight characters must do."""
+    return "<$0.0001" if amount and 0 < Decimal(amount) < Decimal("0.0001") else money(amount)
+
+
+@register.filter
 def exact_money(amount: Decimal | None) -> str:
     return NONE if amount is None else f"${Decimal(amount).normalize():f}"
 

@@ -120,7 +120,7 @@ def announce(keys: list[str]) -> int:
     free = [key for key, claim in zip(keys, claims, strict=True) if claim is None or not _is_held(key, str(claim))]
     if not free:
         return 0
-    return int(broker().zadd(_WAITING, dict.fromkeys(free, time.time()), nx=True))
+    return int(broker().zadd(_WAITING, dict.fromkeys(free, time.time()), nx=True) or 0)
 
 
 def forget_finished(existing: set[str]) -> None:

@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
                 ('checked_on', models.DateField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
-                ('project', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='models', to='accounts.project')),
+                ('project', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='priced_models', to='accounts.project')),
             ],
             options={
                 'ordering': ['name', 'unit', models.OrderBy(models.F('start_date'), descending=True, nulls_last=True)],

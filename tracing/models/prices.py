@@ -30,7 +30,7 @@ class Model(models.Model):
     """How a model name is recognised, counted and priced. Without a project it is part of the built-in list."""
 
     id = models.CharField(primary_key=True, max_length=255, default=new_id)
-    project = models.ForeignKey("accounts.Project", models.CASCADE, null=True, blank=True, related_name="models")
+    project = models.ForeignKey("accounts.Project", models.CASCADE, null=True, blank=True, related_name="priced_models")
     name = models.CharField(max_length=255)
     #: regular expression (linear-time syntax: no look-around, no back-references) searched in the model name
     match_pattern = models.CharField(max_length=1000)

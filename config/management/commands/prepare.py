@@ -46,7 +46,7 @@ def collect_assets() -> None:
 def _state_of_sources() -> str:
     digest = hashlib.sha256()
     for entry in settings.STATICFILES_DIRS:
-        folder = Path(entry[1] if isinstance(entry, tuple) else entry)
+        folder = Path(str(entry[1] if isinstance(entry, tuple) else entry))
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 digest.update(f"{path}:{path.stat().st_size}:{path.stat().st_mtime_ns}\n".encode())
