@@ -192,7 +192,7 @@ class Trace:
 
 @dataclass(slots=True, kw_only=True)
 class Score:
-    """A judgement on a trace, an observation, a session or a dataset run. `timestamp` and target are fixed by the first write."""
+    """A judgement on a trace, observation, session or dataset run. Its first write fixes `timestamp` and target."""
 
     project_id: str
     id: str

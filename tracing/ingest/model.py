@@ -26,7 +26,7 @@ class Envelope:
 
 @dataclass(slots=True, kw_only=True)
 class SetAside:
-    """One span or event that cannot be stored. Its neighbours go through; it waits, with the reason, to be looked at."""
+    """One span or event that cannot be stored. Its neighbours go through; it waits, with the reason, for people."""
 
     reason: str
     payload: str  # JSON text
