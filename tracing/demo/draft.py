@@ -69,7 +69,7 @@ class Draft:
         name: str,
         *,
         takes_ms: float = 0,
-        input: Any = None,  # noqa: A002 - the domain word
+        input: Any = None,
         output: Any = None,
     ) -> Step:
         """A step that begins now. Its parent ends no earlier than it does: see `finish`."""
