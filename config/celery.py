@@ -17,6 +17,7 @@ app = Celery("spanwise")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
+    "purge-deleted-projects": {"task": "tracing.tasks.purge_deleted_projects", "schedule": 3600.0},
     "sweep-inbox": {"task": "tracing.tasks.sweep_inbox", "schedule": 5.0, "options": {"expires": 5}},
 }
 

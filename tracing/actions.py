@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from django.core.files.storage import default_storage
+from django.utils import timezone
 
 from accounts.access import ProjectScope
+from accounts.models import Project
 from accounts.roles import Role
 from tracing.analytics import store, tables
 from tracing.models.media import Media, MediaLink
@@ -29,6 +32,12 @@ def delete_score(scope: ProjectScope, score_id: str) -> None:
     """Unknown ids are no error."""
     scope.require(Role.MEMBER)
     store.delete(scope, tables.scores, tables.scores.c.id == score_id, tag="delete-score")
+
+
+def deleted_projects() -> list[str]:
+    """Projects whose telemetry may not be gone yet: of a week, because spans may arrive late and a broker be away."""
+    since = timezone.now() - timedelta(days=7)
+    return list(Project.objects.filter(deleted_at__gte=since).values_list("pk", flat=True))
 
 
 def delete_project_data(scope: ProjectScope) -> None:

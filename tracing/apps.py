@@ -1,6 +1,9 @@
+import logging
 from typing import Any
 
 from django.apps import AppConfig
+
+log = logging.getLogger(__name__)
 
 
 class TracingConfig(AppConfig):
@@ -15,4 +18,7 @@ class TracingConfig(AppConfig):
 def _delete_data(project_id: str, **_: Any) -> None:
     from tracing.tasks import delete_project_data
 
-    delete_project_data.delay(project_id)
+    try:
+        delete_project_data.apply_async((project_id,), retry=False)
+    except Exception as error:  # the broker is away; the schedule purges deleted projects every hour
+        log.warning("The data of project %s will be removed later: %s", project_id, error)

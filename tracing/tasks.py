@@ -23,6 +23,12 @@ def sweep_inbox() -> None:
     drain.sweep(older_than_seconds=SWEEP_AFTER_SECONDS)
 
 
+@shared_task(ignore_result=True)
+def purge_deleted_projects() -> None:
+    for project_id in actions.deleted_projects():
+        delete_project_data.delay(project_id)
+
+
 @shared_task(ignore_result=True, autoretry_for=(Unavailable,), retry_backoff=True, max_retries=20)
 def delete_project_data(project_id: str) -> None:
     actions.delete_project_data(scope_for_task(project_id))

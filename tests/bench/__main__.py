@@ -1,4 +1,4 @@
-"""`python -m tests.bench --spans 20000`: starts the default on a folder of its own, measures, prints one table."""
+"""`python -m tests.bench --spans 60000`: starts the default on a folder of its own, measures, prints one table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Row = tuple[str, str, str]
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench BENCH='…'", description=__doc__)
-    parser.add_argument("--spans", type=int, default=20_000, help="stored before the reads (default: 20,000)")
+    parser.add_argument("--spans", type=int, default=60_000, help="stored before the reads (default: 60,000)")
     parser.add_argument("--batch", type=int, default=512, help="spans a request")
     parser.add_argument("--big", type=int, default=5_000, help="spans of the big trace")
     parser.add_argument("--small", type=int, default=6_000, help="requests of one span")

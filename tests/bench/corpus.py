@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import random
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ class Corpus:
         draw = random.Random(f"{self.seed}:words")
         syllables = [first + second for first in "bcdfghklmnprstvw" for second in "aeiou"]
         self._words = ["".join(draw.choices(syllables, k=draw.choice((1, 2, 2, 3, 3)))) for _ in range(8000)]
-        self._weights = [1 / (rank + 4) for rank in range(len(self._words))]
+        self._weights = list(itertools.accumulate(1 / (rank + 4) for rank in range(len(self._words))))
         self._sentences = [self._sentence(draw, 12) for _ in range(3000)]
         self._write()
 
@@ -147,7 +148,7 @@ class Corpus:
         return " ".join(parts)[:size]
 
     def _sentence(self, draw: random.Random, words: int) -> str:
-        return " ".join(draw.choices(self._words, self._weights, k=words)).capitalize() + "."
+        return " ".join(draw.choices(self._words, cum_weights=self._weights, k=words)).capitalize() + "."
 
     def _start(self, number: int) -> int:
         return self.until_ns - int((1 - number / max(1, self.traces)) * DAYS * 86_400 * 10**9) - 120 * 10**9

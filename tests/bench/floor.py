@@ -7,6 +7,7 @@ import secrets
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -97,8 +98,10 @@ def _connect(port: int, token: str) -> Any:
     deadline = time.monotonic() + 30
     while True:
         try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=2):
+                pass
             return clickhouse_connect.get_client(host="127.0.0.1", port=port, username="default", password=token)
-        except Exception:
+        except OSError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)

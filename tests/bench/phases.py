@@ -134,7 +134,8 @@ class Bench:
 
     def reads(self, big_trace_id: str, repeats: int) -> dict[str, Times]:
         api, draw = Api(self.instance), random.Random(5)
-        traces = self.next_request * self.corpus.spans_per_request // SPANS_PER_TRACE - 1
+        sent = sum(spans for _, _, spans in self.corpus.requests[: self.next_request])
+        traces = sent // SPANS_PER_TRACE
         rare = [word for number in range(7, traces, RARE_EVERY) if (word := self.corpus.rare_word(number))]
 
         def one_trace() -> None:
@@ -163,7 +164,8 @@ class Bench:
 
     def pages(self, big_trace_id: str, repeats: int) -> dict[str, Times]:
         """Latency of the HTML of the list and of the big trace, for a signed-in person."""
-        with signed_in(self.instance) as browser:
+        with httpx.Client(base_url=self.instance.url, follow_redirects=True, timeout=60) as browser:
+            _sign_in(browser, self.instance)
             base = f"/projects/{self.instance.project_id}/traces/"
             addresses = {"page-list": f"{base}?range=all", "page-big": f"{base}{big_trace_id}/"}
             return {name: _timed(lambda url=url: _fetch(browser, url), repeats) for name, url in addresses.items()}
@@ -225,12 +227,11 @@ class Bench:
         }
 
 
-def signed_in(instance: Instance) -> httpx.Client:
-    client = httpx.Client(base_url=instance.url, follow_redirects=True, timeout=60)
-    client.get("/accounts/login/")
-    form = {"login": instance.email, "password": instance.password, "csrfmiddlewaretoken": client.cookies["csrftoken"]}
-    client.post("/accounts/login/", data=form, headers={"Referer": f"{instance.url}/accounts/login/"})
-    return client
+def _sign_in(browser: httpx.Client, instance: Instance) -> None:
+    page = f"{instance.url}/accounts/login/"
+    browser.get(page)
+    form = {"login": instance.email, "password": instance.password, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+    browser.post(page, data=form, headers={"Referer": page})
 
 
 def _fetch(browser: httpx.Client, url: str) -> None:

@@ -23,6 +23,7 @@ class DemoData:
     traces: int
     big: str
     chat: str
+    answer: str  # the model call in that chat
     agent: str
     orphan: str
     failed: str
@@ -53,6 +54,7 @@ def _points_of_interest(made: list[Draft]) -> DemoData:
         traces=len(made),
         big=next(draft.id for draft in made if len(draft.steps) == BIG_TRACE_STEPS),
         chat=chat.id,
+        answer=next(step.id for step in chat.steps if step.kind == "generation"),
         agent=max(agents[:40], key=lambda draft: len(draft.steps)).id,
         orphan=next(draft.id for draft in made if all(step.parent for step in draft.steps)),
         failed=next(

@@ -10,7 +10,7 @@ def all_pages(server: Instance, demo: DemoData) -> dict[str, str]:
     project = f"/projects/{server.project_id}"
     return {
         "traces": f"{project}/traces/?range=all",
-        "trace": f"{project}/traces/{demo.chat}/",
+        "trace": f"{project}/traces/{demo.chat}/?observation={demo.answer}",
         "trace-agent": f"{project}/traces/{demo.agent}/",
         "trace-5000": f"{project}/traces/{demo.big}/",
         "trace-failed": f"{project}/traces/{demo.failed}/",

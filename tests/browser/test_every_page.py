@@ -69,8 +69,8 @@ def test_the_theme_can_be_chosen_and_is_remembered(page, server, demo):
     for _ in range(3):
         if page.locator("html[data-theme='dark']").count():
             break
-        page.locator("[data-theme-switch] button").click()
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            page.locator("[data-theme-switch] button").click()
     assert luminance(page) < 0.2
     page.goto(f"{server.url}/projects/{server.project_id}/users/")
     assert luminance(page) < 0.2

@@ -41,7 +41,7 @@ def research(seed: str, index: int, start: datetime, progress: float) -> list[Dr
         "sku": draft.random.choice(words.PRODUCTS).sku,
     }
     task = draft.random.choice(words.RESEARCH).format(**facts)
-    root = draft.step(None, "agent", "research-agent", input={"task": task})
+    root = draft.step(None, "agent", "research-agent", input=task)
     messages: list[dict[str, Any]] = [
         {
             "role": "system",
@@ -54,7 +54,7 @@ def research(seed: str, index: int, start: datetime, progress: float) -> list[Dr
         if not _round(draft, root, number + 1, messages, facts):
             root.output = None
             return [draft.finish()]
-    root.output = {"report": _conclude(draft, root, messages, finding)}
+    root.output = _conclude(draft, root, messages, finding)
     draft.judge("completeness", draft.random.randrange(2, 6), "NUMERIC", "Scale 1 to 5", root)
     if draft.chance(0.4):
         draft.judge("verdict", draft.random.choice(("accepted", "accepted", "needs work", "rejected")), "CATEGORICAL")

@@ -60,13 +60,14 @@ def _turn(
     draft: Draft, facts: dict[str, Any], history: list[dict[str, Any]], progress: float, *, is_first: bool
 ) -> None:
     question = facts["question"] if is_first else draft.random.choice(words.FOLLOW_UPS)
-    root = draft.step(None, "chain", "answer-customer", input={"question": question, "order": facts["order"]})
+    root = draft.step(None, "chain", "answer-customer", input=question)
+    root.metadata = {"order": facts["order"], "topic": facts["topic"]}
     passages = _retrieve(draft, root, question, facts)
     if draft.chance(0.12):
         check = draft.step(root, "guardrail", "moderation", takes_ms=draft.around(40), input=question)
         check.output = {"flagged": False, "scores": {"harassment": 0.002, "self_harm": 0.0001}}
     answer = _answer(draft, root, question, passages, facts, history, progress)
-    root.output = {"answer": answer} if answer else None
+    root.output = answer or None
     if answer and draft.chance(0.25):
         checked = draft.step(root, "evaluator", "groundedness", takes_ms=draft.around(25), input=answer)
         checked.output = {"grounded": True, "unsupported_sentences": 0}
