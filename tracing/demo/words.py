@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _WORDS = json.loads(Path(__file__).with_name("words.json").read_text(encoding="utf-8"))
 
@@ -15,11 +15,16 @@ class Product(NamedTuple):
     price: float
 
 
+class Exchange(NamedTuple):
+    question: str
+    answer: str
+
+
 class Topic(NamedTuple):
     name: str
-    questions: list[str]
     passage: str  # what the knowledge base says
-    answer: str
+    products: list[Product]
+    exchanges: list[Exchange]
 
 
 class Failure(NamedTuple):
@@ -31,13 +36,25 @@ class Failure(NamedTuple):
 
 
 PRODUCTS = [Product(**product) for product in _WORDS["products"]]
-TOPICS = [Topic(**topic) for topic in _WORDS["topics"]]
+
+
+def _topic(words: dict[str, Any]) -> Topic:
+    products = [product for product in PRODUCTS if product.sku in words["skus"]]
+    return Topic(words["name"], words["passage"], products or PRODUCTS, _exchanges(words["dialogues"]))
+
+
+def _exchanges(words: list[dict[str, str]]) -> list[Exchange]:
+    return [Exchange(**each) for each in words]
+
+
+TOPICS = [_topic(topic) for topic in _WORDS["topics"]]
 #: rate limit, time-out, connection, validation
 RATE_LIMIT, TIMEOUT, CONNECTION, VALIDATION = (Failure(**error) for error in _WORDS["errors"])
 CITIES: list[str] = _WORDS["cities"]
 CARRIERS: list[str] = _WORDS["carriers"]
 RELEASES: list[str] = _WORDS["releases"]
-FOLLOW_UPS: list[str] = _WORDS["follow_ups"]
+#: by language
+FOLLOW_UPS = {"en-GB": _exchanges(_WORDS["follow_ups"]), "zh-CN": _exchanges(_WORDS["follow_ups_zh"])}
 SYSTEM_PROMPT: str = _WORDS["system_prompt"]
 CUSTOMERS: list[str] = _WORDS["customers"]
 RESEARCH: list[str] = _WORDS["research"]
