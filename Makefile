@@ -28,7 +28,7 @@ test-fast: .build/dev.stamp .build/front.stamp ## Run the tests that need no bro
 test-clients: .build/dev.stamp .build/front.stamp ## Run the real SDKs against the running product
 	$(BIN)/python -m pytest tests/clients
 
-check: .build/dev.stamp lint types ## What CI checks: lint, types, import rules, migrations
+check: .build/dev.stamp .build/front.stamp lint types ## What CI checks: lint, types, import rules, migrations
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 1
 	$(BIN)/python manage.py check --fail-level WARNING

@@ -232,7 +232,7 @@ def _need_free_port(port: int) -> None:
 
 
 def _host() -> str:
-    return os.environ.get("HOSTNAME_BIND") or os.environ.get("SPANWISE_HOST") or "127.0.0.1"
+    return os.environ.get("SPANWISE_HOST") or "127.0.0.1"
 
 
 def _free_port() -> int:
