@@ -17,6 +17,7 @@ def _free_port() -> int:
 
 
 DATA_DIR = Path(tempfile.mkdtemp(prefix="spanwise-test-"))
+(DATA_DIR / "static").mkdir()
 atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)
 
 _OURS = ("LANGFUSE_", "CLICKHOUSE_", "REDIS_", "DORIS_", "SPANWISE_", "DATABASE_URL", "PORT")
@@ -25,6 +26,7 @@ for name in [name for name in os.environ if name.startswith(_OURS) and not name.
 
 os.environ |= {
     "SPANWISE_DATA_DIR": str(DATA_DIR),
+    "SPANWISE_STATIC_DIR": str(DATA_DIR / "static"),
     "SECRET_KEY": "test-secret",
     "SALT": "test-salt",
     "ENCRYPTION_KEY": "0" * 64,

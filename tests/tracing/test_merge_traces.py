@@ -1,5 +1,4 @@
 import random
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -189,14 +188,3 @@ def test_any_order_and_any_batches_give_the_same_record(seed):
         shuffled = updates + rng.sample(updates, rng.randrange(len(updates)))
         rng.shuffle(shuffled)
         assert comparable(_in_batches(rng, shuffled)) == expected
-
-
-def test_merging_keeps_up_with_ingestion():
-    shallow = [
-        TraceUpdate(project_id="p", trace_id=f"t{n // 10}", at=at(n), timestamp=at(n), start=at(n))
-        for n in range(20_000)
-    ]
-    started = time.process_time()
-    merge_traces({}, shallow, NOW)
-    # Four times what it takes on a slow machine: this is to notice a change of order, not of percent.
-    assert (time.process_time() - started) / len(shallow) < 16e-6
