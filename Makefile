@@ -20,10 +20,10 @@ demo: setup ## Fill the running instance with realistic traces (TRACES=300 SEED=
 	@$(BIN)/python manage.py demo --traces $(or $(TRACES),300) --seed $(or $(SEED),7)
 
 test: .build/dev.stamp .build/front.stamp ## Run all tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests
 
 test-fast: .build/dev.stamp .build/front.stamp ## Run the tests that need no browser, no SDK and no server
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not server and not browser and not clients" tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not server and not browser and not clients" tests
 
 test-clients: .build/dev.stamp .build/front.stamp ## Run the real SDKs against the running product
 	$(BIN)/python -m pytest tests/clients

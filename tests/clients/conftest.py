@@ -17,8 +17,11 @@ import httpx
 import pytest
 
 from tests.clients import environments, openai_stub
+from tests.clients.openai_stub import ANSWER, COMPLETION_TOKENS, PROMPT_TOKENS
 from tests.instance import Instance
 
+PYTHON = [f"langfuse-python-{major}" for major in (2, 3, 4, 5)]
+OTEL_PYTHON = PYTHON[1:]
 PROGRAMS = Path(__file__).parent / "programs"
 _VISIBLE_SECONDS = 15
 _FOREIGN = ("LANGFUSE", "OPENAI", "OTEL", "VIRTUAL_ENV", "PYTHONPATH", "DJANGO")
@@ -179,3 +182,19 @@ def named(trace: dict[str, Any], name: str) -> dict[str, Any]:
 
 def text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def major_of(client: str) -> int:
+    return int(client.rpartition("-")[2])
+
+
+def assert_call(observation: dict[str, Any], *, model: str, question: str) -> None:
+    """A model call of the stub, complete."""
+    assert observation["type"] == "GENERATION"
+    assert observation["model"] == model
+    assert question in text(observation["input"])
+    assert f"{ANSWER}{question}" in text(observation["output"])
+    assert observation["usageDetails"]["input"] == PROMPT_TOKENS
+    assert observation["usageDetails"]["output"] == COMPLETION_TOKENS
+    assert observation["usageDetails"]["total"] == PROMPT_TOKENS + COMPLETION_TOKENS
+    assert observation["latency"] >= 0
