@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from argparse import ArgumentParser
@@ -35,6 +36,7 @@ class Command(BaseCommand):
         until = options["until"] or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
         if until.tzinfo is None:
             until = until.replace(tzinfo=UTC)
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # a line a request says nothing here
         began = time.monotonic()
         try:
             with Sender(url, public_key, secret_key) as sender:
