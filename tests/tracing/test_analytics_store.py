@@ -12,7 +12,7 @@ from sqlalchemy import select as plain_select
 from accounts.access import ProjectScope
 from accounts.roles import Role
 from config.errors import TooExpensive, Unavailable
-from tracing.analytics import client, store, tables, tenancy
+from tracing.analytics import client, paging, store, tables, tenancy
 from tracing.analytics import functions as fn
 from tracing.analytics.records import EPOCH, Observation, Score, Trace
 
@@ -216,6 +216,16 @@ def test_newest_sees_only_newest_versions(scope):
     assert newest(scope, where=[o.c.name == "b"], limit=50) == [f"o{n:02}" for n in range(19, 9, -1)]
     assert newest(scope, oldest_first=True, before=(rows[8].start_time, "t", "o08")) == ["o09", "o10", "o11"]
     assert newest(new_scope()) == []
+
+
+def test_newest_reads_whole_rows_at_once_only_when_versions_cannot_differ(scope):
+    o = tables.observations
+    elsewhere = store.select(scope, tables.traces, tables.traces.c.id)
+
+    assert paging.depends_on_key(o, [])
+    assert paging.depends_on_key(o, [o.c.start_time >= NOW, o.c.trace_id.in_(["t"])])
+    assert not paging.depends_on_key(o, [o.c.start_time >= NOW, fn.lower(o.c.name) == "a"])
+    assert not paging.depends_on_key(o, [o.c.trace_id.in_(elsewhere)])
 
 
 def test_newest_pages_through_rows_of_one_instant(scope):

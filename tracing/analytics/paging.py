@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Alias, ColumnElement, FromClause, Select, and_, or_, select, tuple_
+from sqlalchemy.sql import visitors
 
 from tracing.analytics import tables
 
@@ -18,6 +19,11 @@ def chunk(limit: int) -> int:
     return 2 * limit + 10
 
 
+def few_versions(limit: int) -> int:
+    """The same where each candidate is read whole. Another look is cheap, rows of long text are not."""
+    return limit + limit // 4 + 10
+
+
 def keys(
     scope: ProjectScope,
     source: FromClause,
@@ -27,13 +33,53 @@ def keys(
     count: int,
 ) -> Select[Any]:
     """Keys and versions of rows that fulfil `where` in any version, deleted ones too."""
-    columns = _key(source)
-    version = source.c.row_version
-    query = select(*columns, version).where(source.c.project_id == scope.project_id, *where)
+    columns = [*_key(source), source.c.row_version]
+    return _versions(scope, source, columns, where, before, oldest_first, count)
+
+
+def whole(
+    scope: ProjectScope,
+    source: FromClause,
+    columns: Sequence[Any],
+    where: Sequence[ColumnElement[bool]],
+    before: Sequence[Any] | None,
+    oldest_first: bool,
+    count: int,
+) -> tuple[Select[Any], Callable[[Sequence[Any]], list[Any]], Callable[[Sequence[Any]], bool]]:
+    """As `keys`, but `columns` come first in each version. Beside the query: what gives a version's key, and what
+    says whether it deletes its row."""
+    needed = [*_key(source), source.c.is_deleted]
+    wanted = [*columns, *(column for column in needed if not any(column is one for one in columns))]
+    *places, deleted = (next(at for at, one in enumerate(wanted) if one is column) for column in needed)
+    query = _versions(scope, source, wanted, where, before, oldest_first, count)
+    return query, lambda version: [version[at] for at in places], lambda version: bool(version[deleted])
+
+
+def depends_on_key(source: FromClause, where: Sequence[ColumnElement[bool]]) -> bool:
+    """Whether all versions of a row fulfil `where` or none does."""
+    key = {source.c.project_id, *_key(source)}
+    for element in (element for clause in where for element in visitors.iterate(clause)):
+        if element.__visit_name__ in ("select", "textclause") or (
+            element.__visit_name__ == "column" and element not in key
+        ):
+            return False
+    return True
+
+
+def _versions(
+    scope: ProjectScope,
+    source: FromClause,
+    columns: Sequence[Any],
+    where: Sequence[ColumnElement[bool]],
+    before: Sequence[Any] | None,
+    oldest_first: bool,
+    count: int,
+) -> Select[Any]:
+    query = select(*columns).where(source.c.project_id == scope.project_id, *where)
     if before is not None:
-        query = query.where(_beyond(columns, before, oldest_first))
+        query = query.where(_beyond(_key(source), before, oldest_first))
     # Within a row the newest version first: only it can be the one that counts.
-    return query.order_by(*order(source, oldest_first), version.desc()).limit(count)
+    return query.order_by(*order(source, oldest_first), source.c.row_version.desc()).limit(count)
 
 
 def among(source: FromClause, candidates: Sequence[Sequence[Any]]) -> list[ColumnElement[bool]]:

@@ -144,8 +144,11 @@ def newest(
     as the columns after the project in `tables.KEYS` (with `oldest_first`: the rows after it).
 
     The same answer as `select(…).where(…).order_by(…).limit(…)`, at a cost that does not grow with the project: that
-    one merges versions of everything before it can sort, this one finds keys first and merges only theirs.
+    one merges versions of everything before it can sort, this one finds keys first and merges only theirs. Conditions
+    on nothing but the key need one query only: every version of a row is among what it reads.
     """
+    if paging.depends_on_key(source, where):
+        return _newest_by_key(scope, source, columns, where, limit, before, oldest_first, tag)
     found: list[Any] = []
     while len(found) < limit:
         keys = paging.keys(scope, source, where, before, oldest_first, paging.chunk(limit))
@@ -158,6 +161,33 @@ def newest(
             break
         before = candidates[-1][:-1]
     return found
+
+
+def _newest_by_key(
+    scope: ProjectScope,
+    source: FromClause,
+    columns: Sequence[Any],
+    where: Sequence[ColumnElement[bool]],
+    limit: int,
+    before: Sequence[Any] | None,
+    oldest_first: bool,
+    tag: str,
+) -> list[Any]:
+    """The first version of each key counts, and the rest are passed over here."""
+    row = _row_class(tuple(column.name for column in columns))
+    count = paging.few_versions(limit)
+    found: list[Any] = []
+    while len(found) < limit:
+        query, key_of, is_deleted = paging.whole(scope, source, columns, where, before, oldest_first, count)
+        versions = list(_fetch(scope, query, tag)[1])
+        for version in versions:
+            key = key_of(version)
+            if key != before and not is_deleted(version):
+                found.append(row._make(version[: len(columns)]))
+            before = key
+        if len(versions) < count:
+            break
+    return found[:limit]
 
 
 def delete(scope: ProjectScope, table: Table, where: ColumnElement[bool], *, tag: str) -> None:

@@ -31,6 +31,8 @@ _LIGHT = (
     o.created_at, o.updated_at,
 )  # fmt: skip
 _CONTENT = (o.input, o.output, o.metadata)
+#: Rows before the page are read along, with all their text; further down it is cheaper to sort once.
+_MOST_SKIPPED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,14 +180,30 @@ DROPPED_V1 = frozenset({"scores", "scores_avg", "score_categories", "score_boole
 def list_observations(scope: ProjectScope, wanted: ObservationFilters, *, number: PageNumber) -> Numbered[Observation]:
     """A numbered page, newest first, with user and session also found on the trace."""
     clauses = _clauses(scope, wanted, COLUMNS_V1, simple_user=_of_trace_or_own)
-    query = store.select(scope, observations, *_LIGHT, *_CONTENT).where(*clauses)
-    query = _newest_first(query).limit(number.limit).offset(number.offset)
     count = store.select(scope, observations, fn.count().label("total")).where(*clauses)
     total, found = together(
         lambda: store.rows(scope, count, tag="observation-count")[0].total,
-        lambda: store.records(scope, Observation, query, tag="observation-list"),
+        lambda: _page(scope, clauses, number),
     )
     return Numbered(found, number, total)
+
+
+def _page(scope: ProjectScope, clauses: list[Clause], number: PageNumber) -> list[Observation]:
+    """The first pages are found by key, at a cost that does not grow with the project."""
+    if number.offset > _MOST_SKIPPED:
+        query = _newest_first(store.select(scope, observations, *_LIGHT, *_CONTENT).where(*clauses))
+        query = query.limit(number.limit).offset(number.offset)
+        return store.records(scope, Observation, query, tag="observation-list")
+    return _newest(scope, [*_LIGHT, *_CONTENT], clauses, limit=number.offset + number.limit, tag="observation-list")[
+        number.offset :
+    ]
+
+
+def _newest(
+    scope: ProjectScope, columns: list[Any], clauses: list[Clause], *, limit: int, tag: str
+) -> list[Observation]:
+    found = store.newest(scope, observations, *columns, where=clauses, limit=limit, tag=tag)
+    return [Observation(**row._asdict()) for row in found]
 
 
 def page_observations(
@@ -204,8 +222,7 @@ def page_observations(
         clauses.append(before((o.start_time, o.trace_id, o.id), decode_cursor(cursor, size=3)))
     if limit == 0:
         return Keyed([])
-    query = _newest_first(store.select(scope, observations, *columns).where(*clauses)).limit(limit + 1)
-    found = store.records(scope, Observation, query, tag="observation-page")
+    found = _newest(scope, columns, clauses, limit=limit + 1, tag="observation-page")
     return cut(found, limit, lambda last: encode_cursor(last.start_time, last.trace_id, last.id))
 
 

@@ -209,13 +209,14 @@ def list_traces(
     descending: bool = True,
     parts: Parts = Parts(),
 ) -> Numbered[TraceRow]:
-    """A numbered page. First the short fields of the rows shown and the total, then the rest of these rows only."""
+    """A numbered page: first the short fields of the rows shown, then the rest of these rows only. The total, which
+    costs more the more there is, is counted meanwhile."""
     clauses = trace_clauses(scope, wanted)
-    total, found = together(
+    total, rows = together(
         lambda: count_traces(scope, clauses),
-        lambda: _page(scope, clauses, number, order, descending),
+        lambda: fill(scope, _page(scope, clauses, number, order, descending), parts),
     )
-    return Numbered(fill(scope, found, parts), number, total)
+    return Numbered(rows, number, total)
 
 
 def _page(scope: ProjectScope, clauses: list[Clause], number: PageNumber, order: str, descending: bool) -> list[Trace]:
