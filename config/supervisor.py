@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import hashlib
 import json
 import os
 import secrets
@@ -31,6 +32,8 @@ _GRACE_SECONDS = 10.0
 #: A process that dies at once is tried again ever more slowly, up to this.
 _MAX_RESTART_SECONDS = 5.0
 _PR_SET_PDEATHSIG = 1
+#: what `manage.py prepare` brings into the stores
+_PREPARED_FROM = ("*/migrations/*.py", "tracing/analytics/schema/*/*.sql", "tracing/data/*", "static/**/*", "*.lock")
 
 
 class CannotStart(Exception):
@@ -141,6 +144,10 @@ class Plan:
     @property
     def run_dir(self) -> Path:
         return self.data_dir / "run"
+
+    @property
+    def prepared_file(self) -> Path:
+        return self.run_dir / "prepared"
 
     @property
     def services_file(self) -> Path:
@@ -338,6 +345,7 @@ def _says_ok(url: str) -> bool:
 
 def prepare(plan: Plan) -> str:
     """Migrate both stores, collect assets, make the first account. Returns the text to show once all is up."""
+    plan.prepared_file.unlink(missing_ok=True)
     command = [sys.executable, "manage.py", "prepare"]
     done = subprocess.run(command, cwd=ROOT, env=plan.environment, capture_output=True, text=True)
     for line in done.stderr.splitlines():
@@ -346,7 +354,30 @@ def prepare(plan: Plan) -> str:
         for line in done.stdout.splitlines():
             say("prepare", line)
         raise CannotStart("The stores could not be prepared; the lines above say why.")
+    plan.prepared_file.write_text(_fingerprint(plan))
     return done.stdout
+
+
+def _is_prepared(plan: Plan) -> bool:
+    """Whether the last start of this folder prepared the very same code, stores and first account."""
+    try:
+        return plan.prepared_file.read_text() == _fingerprint(plan)
+    except OSError:
+        return False
+
+
+def _fingerprint(plan: Plan) -> str:
+    digest = hashlib.sha256()
+    for pattern in _PREPARED_FROM:
+        for path in sorted(ROOT.glob(pattern)):
+            facts = path.stat()
+            digest.update(f"{path}:{facts.st_size}:{facts.st_mtime_ns}\n".encode())
+    for name in sorted(os.environ):
+        if name.startswith(("LANGFUSE_", "DATABASE_", "CLICKHOUSE_", "DORIS_", "SALT")):
+            digest.update(f"{name}={os.environ[name]}\n".encode())
+    for name in ("spanwise.sqlite3", "analytics"):
+        digest.update(f"{name}:{(plan.data_dir / name).exists()}\n".encode())
+    return digest.hexdigest()
 
 
 def run() -> int:
@@ -366,7 +397,9 @@ def run() -> int:
         plan.services_file.write_text(json.dumps(plan.facts))
         for service in stores:
             service.wait_until_ready(60)
-        welcome = "" if stopped.is_set() else prepare(plan)
+        # A second start has nothing to prepare: it is done once all is up, to be sure and for the text to show.
+        is_prepared = _is_prepared(plan)
+        welcome = "" if is_prepared or stopped.is_set() else prepare(plan)
         for service in todo:
             if service not in running and not stopped.is_set():
                 _start(service, running)
@@ -374,7 +407,8 @@ def run() -> int:
             if not stopped.is_set():
                 service.wait_until_ready(60)
         if not stopped.is_set():
-            _greet(plan, welcome, time.monotonic() - began)
+            seconds = time.monotonic() - began
+            _greet(plan, prepare(plan) if is_prepared else welcome, seconds)
             stopped.wait()
         return 0
     except CannotStart as problem:
