@@ -240,6 +240,26 @@ def _keep(first: FirstStart) -> None:
     draft.replace(path)
 
 
+def welcome_file() -> Path:
+    """What the supervisor prints at each start; it has no database to ask."""
+    return Path(settings.DATA_DIR) / "run" / "welcome"
+
+
+def keep_welcome() -> None:
+    """Written by `manage.py prepare`, removed by the first sign-in."""
+    path, text = welcome_file(), welcome_text()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    if text:
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def forget_welcome() -> None:
+    if not welcome_text():
+        welcome_file().unlink(missing_ok=True)
+
+
 def welcome_text() -> str:
     """What a start prints: everything a newcomer needs, until the first account has signed in; then nothing."""
     try:

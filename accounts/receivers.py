@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.signals import user_signed_up
+from django.contrib.auth.signals import user_logged_in
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
@@ -13,6 +14,7 @@ from django.http import HttpRequest
 from accounts import actions
 from accounts.access import forget_keys
 from accounts.audit import Actor
+from accounts.bootstrap import forget_welcome
 from accounts.models import ApiKey, Project, User
 
 
@@ -22,6 +24,11 @@ def _forget_keys(**_: Any) -> None:
     forget_keys()
     # Again after the commit: until then another thread may have read and cached the old row.
     transaction.on_commit(forget_keys)
+
+
+@receiver(user_logged_in)
+def _forget_welcome(**_: Any) -> None:
+    forget_welcome()
 
 
 @receiver(user_signed_up)

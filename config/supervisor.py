@@ -343,19 +343,16 @@ def _says_ok(url: str) -> bool:
         return False
 
 
-def prepare(plan: Plan) -> str:
-    """Migrate both stores, collect assets, make the first account. Returns the text to show once all is up."""
+def prepare(plan: Plan) -> None:
+    """Migrate both stores, collect assets, make the first account."""
     plan.prepared_file.unlink(missing_ok=True)
     command = [sys.executable, "manage.py", "prepare"]
     done = subprocess.run(command, cwd=ROOT, env=plan.environment, capture_output=True, text=True)
-    for line in done.stderr.splitlines():
+    for line in (done.stdout + done.stderr).splitlines():
         say("prepare", line)
     if done.returncode != 0:
-        for line in done.stdout.splitlines():
-            say("prepare", line)
         raise CannotStart("The stores could not be prepared; the lines above say why.")
     plan.prepared_file.write_text(_fingerprint(plan))
-    return done.stdout
 
 
 def _is_prepared(plan: Plan) -> bool:
@@ -367,13 +364,13 @@ def _is_prepared(plan: Plan) -> bool:
 
 
 def _fingerprint(plan: Plan) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(f"{plan.port}\n".encode())
     for pattern in _PREPARED_FROM:
         for path in sorted(ROOT.glob(pattern)):
             facts = path.stat()
             digest.update(f"{path}:{facts.st_size}:{facts.st_mtime_ns}\n".encode())
     for name in sorted(os.environ):
-        if name.startswith(("LANGFUSE_", "DATABASE_", "CLICKHOUSE_", "DORIS_", "SALT")):
+        if name.startswith(("LANGFUSE_", "NEXTAUTH_", "DATABASE_", "CLICKHOUSE_", "DORIS_", "SALT")):
             digest.update(f"{name}={os.environ[name]}\n".encode())
     for name in ("spanwise.sqlite3", "analytics"):
         digest.update(f"{name}:{(plan.data_dir / name).exists()}\n".encode())
@@ -397,9 +394,8 @@ def run() -> int:
         plan.services_file.write_text(json.dumps(plan.facts))
         for service in stores:
             service.wait_until_ready(60)
-        # A second start has nothing to prepare: it is done once all is up, to be sure and for the text to show.
-        is_prepared = _is_prepared(plan)
-        welcome = "" if is_prepared or stopped.is_set() else prepare(plan)
+        if not _is_prepared(plan) and not stopped.is_set():
+            prepare(plan)
         for service in todo:
             if service not in running and not stopped.is_set():
                 _start(service, running)
@@ -407,8 +403,7 @@ def run() -> int:
             if not stopped.is_set():
                 service.wait_until_ready(60)
         if not stopped.is_set():
-            seconds = time.monotonic() - began
-            _greet(plan, prepare(plan) if is_prepared else welcome, seconds)
+            _greet(plan, time.monotonic() - began)
             stopped.wait()
         return 0
     except CannotStart as problem:
@@ -426,8 +421,13 @@ def _start(service: Service, running: list[Service]) -> None:
     running.append(service)
 
 
-def _greet(plan: Plan, welcome: str, seconds: float) -> None:
+def _greet(plan: Plan, seconds: float) -> None:
+    """Address, sign-in and keys; the last two until somebody has signed in."""
     say("supervisor", f"Ready in {seconds:.1f} s at http://localhost:{plan.port}")
+    try:
+        welcome = (plan.run_dir / "welcome").read_text(encoding="utf-8")
+    except OSError:
+        return
     with _print_lock:
         sys.stdout.write(welcome)
         sys.stdout.flush()

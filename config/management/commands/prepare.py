@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
-from accounts.bootstrap import welcome_text
+from accounts.bootstrap import keep_welcome
 
 #: htmx's extensions are not used, and some import modules that are not there.
 _UNUSED = ["django_htmx/ext/*"]
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         call_command("sync_models", verbosity=0)
         call_command("bootstrap", verbosity=0)
         collect_assets()
-        self.stdout.write(welcome_text())
+        keep_welcome()
 
 
 def collect_assets() -> None:
