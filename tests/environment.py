@@ -25,6 +25,8 @@ for name in [name for name in os.environ if name.startswith(_OURS) and not name.
     del os.environ[name]
 
 os.environ |= {
+    # Playwright keeps an event loop running in the thread of the tests, which Django takes for asynchronous code.
+    "DJANGO_ALLOW_ASYNC_UNSAFE": "true",
     "SPANWISE_DATA_DIR": str(DATA_DIR),
     "SPANWISE_STATIC_DIR": str(DATA_DIR / "static"),
     "SECRET_KEY": "test-secret",
