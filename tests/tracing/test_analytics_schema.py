@@ -171,7 +171,9 @@ def test_equal_queries_are_equal_text_with_their_values_apart():
     def text(value):
         scope = ProjectScope(project_id="p", role=Role.VIEWER)
         o = tables.observations
-        return clickhouse.compile_query(store.select(scope, o, o.c.id).where(o.c.name == value, o.c.id.in_([value])))
+        query = store.select(scope, o, o.c.id).where(o.c.name == value, o.c.id.in_([value]))
+        statement = clickhouse.compile_query(query)
+        return statement.sql, statement.parameters
 
     (one, values), (two, others) = text("a"), text("'; DROP TABLE traces --")
     assert one == two

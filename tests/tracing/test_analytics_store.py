@@ -218,6 +218,27 @@ def test_newest_sees_only_newest_versions(scope):
     assert newest(new_scope()) == []
 
 
+def test_newest_sees_past_a_row_of_many_versions(scope):
+    often = observation(scope, id="often", start_time=NOW + timedelta(seconds=1))
+    store.insert(observations=[observation(scope, id="once")])
+    for version in range(1, 41):
+        store.insert(observations=[replace(often, name=f"v{version}", row_version=version)])
+    o = tables.observations
+
+    for where in ([], [o.c.name != ""], [o.c.environment == "default"]):
+        [first, *_] = store.newest(scope, o, o.c.id, o.c.name, where=where, limit=2, tag="test")
+        assert (first.id, first.name) == ("often", "v40")
+    assert newest(scope, limit=2) == ["often", "once"]
+
+
+def test_newest_reads_in_order_of_the_key(scope):
+    """Sorting by anything beyond it, the database would read the whole project for each page."""
+    o = tables.observations
+    looked_at = paging.versions(scope, o, [o.c.id], [], None, False, 10)
+
+    assert [column.element.name for column in looked_at.query._order_by_clauses] == ["start_time", "trace_id", "id"]
+
+
 def test_newest_reads_whole_rows_at_once_only_when_versions_cannot_differ(scope):
     o = tables.observations
     elsewhere = store.select(scope, tables.traces, tables.traces.c.id)

@@ -66,6 +66,14 @@ def bucket(time: Any, *, unit: str, timezone: str = "UTC") -> Operation:
     return Operation("bucket", Timestamp(), time, unit=unit, timezone=ZoneInfo(timezone).key)
 
 
+def unix_start(time: Any, *, unit: str) -> Operation:
+    """Unix seconds at which the minute or hour begins that `time` is in. As a condition on the time of a key (`in_`) it
+    leads the database straight to those places."""
+    if unit not in ("minute", "hour"):
+        raise ValueError(f"unit must be minute or hour, not {unit!r}")
+    return Operation("unix_start", BigInteger(), time, unit=unit)
+
+
 def ms_diff(start: Any, end: Any) -> Operation:
     """Milliseconds from `start` to `end`, with fraction."""
     return Operation("ms_diff", Float(), start, end)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Alias, ColumnElement, FromClause, Select, and_, or_, select, tuple_
@@ -24,20 +27,36 @@ def few_versions(limit: int) -> int:
     return limit + limit // 4 + 10
 
 
-def keys(
-    scope: ProjectScope,
-    source: FromClause,
-    where: Sequence[ColumnElement[bool]],
-    before: Sequence[Any] | None,
-    oldest_first: bool,
-    count: int,
-) -> Select[Any]:
-    """Keys and versions of rows that fulfil `where` in any version, deleted ones too."""
-    columns = [*_key(source), source.c.row_version]
-    return _versions(scope, source, columns, where, before, oldest_first, count)
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """A query of row versions in the order of the list, and where in each of them to find what paging needs."""
+
+    query: Select[Any]
+    key_at: tuple[int, ...]
+    version_at: int
+    deleted_at: int
+    count: int
+
+    def rows(self, found: Sequence[Sequence[Any]]) -> tuple[list[Sequence[Any]], tuple[Any, ...] | None]:
+        """The newest version of each row, deleted ones too, and the key to go on behind; None when there is no more.
+
+        Versions of one row stand together, but in no order: sorting them too, the database could no longer read in
+        order of its key and would read everything. Those of the last row may be cut off, so that row waits.
+        """
+        is_cut = len(found) >= self.count
+        latest = [max(group, key=itemgetter(self.version_at)) for _, group in groupby(found, self.key_of)]
+        if not is_cut:
+            return latest, None
+        return latest[:-1], self.key_of(latest[-2]) if len(latest) > 1 else ()
+
+    def key_of(self, version: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(version[at] for at in self.key_at)
+
+    def is_deleted(self, version: Sequence[Any]) -> bool:
+        return bool(version[self.deleted_at])
 
 
-def whole(
+def versions(
     scope: ProjectScope,
     source: FromClause,
     columns: Sequence[Any],
@@ -45,14 +64,16 @@ def whole(
     before: Sequence[Any] | None,
     oldest_first: bool,
     count: int,
-) -> tuple[Select[Any], Callable[[Sequence[Any]], list[Any]], Callable[[Sequence[Any]], bool]]:
-    """As `keys`, but `columns` come first in each version. Beside the query: what gives a version's key, and what
-    says whether it deletes its row."""
-    needed = [*_key(source), source.c.is_deleted]
+) -> Versions:
+    """Rows that fulfil `where` in any version, deleted ones too: `columns` first, then what else paging needs."""
+    needed = [*_key(source), source.c.row_version, source.c.is_deleted]
     wanted = [*columns, *(column for column in needed if not any(column is one for one in columns))]
-    *places, deleted = (next(at for at, one in enumerate(wanted) if one is column) for column in needed)
-    query = _versions(scope, source, wanted, where, before, oldest_first, count)
-    return query, lambda version: [version[at] for at in places], lambda version: bool(version[deleted])
+    *key_at, version_at, deleted_at = (next(at for at, one in enumerate(wanted) if one is column) for column in needed)
+    query = select(*wanted).where(source.c.project_id == scope.project_id, *where)
+    if before is not None:
+        query = query.where(_beyond(_key(source), before, oldest_first))
+    query = query.order_by(*order(source, oldest_first)).limit(count)
+    return Versions(query, tuple(key_at), version_at, deleted_at, count)
 
 
 def depends_on_key(source: FromClause, where: Sequence[ColumnElement[bool]]) -> bool:
@@ -66,29 +87,13 @@ def depends_on_key(source: FromClause, where: Sequence[ColumnElement[bool]]) -> 
     return True
 
 
-def _versions(
-    scope: ProjectScope,
-    source: FromClause,
-    columns: Sequence[Any],
-    where: Sequence[ColumnElement[bool]],
-    before: Sequence[Any] | None,
-    oldest_first: bool,
-    count: int,
-) -> Select[Any]:
-    query = select(*columns).where(source.c.project_id == scope.project_id, *where)
-    if before is not None:
-        query = query.where(_beyond(_key(source), before, oldest_first))
-    # Within a row the newest version first: only it can be the one that counts.
-    return query.order_by(*order(source, oldest_first), source.c.row_version.desc()).limit(count)
-
-
 def among(source: FromClause, candidates: Sequence[Sequence[Any]]) -> list[ColumnElement[bool]]:
-    """Whose newest version is one of the candidates. A newer version that did not fulfil the condition is not among
-    them, so the condition need not be looked at again."""
-    time = _key(source)[0]
-    times = [candidate[0] for candidate in candidates]
-    chosen = tuple_(*_key(source), source.c.row_version).in_([tuple(candidate) for candidate in candidates])
-    return [time >= min(times), time <= max(times), chosen]
+    """Whose newest version is one of the candidates (key and version). A newer version that did not fulfil the
+    condition is not among them, so the condition need not be looked at again."""
+    key = _key(source)
+    # The times once more by themselves: in this form the database goes straight to their places in the key.
+    times = sorted({candidate[0] for candidate in candidates})
+    return [key[0].in_(times), tuple_(*key, source.c.row_version).in_([tuple(one) for one in candidates])]
 
 
 def order(source: FromClause, oldest_first: bool) -> list[Any]:

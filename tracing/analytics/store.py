@@ -23,7 +23,7 @@ from sqlalchemy.sql import ClauseElement
 from config.errors import TooExpensive, Unavailable
 from tracing.analytics import client, decode, encode, paging, tables, tenancy
 from tracing.analytics import functions as fn
-from tracing.analytics.dialects.clickhouse import compile_query
+from tracing.analytics.dialects.clickhouse import Statement, compile_query
 from tracing.analytics.records import Observation, Score, Trace
 
 if TYPE_CHECKING:
@@ -144,49 +144,27 @@ def newest(
     as the columns after the project in `tables.KEYS` (with `oldest_first`: the rows after it).
 
     The same answer as `select(…).where(…).order_by(…).limit(…)`, at a cost that does not grow with the project: that
-    one merges versions of everything before it can sort, this one finds keys first and merges only theirs. Conditions
-    on nothing but the key need one query only: every version of a row is among what it reads.
+    one merges versions of everything before it can sort, this one finds keys first and merges only theirs.
     """
-    if paging.depends_on_key(source, where):
-        return _newest_by_key(scope, source, columns, where, limit, before, oldest_first, tag)
+    # Conditions on nothing but the key are fulfilled by all versions of a row or by none: one look is enough.
+    is_one_look = paging.depends_on_key(source, where)
+    count = paging.few_versions(limit) if is_one_look else paging.chunk(limit)
     found: list[Any] = []
     while len(found) < limit:
-        keys = paging.keys(scope, source, where, before, oldest_first, paging.chunk(limit))
-        candidates = rows(scope, keys, tag=tag)
-        if candidates:
-            chosen = select(scope, source, *columns).where(*paging.among(source, candidates))
-            chosen = chosen.order_by(*paging.order(source, oldest_first)).limit(limit - len(found))
-            found += rows(scope, chosen, tag=tag)
-        if len(candidates) < paging.chunk(limit):
+        looked_at = paging.versions(scope, source, columns if is_one_look else (), where, before, oldest_first, count)
+        names, values = _fetch(scope, looked_at.query, tag)
+        candidates, last = looked_at.rows(list(values))
+        if is_one_look:
+            row = _row_class(names[: len(columns)])
+            found += [row._make(one[: len(columns)]) for one in candidates if not looked_at.is_deleted(one)]
+        elif candidates:
+            keys = [(*looked_at.key_of(one), one[looked_at.version_at]) for one in candidates]
+            chosen = select(scope, source, *columns).where(*paging.among(source, keys))
+            found += rows(scope, chosen.order_by(*paging.order(source, oldest_first)), tag=tag)
+        if last is None:
             break
-        before = candidates[-1][:-1]
-    return found
-
-
-def _newest_by_key(
-    scope: ProjectScope,
-    source: FromClause,
-    columns: Sequence[Any],
-    where: Sequence[ColumnElement[bool]],
-    limit: int,
-    before: Sequence[Any] | None,
-    oldest_first: bool,
-    tag: str,
-) -> list[Any]:
-    """The first version of each key counts, and the rest are passed over here."""
-    row = _row_class(tuple(column.name for column in columns))
-    count = paging.few_versions(limit)
-    found: list[Any] = []
-    while len(found) < limit:
-        query, key_of, is_deleted = paging.whole(scope, source, columns, where, before, oldest_first, count)
-        versions = list(_fetch(scope, query, tag)[1])
-        for version in versions:
-            key = key_of(version)
-            if key != before and not is_deleted(version):
-                found.append(row._make(version[: len(columns)]))
-            before = key
-        if len(versions) < count:
-            break
+        # Nothing but versions of one row: more of them are needed to see past it.
+        before, count = (last, count) if last else (before, count * 4)
     return found[:limit]
 
 
@@ -203,11 +181,11 @@ def delete(scope: ProjectScope, table: Table, where: ColumnElement[bool], *, tag
         fn.greatest(table.c.row_version + 1, _now_version()).label("row_version"),
         literal(True).label("is_deleted"),
     ).where(where)
-    tenancy.check(scope, query)
-    statement = table.insert().from_select([*tables.KEYS[table.name], "row_version", "is_deleted"], query)
-    sql, parameters = compile_query(statement)
+    statement = _compiled(
+        scope, table.insert().from_select([*tables.KEYS[table.name], "row_version", "is_deleted"], query)
+    )
     settings = {**_READ_SETTINGS, "max_execution_time": 120, "log_comment": _comment(scope, tag)}
-    client.call(lambda c: c.command(sql, parameters=parameters, settings=settings))
+    client.call(lambda c: c.command(statement.sql, parameters=statement.parameters, settings=settings))
 
 
 def ping() -> bool:
@@ -216,21 +194,30 @@ def ping() -> bool:
 
 def explain(scope: ProjectScope, query: Select[Any]) -> str:
     """The plan with the indexes it uses, for tests and for people."""
-    sql, parameters = compile_query(query)
-    tenancy.check(scope, query)
+    statement = _compiled(scope, query)
 
     def work(c: Client) -> bytes:
-        return c.raw_query(f"EXPLAIN indexes = 1 {sql}", parameters=parameters, fmt="TSVRaw", settings=_READ_SETTINGS)
+        sql = f"EXPLAIN indexes = 1 {statement.sql}"
+        return c.raw_query(sql, parameters=statement.parameters, fmt="TSVRaw", settings=_READ_SETTINGS)
 
     return client.call(work).decode()
 
 
 def _fetch(scope: ProjectScope, query: ClauseElement, tag: str) -> tuple[tuple[str, ...], Iterable[list[Any]]]:
-    tenancy.check(scope, query)
-    sql, parameters = compile_query(query)
+    statement = _compiled(scope, query)
     settings = {**_READ_SETTINGS, "log_comment": _comment(scope, tag)}
-    body = client.call(lambda c: c.raw_query(sql, parameters=parameters, settings=settings, fmt=_FORMAT))
-    return decode.table(body)
+
+    def work(c: Client) -> bytes:
+        return c.raw_query(statement.sql, parameters=statement.parameters, settings=settings, fmt=_FORMAT)
+
+    return decode.table(client.call(work))
+
+
+def _compiled(scope: ProjectScope, query: ClauseElement) -> Statement:
+    """Raises NotScoped for a query that reads any table without the project."""
+    statement = compile_query(query)
+    tenancy.check(scope, statement.reads)
+    return statement
 
 
 def _insert(table: str, columns: list[str], body: bytes) -> None:

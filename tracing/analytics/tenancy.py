@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Alias, Select, Table
-from sqlalchemy.sql import ClauseElement, operators, visitors
+from sqlalchemy import Alias, FromClause, Select, Table
+from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BinaryExpression, BindParameter, BooleanClauseList, ColumnClause
 
 if TYPE_CHECKING:
@@ -16,12 +18,22 @@ class NotScoped(Exception):
     """A mistake in the program: the query could read another project's rows."""
 
 
-def check(scope: ProjectScope, query: ClauseElement) -> None:
-    for element in visitors.iterate(query):
-        if isinstance(element, Select):
-            held = _held(element, scope.project_id)
-            for source in element.get_final_froms():
-                _check_source(source, held)
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One SELECT of a statement, and what stands in its FROM."""
+
+    select: Select[Any]
+    sources: tuple[FromClause, ...]
+
+
+def check(scope: ProjectScope, reads: Sequence[Read]) -> None:
+    """`reads` are all SELECTs of a statement, as its compiler met them. Raises NotScoped."""
+    if not reads:
+        raise NotScoped("this statement reads nothing")
+    for read in reads:
+        held = _held(read.select, scope.project_id)
+        for source in read.sources:
+            _check_source(source, held)
 
 
 def _check_source(source: Any, held: set[Any]) -> None:

@@ -15,6 +15,7 @@ from tracing.analytics import functions as fn
 from tracing.analytics import store
 from tracing.analytics.records import EPOCH, ZERO
 from tracing.analytics.tables import observations, scores, traces
+from tracing.queries.bounds import Bounded, has_observations, inside_of
 from tracing.queries.periods import Period
 
 PAGE_SIZE = 50
@@ -230,21 +231,12 @@ def sums_of(row: Any) -> Sums:
     return Sums(row.observations, row.errors, row.warnings, latency, row.tokens, row.cost)
 
 
-def sum_by_trace(scope: ProjectScope, found: Sequence[Any]) -> dict[str, Sums]:
-    """Sums for trace rows that carry id, first_start and last_start, read by the range of their start times."""
-    seen = [row for row in found if row.first_start > EPOCH]
-    if not seen:
+def sum_by_trace(scope: ProjectScope, found: Sequence[Bounded]) -> dict[str, Sums]:
+    """Sums of the observations of these traces, by trace."""
+    if not any(map(has_observations, found)):
         return {}
     o = observations.c
-    query = (
-        store.select(scope, observations, o.trace_id, *sum_columns())
-        .where(
-            o.start_time >= min(row.first_start for row in seen),
-            o.start_time <= max(row.last_start for row in seen),
-            o.trace_id.in_([row.id for row in seen]),
-        )
-        .group_by(o.trace_id)
-    )
+    query = store.select(scope, observations, o.trace_id, *sum_columns()).where(inside_of(found)).group_by(o.trace_id)
     return {row.trace_id: sums_of(row) for row in store.rows(scope, query, tag="trace-sums")}
 
 

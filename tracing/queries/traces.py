@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from itertools import accumulate, pairwise
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, not_, or_
+from sqlalchemy import ColumnElement, not_
 
 from accounts.access import ProjectScope
 from config.errors import NotFound
 from tracing.analytics import functions as fn
 from tracing.analytics import store
-from tracing.analytics.records import EPOCH, Observation, Score, Trace
+from tracing.analytics.records import Observation, Score, Trace
 from tracing.analytics.tables import observations, scores, traces
 from tracing.queries import filters
+from tracing.queries.bounds import has_observations, inside_of
 from tracing.queries.filters import Column, Filter
 from tracing.queries.observations import observations_of_trace
 from tracing.queries.paging import Numbered, PageNumber
@@ -26,17 +26,15 @@ from tracing.queries.parallel import together
 t, o, s = traces.c, observations.c, scores.c
 Clause = ColumnElement[bool]
 
-#: Each range costs the engine 0.7 ms of planning (measured with 50 of them), so only wide gaps are left out.
-_MOST_STRETCHES = 8
-_WORTH_A_GAP = timedelta(minutes=5)
 _MANY = 100_000
 #: Rows before the page are read along; further down it is cheaper to sort once.
 _MOST_SKIPPED = 500
 
-_LIGHT = (
+_SHORT = (
     t.project_id, t.id, t.timestamp, t.name, t.user_id, t.session_id, t.tags, t.public, t.bookmarked, t.environment,
     t.release, t.version, t.root_id, t.root_type, t.first_start, t.last_start, t.created_at, t.updated_at,
 )  # fmt: skip
+_CONTENT = (t.input, t.output, t.metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +64,7 @@ class TraceRow:
     trace: Trace
     sums: TraceSums = field(default_factory=TraceSums)
     score_ids: Sequence[str] = ()
+    #: the trace's own, else those of its root observation
     input: str = ""
     output: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
@@ -209,23 +208,26 @@ def list_traces(
     descending: bool = True,
     parts: Parts = Parts(),
 ) -> Numbered[TraceRow]:
-    """A numbered page: first the short fields of the rows shown, then the rest of these rows only. The total, which
-    costs more the more there is, is counted meanwhile."""
+    """A numbered page: first the traces themselves, then what belongs to these rows only. The total, which costs more
+    the more there is, is counted meanwhile."""
     clauses = trace_clauses(scope, wanted)
     total, rows = together(
         lambda: count_traces(scope, clauses),
-        lambda: fill(scope, _page(scope, clauses, number, order, descending), parts),
+        lambda: fill(scope, _page(scope, clauses, number, order, descending, parts), parts),
     )
     return Numbered(rows, number, total)
 
 
-def _page(scope: ProjectScope, clauses: list[Clause], number: PageNumber, order: str, descending: bool) -> list[Trace]:
-    """The short fields of a page. In order of time, the store's own, its cost does not grow with the project."""
+def _page(
+    scope: ProjectScope, clauses: list[Clause], number: PageNumber, order: str, descending: bool, parts: Parts
+) -> list[Trace]:
+    """The traces of a page. In order of time, the store's own, its cost does not grow with the project."""
+    columns = _columns(parts)
     if order == "timestamp" and number.offset <= _MOST_SKIPPED:
         found = store.newest(
             scope,
             traces,
-            *_LIGHT,
+            *columns,
             where=clauses,
             limit=number.offset + number.limit,
             oldest_first=not descending,
@@ -233,9 +235,13 @@ def _page(scope: ProjectScope, clauses: list[Clause], number: PageNumber, order:
         )
         return [Trace(**row._asdict()) for row in found[number.offset :]]
     keys = [ORDER_FIELDS[order], *(column for column in (t.timestamp, t.id) if column is not ORDER_FIELDS[order])]
-    query = store.select(scope, traces, *_LIGHT).where(*clauses)
+    query = store.select(scope, traces, *columns).where(*clauses)
     query = query.order_by(*(key.desc() if descending else key.asc() for key in keys))
     return store.records(scope, Trace, query.limit(number.limit).offset(number.offset), tag="trace-list")
+
+
+def _columns(parts: Parts) -> tuple[Any, ...]:
+    return (*_SHORT, *_CONTENT) if parts.io else _SHORT
 
 
 def count_traces(scope: ProjectScope, clauses: Iterable[Clause] = ()) -> int:
@@ -244,32 +250,28 @@ def count_traces(scope: ProjectScope, clauses: Iterable[Clause] = ()) -> int:
 
 
 def fill(scope: ProjectScope, found: list[Trace], parts: Parts) -> list[TraceRow]:
-    """The wanted parts of these traces, each part one query, side by side."""
+    """The wanted parts of these traces, each part one query, side by side. Their own content must be in them."""
     if not found:
         return []
     nothing: dict[str, Any] = {}
     needs_sums = parts.metrics or parts.observations
-    own, roots, sums, score_ids = together(
-        lambda: _own_contents(scope, found) if parts.io else nothing,
+    roots, sums, score_ids = together(
         lambda: _root_contents(scope, found) if parts.io else nothing,
         lambda: trace_sums(scope, found, with_ids=parts.observations) if needs_sums else nothing,
         lambda: _score_ids(scope, found) if parts.scores else nothing,
     )
-    return [
-        _row(trace, own.get(trace.id), roots.get(trace.id), sums.get(trace.id), score_ids.get(trace.id, ()))
-        for trace in found
-    ]
+    return [_row(trace, roots.get(trace.id), sums.get(trace.id), score_ids.get(trace.id, ())) for trace in found]
 
 
-def _row(trace: Trace, own: Any, root: Any, sums: TraceSums | None, score_ids: Sequence[str]) -> TraceRow:
+def _row(trace: Trace, root: Any, sums: TraceSums | None, score_ids: Sequence[str]) -> TraceRow:
     """What the trace itself says goes before what its root says."""
     return TraceRow(
         trace=trace,
         sums=sums or TraceSums(),
         score_ids=score_ids,
-        input=(own.input if own else "") or (root.input if root else ""),
-        output=(own.output if own else "") or (root.output if root else ""),
-        metadata={**(root.metadata if root else {}), **(own.metadata if own else {})},
+        input=trace.input or (root.input if root else ""),
+        output=trace.output or (root.output if root else ""),
+        metadata={**(root.metadata if root else {}), **trace.metadata},
     )
 
 
@@ -306,7 +308,7 @@ def get_trace(scope: ProjectScope, trace_id: str, *, parts: Parts = Parts()) -> 
 
 def find_trace(scope: ProjectScope, trace_id: str) -> Trace:
     """The trace's own row."""
-    query = store.select(scope, traces).where(t.id == trace_id).order_by(t.timestamp).limit(1)
+    query = store.select(scope, traces, *_SHORT, *_CONTENT).where(t.id == trace_id).order_by(t.timestamp).limit(1)
     found = store.records(scope, Trace, query, tag="trace")
     if not found:
         raise NotFound(f"Trace {trace_id} not found within authorized project")
@@ -350,41 +352,21 @@ def trace_sums(scope: ProjectScope, found: Sequence[Trace], *, with_ids: bool = 
     }
 
 
-def inside_of(found: Sequence[Trace]) -> Clause:
-    """Observations of these traces, by the few stretches of the key they lie in."""
-    # A trace without an observation has no bounds, and none of its own is lost by asking for none.
-    bounds = [(trace.first_start, trace.last_start) for trace in found if trace.last_start > EPOCH]
-    inside = (and_(o.start_time >= first, o.start_time <= last) for first, last in _stretches(bounds))
-    return and_(o.trace_id.in_([trace.id for trace in found]), or_(false(), *inside))
-
-
-def _stretches(bounds: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
-    """At most `_MOST_STRETCHES` ranges that cover all of `bounds`, parted at the widest gaps."""
-    bounds = sorted(bounds)
-    reached = list(accumulate((last for _, last in bounds), max))
-    gaps = sorted(range(1, len(bounds)), key=lambda at: bounds[at][0] - reached[at - 1], reverse=True)
-    cuts = sorted(at for at in gaps[: _MOST_STRETCHES - 1] if bounds[at][0] - reached[at - 1] > _WORTH_A_GAP)
-    edges = [0, *cuts, len(bounds)]
-    return [(bounds[begin][0], reached[end - 1]) for begin, end in pairwise(edges) if end > begin]
-
-
-def _own_contents(scope: ProjectScope, found: Sequence[Trace]) -> dict[str, Any]:
-    """Input, output and metadata that were set on the traces themselves."""
-    times = [trace.timestamp for trace in found]
-    query = store.select(scope, traces, t.id, t.input, t.output, t.metadata).where(
-        t.timestamp >= min(times), t.timestamp <= max(times), t.id.in_([trace.id for trace in found])
-    )
-    return {row.id: row for row in store.rows(scope, query, tag="trace-contents")}
-
-
 def _root_contents(scope: ProjectScope, found: Sequence[Trace]) -> dict[str, Any]:
-    """Those of their root observations, by trace."""
-    roots = {trace.id: trace.root_id for trace in found if trace.root_id}
-    if not roots:
+    """Input, output and metadata of the traces' root observations, by trace."""
+    rooted = [trace for trace in found if trace.root_id and has_observations(trace)]
+    # Nearly every root is the first to start, which says exactly where it lies.
+    at_first = _roots(scope, rooted, o.start_time.in_([trace.first_start for trace in rooted]))
+    elsewhere = [trace for trace in rooted if trace.id not in at_first]
+    return at_first | _roots(scope, elsewhere, inside_of(elsewhere))
+
+
+def _roots(scope: ProjectScope, rooted: Sequence[Trace], where: Clause) -> dict[str, Any]:
+    if not rooted:
         return {}
-    query = store.select(scope, observations, o.trace_id, o.id, o.input, o.output, o.metadata).where(
-        inside_of(found), o.id.in_(list(roots.values()))
-    )
+    roots = {trace.id: trace.root_id for trace in rooted}
+    query = store.select(scope, observations, o.trace_id, o.id, o.input, o.output, o.metadata)
+    query = query.where(where, o.trace_id.in_(list(roots)), o.id.in_(list(roots.values())))
     rows = store.rows(scope, query, tag="trace-root-contents")
     return {row.trace_id: row for row in rows if roots.get(row.trace_id) == row.id}
 

@@ -6,15 +6,17 @@ A second database is a second module like this one: a compiler, the names of the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import types
+from sqlalchemy import Select, types
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import CompileError
 from sqlalchemy.sql import ClauseElement, compiler, elements
 
+from tracing.analytics.tenancy import Read
 from tracing.analytics.types import Map, Money, StringArray, Timestamp
 
 #: Units of `functions.bucket`.
@@ -35,6 +37,10 @@ def _bucket(arguments: Arguments, options: Options) -> str:
     return f"toTimeZone(toDateTime64({start}, 0, '{zone}'), 'UTC')"
 
 
+def _unix_start(arguments: Arguments, options: Options) -> str:
+    return f"toUnixTimestamp(toStartOf{options['unit'].capitalize()}({arguments[0]}))"
+
+
 def _quantile(name: str) -> Callable[[Arguments, Options], str]:
     return lambda arguments, options: f"{name}({float(options['q'])})({', '.join(arguments)})"
 
@@ -46,6 +52,7 @@ def _collect(name: str) -> Callable[[Arguments, Options], str]:
 #: Each operation of `functions.py`: a pattern of its arguments, or a function of arguments and options.
 FUNCTIONS: dict[str, str | Callable[[Arguments, Options], str]] = {
     "bucket": _bucket,
+    "unix_start": _unix_start,
     "ms_diff": "(toFloat64(dateDiff('microsecond', {0}, {1})) / 1000)",
     "count": "count()",
     "count_if": "countIf({0})",
@@ -172,6 +179,19 @@ class ClickHouseCompiler(compiler.SQLCompiler):
         return dict(self._named.values())
 
     @property
+    def reads(self) -> list[Read]:
+        found: list[Read] = self.__dict__.setdefault("_reads", [])
+        return found
+
+    def _compose_select_body(
+        self, text: str, select_stmt: Select[Any], compile_state: Any, inner_columns: Any, froms: Any, *rest: Any
+    ) -> str:
+        # The one place that knows what a SELECT reads without working it out again, which takes longer than compiling.
+        self.reads.append(Read(select_stmt, tuple(froms)))
+        body: str = super()._compose_select_body(text, select_stmt, compile_state, inner_columns, froms, *rest)
+        return body
+
+    @property
     def _named(self) -> dict[str, tuple[str, Any]]:
         named: dict[str, tuple[str, Any]] = self.__dict__.setdefault("_named_parameters", {})
         return named
@@ -236,8 +256,16 @@ class ClickHouseDialect(DefaultDialect):
 DIALECT = ClickHouseDialect()
 
 
-def compile_query(query: ClauseElement) -> tuple[str, dict[str, Any]]:
-    """SQL text, and the values of its parameters."""
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL text, the values of its parameters, and what each SELECT in it reads."""
+
+    sql: str
+    parameters: dict[str, Any]
+    reads: list[Read]
+
+
+def compile_query(query: ClauseElement) -> Statement:
     compiled = query.compile(dialect=DIALECT)
     assert isinstance(compiled, ClickHouseCompiler)
-    return compiled.string, compiled.server_parameters
+    return Statement(compiled.string, compiled.server_parameters, compiled.reads)
