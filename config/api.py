@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import IO, Any
@@ -13,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, status
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer
@@ -84,6 +86,18 @@ class JsonParser(BaseParser):
         return from_json(stream.read())
 
 
+class AlwaysJson(BaseContentNegotiation):
+    """Browsers and curl say that they want HTML or text, and mean the data; `format` is no parameter of ours."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+        return next(iter(parsers), None)
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return JsonRenderer(), JsonRenderer.media_type
+
+
 def to_json(data: Any) -> bytes:
     return orjson.dumps(data, default=_to_json_value, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS)
 
@@ -140,6 +154,7 @@ class PublicView(APIView):
     permission_classes = [HasProjectKey]
     renderer_classes = [JsonRenderer]
     parser_classes = [JsonParser]
+    content_negotiation_class = AlwaysJson
 
     @property
     def scope(self) -> ProjectScope:

@@ -234,6 +234,7 @@ def test_observation_v1(api):
         ({"traceId": "t1", "type": "GENERATION"}, ["gen"]),
         ({"level": "ERROR"}, ["error"]),
         ({"parentObservationId": "root"}, ["error", "gen"]),
+        ({"parentObservationId": ""}, ["event", "error", "gen", "root"]),
         ({"name": "event"}, ["event"]),
         ({"userId": "bob"}, ["event"]),  # told by the trace only
         ({"userId": "alice"}, ["error", "gen", "root"]),
@@ -654,6 +655,16 @@ def test_preflight_from_any_origin(path):
     if path != "nope":
         assert response.status_code == 204
         assert response["Access-Control-Allow-Headers"] == "authorization,x-langfuse-sdk-name"
+
+
+@pytest.mark.parametrize("accept", ["text/html", "text/plain", "application/xml", "image/*;q=0.1", "nonsense", ""])
+def test_the_answer_is_json_whatever_is_accepted(api, accept):
+    headers = {"Authorization": api.authorization, "Accept": accept}
+    for path, status in (("traces?format=html", 200), ("traces/t1?format=x", 200), ("traces/nope", 404)):
+        response = Client().get(f"/api/public/{path}", headers=headers)
+        assert (response.status_code, response["Content-Type"]) == (status, "application/json")
+    health = Client().get("/api/public/health?format=x", headers={"Accept": accept})
+    assert (health.status_code, health.json()["status"]) == (200, "OK")
 
 
 def test_head_is_get_without_a_body(api):

@@ -23,7 +23,9 @@ class Observations(PublicView):
     def get(self, request: Request) -> Response:
         params = Params(request.query_params)
         number = params.page()
-        wanted = _filters(params, _filters_v1(params.text("filter")))
+        # Empty is absent here; the second version asks for roots with it.
+        parent_id = params.text("parentObservationId") or None
+        wanted = _filters(params, _filters_v1(params.text("filter")), parent_id=parent_id)
         params.check()
         page = observations.list_observations(self.scope, wanted, number=number)
         prices = unit_prices(self.scope, {one.model_id for one in page.items})
@@ -45,7 +47,9 @@ class ObservationsV2(PublicView):
         limit = params.integer("limit", 0 if params.has("limit") else 50, low=0, high=1000)
         if params.text("parseIoAsJson").lower() == "true":
             raise Invalid("parseIoAsJson is not supported: input and output are always returned as text.")
-        wanted = _filters(params, _filters_v2(params.text("filter")), is_root=params.flag("isRootObservation"))
+        parent_id = params.text("parentObservationId") if params.has("parentObservationId") else None
+        items, is_root = _filters_v2(params.text("filter")), params.flag("isRootObservation")
+        wanted = _filters(params, items, parent_id=parent_id, is_root=is_root)
         groups = _groups(params)
         params.check()
         page = observations.page_observations(
@@ -85,8 +89,9 @@ def _filters_v2(text: str) -> tuple[Filter, ...]:
     return items
 
 
-def _filters(params: Params, items: tuple[Filter, ...], *, is_root: bool | None = None) -> ObservationFilters:
-    parent = params.text("parentObservationId") if params.has("parentObservationId") else None
+def _filters(
+    params: Params, items: tuple[Filter, ...], *, parent_id: str | None, is_root: bool | None = None
+) -> ObservationFilters:
     return ObservationFilters(
         name=params.text("name"),
         user_id=params.text("userId"),
@@ -94,7 +99,7 @@ def _filters(params: Params, items: tuple[Filter, ...], *, is_root: bool | None 
         type=params.text("type"),
         trace_id=params.text("traceId"),
         level=params.choice("level", _LEVELS),
-        parent_id=parent,
+        parent_id=parent_id,
         is_root=is_root,
         version=params.text("version"),
         environments=params.words("environment"),
