@@ -43,10 +43,13 @@ _READ_SETTINGS: dict[str, Any] = {
     **LIMITS,
     # A row's key holds its time, so versions of one row are in one partition, and FINAL need not look across.
     "do_not_merge_across_partitions_select_final": 1,
+    # Only conditions on the key go there, which cannot tell versions apart; the wide columns of other rows stay unread.
+    "optimize_move_to_prewhere_if_final": 1,
     "output_format_json_quote_64bit_integers": 0,
     "output_format_json_quote_decimals": 1,
     "output_format_json_validate_utf8": 1,
 }
+_PLAIN_SETTINGS = {**_READ_SETTINGS, "output_format_json_quote_decimals": 0}
 _WRITE_SETTINGS: dict[str, Any] = {
     "date_time_input_format": "best_effort",
     # People backfill years: each month is a partition.
@@ -123,6 +126,14 @@ def rows(scope: ProjectScope, query: Select[Any] | ClauseElement, *, tag: str) -
     return [row._make(value) for value in values]
 
 
+def plain(scope: ProjectScope, query: Select[Any], *, tag: str) -> list[list[Any]]:
+    """Rows as the store's own JSON has them: times are text in UTC ("2026-11-21 10:00:00.000000"), money is a number.
+
+    For thousands of wide rows that go out as JSON again: Python's own values would take longer than reading them.
+    """
+    return decode.plain(_answer(scope, query, tag, _PLAIN_SETTINGS))
+
+
 def records(scope: ProjectScope, kind: type[Record], query: Select[Any], *, tag: str) -> list[Record]:
     """Whole records, or records with defaults in the columns that were not selected."""
     names, values = _fetch(scope, query, tag)
@@ -138,10 +149,11 @@ def newest(
     limit: int,
     before: Sequence[Any] | None = None,
     oldest_first: bool = False,
+    as_plain: bool = False,
     tag: str,
 ) -> list[Any]:
-    """The newest `limit` rows that fulfil `where`, as `rows` gives them. `before` is the key of the last row seen,
-    as the columns after the project in `tables.KEYS` (with `oldest_first`: the rows after it).
+    """The newest `limit` rows that fulfil `where`, as `rows` gives them, or as `plain` does. `before` is the key of the
+    last row seen, as the columns after the project in `tables.KEYS` (with `oldest_first`: the rows after it).
 
     The same answer as `select(…).where(…).order_by(…).limit(…)`, at a cost that does not grow with the project: that
     one merges versions of everything before it can sort, this one finds keys first and merges only theirs.
@@ -149,18 +161,17 @@ def newest(
     # Conditions on nothing but the key are fulfilled by all versions of a row or by none: one look is enough.
     is_one_look = paging.depends_on_key(source, where)
     count = paging.few_versions(limit) if is_one_look else paging.chunk(limit)
+    read = plain if as_plain else rows
     found: list[Any] = []
     while len(found) < limit:
         looked_at = paging.versions(scope, source, columns if is_one_look else (), where, before, oldest_first, count)
-        names, values = _fetch(scope, looked_at.query, tag)
-        candidates, last = looked_at.rows(list(values))
+        candidates, last = looked_at.rows((read if is_one_look else rows)(scope, looked_at.query, tag=tag))
         if is_one_look:
-            row = _row_class(names[: len(columns)])
-            found += [row._make(one[: len(columns)]) for one in candidates if not looked_at.is_deleted(one)]
+            found += [one for one in candidates if not looked_at.is_deleted(one)]
         elif candidates:
             keys = [(*looked_at.key_of(one), one[looked_at.version_at]) for one in candidates]
             chosen = select(scope, source, *columns).where(*paging.among(source, keys))
-            found += rows(scope, chosen.order_by(*paging.order(source, oldest_first)), tag=tag)
+            found += read(scope, chosen.order_by(*paging.order(source, oldest_first)), tag=tag)
         if last is None:
             break
         # Nothing but versions of one row: more of them are needed to see past it.
@@ -204,13 +215,17 @@ def explain(scope: ProjectScope, query: Select[Any]) -> str:
 
 
 def _fetch(scope: ProjectScope, query: ClauseElement, tag: str) -> tuple[tuple[str, ...], Iterable[list[Any]]]:
+    return decode.table(_answer(scope, query, tag, _READ_SETTINGS))
+
+
+def _answer(scope: ProjectScope, query: ClauseElement, tag: str, settings: dict[str, Any]) -> bytes:
     statement = _compiled(scope, query)
-    settings = {**_READ_SETTINGS, "log_comment": _comment(scope, tag)}
+    settings = {**settings, "log_comment": _comment(scope, tag)}
 
     def work(c: Client) -> bytes:
         return c.raw_query(statement.sql, parameters=statement.parameters, settings=settings, fmt=_FORMAT)
 
-    return decode.table(client.call(work))
+    return client.call(work)
 
 
 def _compiled(scope: ProjectScope, query: ClauseElement) -> Statement:

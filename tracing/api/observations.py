@@ -10,6 +10,7 @@ from config.errors import Invalid
 from tracing.analytics.records import Level
 from tracing.api import present
 from tracing.api.params import Params
+from tracing.api.present_observations import GROUPS_V2, observation_v1, observation_v2
 from tracing.queries import filters, observations
 from tracing.queries.filters import Column, Filter
 from tracing.queries.observations import ObservationFilters
@@ -29,7 +30,7 @@ class Observations(PublicView):
         params.check()
         page = observations.list_observations(self.scope, wanted, number=number)
         prices = unit_prices(self.scope, {one.model_id for one in page.items})
-        shown = [present.observation_v1(one, prices.get(one.model_id, UNKNOWN)) for one in page.items]
+        shown = [observation_v1(one, self.scope.project_id, prices.get(one.model_id, UNKNOWN)) for one in page.items]
         return Response({"data": shown, "meta": present.meta(page)})
 
 
@@ -37,7 +38,7 @@ class OneObservation(PublicView):
     def get(self, request: Request, observation_id: str) -> Response:
         one = observations.get_observation(self.scope, observation_id)
         prices = unit_prices(self.scope, {one.model_id})
-        return Response(present.observation_v1(one, prices.get(one.model_id, UNKNOWN)))
+        return Response(observation_v1(one, self.scope.project_id, prices.get(one.model_id, UNKNOWN)))
 
 
 class ObservationsV2(PublicView):
@@ -63,14 +64,17 @@ class ObservationsV2(PublicView):
         has_prices = "model" in groups
         prices = unit_prices(self.scope, {one.model_id for one in page.items}) if has_prices else {}
         expanded = frozenset(params.words("expandMetadata"))
-        shown = [present.observation_v2(one, groups, prices.get(one.model_id, UNKNOWN), expanded) for one in page.items]
+        project_id = self.scope.project_id
+        shown = [
+            observation_v2(one, project_id, groups, prices.get(one.model_id, UNKNOWN), expanded) for one in page.items
+        ]
         return Response({"data": shown, "meta": {"cursor": page.next_cursor} if page.next_cursor else {}})
 
 
 def _groups(params: Params) -> frozenset[str]:
     if not params.text("fields"):
         return _DEFAULT_GROUPS
-    return frozenset({"core", *params.words("fields")}) & present.GROUPS_V2
+    return frozenset({"core", *params.words("fields")}) & GROUPS_V2
 
 
 def _filters_v1(text: str) -> tuple[Filter, ...]:

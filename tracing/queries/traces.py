@@ -14,12 +14,13 @@ from accounts.access import ProjectScope
 from config.errors import NotFound
 from tracing.analytics import functions as fn
 from tracing.analytics import store
-from tracing.analytics.records import Observation, Score, Trace
+from tracing.analytics.decode import time_of
+from tracing.analytics.records import Score, Trace
 from tracing.analytics.tables import observations, scores, traces
 from tracing.queries import filters
 from tracing.queries.bounds import has_observations, inside_of
 from tracing.queries.filters import Column, Filter
-from tracing.queries.observations import observations_of_trace
+from tracing.queries.observations import ObservationRow, observations_of_trace
 from tracing.queries.paging import Numbered, PageNumber
 from tracing.queries.parallel import together
 
@@ -75,7 +76,7 @@ class TraceDetail:
     """One trace with all that is in it. `metadata` is the trace's own over its root observation's."""
 
     trace: Trace
-    observations: list[Observation]
+    observations: list[ObservationRow]
     scores: list[Score]
     sums: TraceSums
     input: str
@@ -315,17 +316,18 @@ def find_trace(scope: ProjectScope, trace_id: str) -> Trace:
     return found[0]
 
 
-def sums_of(inside: Sequence[Observation]) -> TraceSums:
+def sums_of(inside: Sequence[ObservationRow]) -> TraceSums:
     """The same sums as `trace_sums`, from observations at hand."""
     if not inside:
         return TraceSums()
-    first = min(item.start_time for item in inside)
-    last = max(max(item.start_time, item.end_time or item.start_time) for item in inside)
+    # Times as the store writes them sort as text.
+    first = min(one.start_time for one in inside)
+    last = max(max(one.start_time, one.end_time or "") for one in inside)
     return TraceSums(
         count=len(inside),
-        total_cost=sum((item.total_cost for item in inside), Decimal(0)),
-        latency_seconds=max((last - first).total_seconds(), 0.0),
-        observation_ids=[item.id for item in inside],
+        total_cost=sum((Decimal(str(one.total_cost)) for one in inside if one.total_cost), Decimal(0)),
+        latency_seconds=(time_of(last) - time_of(first)).total_seconds(),
+        observation_ids=[one.id for one in inside],
     )
 
 

@@ -188,8 +188,8 @@ class ClickHouseCompiler(compiler.SQLCompiler):
     ) -> str:
         # The one place that knows what a SELECT reads without working it out again, which takes longer than compiling.
         self.reads.append(Read(select_stmt, tuple(froms)))
-        body: str = super()._compose_select_body(text, select_stmt, compile_state, inner_columns, froms, *rest)
-        return body
+        compose: Callable[..., str] = super()._compose_select_body
+        return compose(text, select_stmt, compile_state, inner_columns, froms, *rest)
 
     @property
     def _named(self) -> dict[str, tuple[str, Any]]:
