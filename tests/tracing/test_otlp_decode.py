@@ -521,6 +521,73 @@ def test_a_bad_span_is_set_aside_and_its_neighbours_go_through(monkeypatch):
         (aside,) = decoded.set_aside
         assert aside.item_id == "02"
         assert "boom" in aside.reason
-        payload = json.loads(aside.payload)
-        assert (payload["traceId"], payload["spanId"], payload["name"]) == (TRACE_ID, "02", "step")
-        assert payload["attributes"][0]["key"] == "explode"
+
+
+ODD_VALUES = {
+    "text": "x",
+    "int": 5,
+    "negative": -7,
+    "double": 0.1,
+    "whole": 2.0,
+    "true": True,
+    "false": False,
+    "list": ["a", 1, [2.5, False]],
+    "empty list": [],
+    "object": {"a": 1, "b": {"c": [True, "d"]}},
+    "nothing": None,
+    "empty": "",
+}
+
+
+def odd_request():
+    """What the two encodings write differently: numbers, bytes, enums, ids, links, events."""
+    failed = span(
+        ODD_VALUES | {"langfuse.observation.input": "q"},
+        spanId="02",
+        parentSpanId="03",
+        kind=3,
+        status={"code": 2, "message": "no"},
+        links=[{"traceId": TRACE_ID, "spanId": "04"}],
+        events=[("exception", {"exception.message": "no", "n": 1})],
+    )
+    for odd in ({"bytesValue": "AP8="}, {"doubleValue": "NaN"}, {"doubleValue": "-Infinity"}):
+        failed["attributes"].append({"key": str(odd), "value": odd})
+    document = request(span(spanId="01"), failed, scope="my scope", service__name="shop", version__n=3)
+    document["resourceSpans"][0]["scopeSpans"][0]["scope"]["attributes"] = pairs({"public_key": "pk", "n": 1.5})
+    return document
+
+
+@pytest.mark.parametrize("content_type", [JSON, PROTOBUF])
+def test_what_was_set_aside_is_an_export_that_decodes_to_the_same_span(monkeypatch, content_type):
+    body = (as_json if content_type == JSON else as_protobuf)(odd_request())
+    [_, wanted] = otlp.decode(body, envelope(content_type)).observations
+    with monkeypatch.context() as broken:
+        broken.setattr("tracing.ingest.otlp.records.type_of", lambda *_, **__: 1 / 0)
+        [aside] = otlp.decode(body, envelope(content_type)).set_aside
+    otlp.check(aside.payload.encode(), JSON)
+    again = otlp.decode(aside.payload.encode(), envelope(JSON))
+    assert not again.set_aside
+    assert again.observations[-1] == wanted
+    assert (wanted.level, wanted.service_name, wanted.scope_name) == ("ERROR", "shop", "my scope")
+
+
+def test_spans_that_fail_for_one_reason_are_kept_together(monkeypatch):
+    monkeypatch.setattr("tracing.ingest.otlp.records.type_of", lambda *_, **__: 1 / 0)
+    resource = {"big": "x" * 10_000}
+    decoded = decode(request(*(span(spanId=f"{n:016x}") for n in range(500)), **resource))
+    assert len(decoded.set_aside) == 1
+    assert len(decoded.set_aside[0].payload) < 200_000
+
+
+def test_a_bad_scope_does_not_take_other_scopes_with_it(monkeypatch):
+    def refuse(scope_name, *_):
+        if scope_name == "bad":
+            raise RuntimeError("boom")
+        return False
+
+    monkeypatch.setattr("tracing.ingest.otlp.records.writes_generations_as_spans", refuse)
+    document = request(span(spanId="01"), span(spanId="02"), scope="bad")
+    document["resourceSpans"] += request(span(spanId="03"))["resourceSpans"]
+    decoded = decode(document)
+    assert [observation.id for observation in decoded.observations] == ["03"]
+    assert [aside.item_id for aside in decoded.set_aside] == ["01, 02"]

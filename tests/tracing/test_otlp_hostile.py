@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.tracing.otlp_requests import JSON, PROTOBUF, as_json, as_protobuf, decode_one, envelope, request, span
+from tests.tracing.otlp_requests import JSON, PROTOBUF, as_json, as_protobuf, decode_one, envelope, pairs, request, span
 from tracing.ingest import otlp
 from tracing.ingest.otlp.nested import rebuild
 
@@ -66,6 +66,50 @@ def test_deep_values_of_an_attribute():
     decoded = otlp.decode(as_json(request(entry)), envelope(JSON))
     assert not decoded.set_aside
     assert decoded.observations[0].metadata["attributes.a"].startswith("[[[[")
+
+
+@pytest.mark.parametrize("depth", [200, 300, 990])
+def test_deep_json_in_place_of_a_value(depth):
+    odd = '{"kvlistValue":' + '{"a":' * depth + "1" + "}" * depth + "}"
+    document = request(span({"odd": "ODD"}), resource="ODD")
+    document["resourceSpans"][0]["scopeSpans"][0]["scope"]["attributes"] = pairs({"scope": "ODD"})
+    body = as_json(document).replace(b'{"stringValue": "ODD"}', odd.encode())
+    decoded = otlp.decode(body, envelope(JSON))
+    assert not decoded.set_aside
+    metadata = decoded.observations[0].metadata
+    assert metadata["attributes.odd"] == metadata["resourceAttributes.resource"] == odd
+    assert metadata["scope.attributes.scope"] == odd
+
+
+def test_calls_are_not_looked_for_in_endless_lists():
+    deep = "[" * 1000 + '{"name":"t","arguments":"{}","type":"tool_call"}' + "]" * 1000
+    assert decode_one({"output": deep}).output == deep
+
+
+@pytest.mark.parametrize("version", ["4" * 5000, "4" * 5000 + ".0", "x", "", "٤"])
+def test_odd_version_of_an_sdk(version):
+    headers = {"sdk_name": "python", "sdk_version": version}
+    assert len(otlp.decode(as_json(request(span())), envelope(JSON, **headers)).observations) == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (r"\\ud83d \ud83d", "\\ud83d \ufffd"),
+        (r"\uD83D\uDE00\ud83d\ud83d\ude00", "😀\ufffd😀"),
+        (r"\udc00\ud83d", "\ufffd\ufffd"),
+        (r"\ud83d\n\"\u00e9", '\ufffd\n"é'),
+    ],
+)
+def test_only_halves_of_pairs_are_replaced(sent, kept):
+    body = as_json(request(span({"input": "TEXT"}))).replace(b"TEXT", sent.encode())
+    assert otlp.decode(body, envelope(JSON)).observations[0].input == kept
+
+
+def test_half_a_surrogate_pair_in_deep_json():
+    odd = '{"kvlistValue":' + "[" * 990 + r'"\ud83d"' + "]" * 990 + "}"
+    body = as_json(request(span({"input": "TEXT"}))).replace(b'{"stringValue": "TEXT"}', odd.encode())
+    assert otlp.decode(body, envelope(JSON)).observations[0].input == odd.replace(r"\ud83d", "\ufffd")
 
 
 def test_half_a_surrogate_pair_becomes_the_replacement_character():

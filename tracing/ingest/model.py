@@ -26,10 +26,13 @@ class Envelope:
 
 @dataclass(slots=True, kw_only=True)
 class SetAside:
-    """One span or event that cannot be stored. Its neighbours go through; it waits, with the reason, for people."""
+    """Spans, an event or a score that cannot be stored. Their neighbours go through; they wait for people.
+
+    `payload` is a whole body, as JSON text, that can be delivered again by itself.
+    """
 
     reason: str
-    payload: str  # JSON text
+    payload: str
     item_id: str = ""
 
 

@@ -17,7 +17,7 @@ from config.errors import Forbidden, SpanwiseError, TooLarge, Unauthenticated
 from tracing.ingest import doorbell, legacy, otlp, scores
 from tracing.ingest.inbox import FolderInbox, GroupCommit, Payload
 from tracing.ingest.model import Envelope, PayloadRejected
-from tracing.ingest.otlp.json_encoding import parse as parse_json
+from tracing.ingest.text import parse_json
 
 log = logging.getLogger(__name__)
 

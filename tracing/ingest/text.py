@@ -1,9 +1,10 @@
-"""How values become the text that is stored: input, output, metadata and their previews."""
+"""JSON in and out, and how values become the text that is stored: input, output, metadata and their previews."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -12,6 +13,28 @@ from tracing.analytics.records import PREVIEW_CHARACTERS
 
 #: nested deeper, an object stays JSON text
 _DEEPEST = 12
+#: a backslash, a surrogate pair, and as the group half of one, as JSON escapes them
+_SURROGATES = re.compile(
+    rb"\\(?:\\|u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(u[dD][89a-fA-F][\da-fA-F]{2}))"
+)
+
+
+def parse_json(body: bytes) -> Any:
+    """The document. Raises ValueError.
+
+    JavaScript writes half a surrogate pair when it cuts a text in two. orjson refuses that; the half becomes the
+    replacement character.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        if b"\\u" not in body:
+            raise
+    return orjson.loads(_SURROGATES.sub(_mended, body))
+
+
+def _mended(escape: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if escape[1] else escape[0]
 
 
 def as_text(value: Any) -> str:
@@ -26,7 +49,44 @@ def _json(value: Any) -> str:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:
         # Nested more than 254 deep, or numbers of more than 64 bits: slower, but they can be written.
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return "".join(_parts(value))
+
+
+class _Part(str):
+    """JSON that is written already."""
+
+    __slots__ = ()
+
+
+def _parts(value: Any) -> Iterator[str]:
+    """JSON piece by piece, without recursion: orjson reads 1,024 levels, and no library here writes as many."""
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict):
+            todo += reversed(_object(item))
+        elif isinstance(item, list | tuple):
+            todo += reversed(_list(item))
+        else:
+            yield item if isinstance(item, _Part) else _plain(item)
+
+
+def _object(content: dict[str, Any]) -> list[Any]:
+    parts: list[Any] = []
+    for key, entry in content.items():
+        parts += _Part(f"{',' if parts else '{'}{_plain(str(key))}:"), entry
+    return [*parts, _Part("}" if parts else "{}")]
+
+
+def _list(content: Sequence[Any]) -> list[Any]:
+    parts: list[Any] = []
+    for entry in content:
+        parts += _Part("," if parts else "["), entry
+    return [*parts, _Part("]" if parts else "[]")]
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def preview(text: str) -> str:

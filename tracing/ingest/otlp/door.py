@@ -8,6 +8,7 @@ from typing import Any
 
 from tracing.ingest.model import PayloadRejected
 from tracing.ingest.otlp import json_encoding, protobuf
+from tracing.ingest.text import parse_json
 
 _HINTS = {
     "traceId:absent": "each span needs a traceId",
@@ -29,7 +30,7 @@ def check(body: bytes, content_type: str) -> None:
         _check_protobuf(request)
     elif "application/json" in content_type.lower():
         try:
-            document = json_encoding.parse(body)
+            document = parse_json(body)
         except ValueError:
             raise _rejected("Failed to parse OTel JSON Trace") from None
         _check_json(document)

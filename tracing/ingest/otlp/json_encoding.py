@@ -2,58 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-import orjson
-
 from tracing.ingest.otlp.protobuf import plain_number
-from tracing.ingest.otlp.spans import Attributes, Span, SpanEvent, SpanGroup
+from tracing.ingest.otlp.spans import Attributes, Span, SpanEvent, SpanGroup, export_of
 from tracing.ingest.otlp.values import number_of
-from tracing.ingest.text import as_text
+from tracing.ingest.text import as_text, parse_json
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _ERROR = 2  # Status.STATUS_CODE_ERROR; its name is not recognised upstream either
 
 
-def parse(body: bytes) -> Any:
-    """The document. Raises ValueError.
-
-    JavaScript writes half a surrogate pair when it cuts a text in two. orjson refuses that, the standard library
-    reads it, and the half becomes the replacement character.
-    """
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        if b"\\u" not in body:
-            raise
-    try:
-        text = json.dumps(json.loads(body, parse_constant=_refuse), ensure_ascii=False)
-        return orjson.loads(_LONE_SURROGATE.sub("\ufffd", text))
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-
-
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
 def groups(body: bytes) -> Iterator[SpanGroup]:
-    document = parse(body)
+    document = parse_json(body)
     for resource_spans in entries(document, "resourceSpans"):
-        resource = _attributes(_object(resource_spans, "resource").get("attributes"))
+        resource = _object(resource_spans, "resource")
+        attributes = _attributes(resource.get("attributes"))
         for scope_spans in entries(resource_spans, "scopeSpans"):
             scope = _object(scope_spans, "scope")
             yield SpanGroup(
-                resource=resource,
+                resource=attributes,
                 scope_name=_text(scope.get("name")),
                 scope_version=_text(scope.get("version")),
                 scope_attributes=_attributes(scope.get("attributes")),
                 spans=entries(scope_spans, "spans"),
                 read=_read,
-                describe=_describe,
+                export=partial(export_of, resource, scope),
+                id_of=_span_id,
             )
 
 
@@ -159,5 +135,5 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else as_text(value)
 
 
-def _describe(span: dict[str, Any]) -> tuple[str, str]:
-    return id_of(span.get("spanId")) or "", as_text(span)
+def _span_id(span: dict[str, Any]) -> str:
+    return id_of(span.get("spanId")) or ""

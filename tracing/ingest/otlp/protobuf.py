@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
-import orjson
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tracing.ingest.otlp.spans import Attributes, Span, SpanEvent, SpanGroup
+from tracing.ingest.otlp.spans import Attributes, Span, SpanEvent, SpanGroup, export_of
+from tracing.ingest.text import as_text
 
 _ERROR = 2  # Status.STATUS_CODE_ERROR
+_ID_KEYS = frozenset(("traceId", "spanId", "parentSpanId"))
 
 
 def parse(body: bytes) -> Any:
@@ -35,7 +38,8 @@ def groups(body: bytes) -> Iterator[SpanGroup]:
                 scope_attributes=_attributes(scope_spans.scope.attributes),
                 spans=scope_spans.spans,
                 read=_read,
-                describe=_describe,
+                export=partial(_export, resource_spans.resource, scope_spans.scope),
+                id_of=_span_id,
             )
 
 
@@ -78,7 +82,7 @@ def _value(value: Any) -> Any:
         return plain_number(value.double_value)
     if kind == "array_value":
         return [_value(item) for item in value.array_value.values]
-    return orjson.dumps(MessageToDict(value)).decode()
+    return as_text(MessageToDict(value))
 
 
 def plain_number(number: float) -> int | float | str:
@@ -88,8 +92,22 @@ def plain_number(number: float) -> int | float | str:
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
-def _describe(span: Any) -> tuple[str, str]:
-    content = MessageToDict(span)
-    for key, value in (("traceId", span.trace_id), ("spanId", span.span_id), ("parentSpanId", span.parent_span_id)):
-        content[key] = value.hex()
-    return span.span_id.hex(), orjson.dumps(content).decode()
+def _span_id(span: Any) -> str:
+    return span.span_id.hex()  # type: ignore[no-any-return]
+
+
+def _export(resource: Any, scope: Any, spans: Sequence[Any]) -> str:
+    return export_of(_document(resource), _document(scope), [_span_document(span) for span in spans])
+
+
+def _span_document(span: Any) -> dict[str, Any]:
+    content = _document(span)
+    for entry in (content, *content.get("links", ())):
+        for key in entry.keys() & _ID_KEYS:
+            entry[key] = base64.b64decode(entry[key]).hex()
+    return content
+
+
+def _document(message: Any) -> dict[str, Any]:
+    """A message in OTLP's JSON form: protobuf's, with numbers for enums, and (see above) ids in hex."""
+    return MessageToDict(message, use_integers_for_enums=True)  # type: ignore[no-any-return]

@@ -35,31 +35,56 @@ _EVENT = ObservationType.EVENT.value
 _PLAIN_TYPES = frozenset((ObservationType.SPAN.value, _EVENT))
 #: agents around model calls repeat their usage: counted there as well, everything would be paid for twice
 _AGENT_OPERATIONS = frozenset(("invoke_agent", "agent_step"))
-_VERSION = re.compile(r"\d+")
+#: as many digits as any version has; Python refuses to read some thousands of them as a number
+_VERSION = re.compile(r"\d{1,9}")
 #: first major version of the SDKs that send everything about a trace on each of its spans
 _DIRECT_SDKS = {"python": 4, "javascript": 5}
+#: what a payload's spans become, by trace id and span id
+_Found = dict[tuple[str, str], tuple[Observation, TraceUpdate]]
 
 
 def decode(body: bytes, envelope: Envelope) -> Decoded:
     """Records of one payload. Raises ValueError if it cannot be parsed at all, which the door has ruled out."""
-    found: dict[tuple[str, str], tuple[Observation, TraceUpdate]] = {}
+    found: _Found = {}
     decoded = Decoded()
     for group in _groups(body, envelope):
-        source = _Source(group, envelope)
-        for raw in group.spans:
-            try:
-                observation, update = source.map(group.read(raw))
-            except Exception as error:  # one bad span must not take its neighbours with it
-                item_id, payload = group.describe(raw)
-                reason = f"{type(error).__name__}: {error}"
-                decoded.set_aside.append(SetAside(reason=reason, payload=payload, item_id=item_id))
-            else:
-                # The same span twice in one payload: the last one is the newest.
-                found[observation.trace_id, observation.id] = observation, update
+        decoded.set_aside += _map_group(group, envelope, found)
     for observation, update in found.values():
         decoded.observations.append(observation)
         decoded.trace_updates.append(update)
     return decoded
+
+
+def _map_group(group: SpanGroup, envelope: Envelope, found: _Found) -> list[SetAside]:
+    """Adds to `found` what the spans become. One bad span must not take its neighbours with it: returns those."""
+    bad: dict[str, list[Any]] = {}
+    try:
+        source = _Source(group, envelope)
+    except Exception as error:
+        bad[_reason(error)] = list(group.spans)
+        return _set_aside(group, bad)
+    for raw in group.spans:
+        try:
+            observation, update = source.map(group.read(raw))
+        except Exception as error:
+            bad.setdefault(_reason(error), []).append(raw)
+        else:
+            # The same span twice in one payload: the last one is the newest.
+            found[observation.trace_id, observation.id] = observation, update
+    return _set_aside(group, bad) if bad else []
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _set_aside(group: SpanGroup, bad: dict[str, list[Any]]) -> list[SetAside]:
+    """What fails for one reason stays together: each item repeats the whole resource, and there may be many spans."""
+    return [
+        SetAside(reason=reason, payload=group.export(spans), item_id=", ".join(map(group.id_of, spans)))
+        for reason, spans in bad.items()
+        if spans
+    ]
 
 
 def _groups(body: bytes, envelope: Envelope) -> Iterator[SpanGroup]:

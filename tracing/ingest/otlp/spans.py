@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from tracing.ingest.text import as_text
 
 #: attribute name -> text, number, truth value or list; what OTLP nests deeper is JSON text
 Attributes = dict[str, Any]
@@ -42,5 +44,12 @@ class SpanGroup:
     scope_attributes: Attributes = field(default_factory=dict)
     spans: Iterable[Any]
     read: Callable[[Any], Span]
-    #: (span id, JSON text) of a span that could not be read or mapped
-    describe: Callable[[Any], tuple[str, str]]
+    #: OTLP JSON of an export that holds nothing but these of the spans; written only for those that fail
+    export: Callable[[Sequence[Any]], str]
+    id_of: Callable[[Any], str]
+
+
+def export_of(resource: Any, scope: Any, spans: Sequence[Any]) -> str:
+    """Spans with all that they share with others, so that they can be delivered without these."""
+    scope_spans = {"scope": scope, "spans": spans}
+    return as_text({"resourceSpans": [{"resource": resource, "scopeSpans": [scope_spans]}]})

@@ -13,6 +13,8 @@ from tracing.ingest.text import as_text
 _DEFINITION_HINT = '"tool'
 _CALL_TYPES = frozenset(("tool_use", "tool-call", "tool_call", "function_call", "function"))
 _MOST = 1_000
+#: lists and objects around a call
+_DEEPEST = 16
 
 
 def attached_tools(attributes: Attributes, keys: tuple[str, ...]) -> tuple[list[Any], tuple[str, ...]]:
@@ -92,11 +94,12 @@ def _may_hold_calls(output: str) -> bool:
 
 
 def _requested(content: Any, depth: int) -> Iterator[dict[str, Any]]:
+    if depth > _DEEPEST:
+        return
     if isinstance(content, list):
         for item in content:
-            yield from _requested(item, depth)
-        return
-    if not isinstance(content, dict) or depth > 8:
+            yield from _requested(item, depth + 1)
+    if not isinstance(content, dict):
         return
     if _is_call(content):
         yield content
