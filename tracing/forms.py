@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_datetime
 
 from tracing.analytics.records import Level, ObservationType
 from tracing.queries.pages import Cursor, TraceFilters
-from tracing.queries.periods import Period
+from tracing.queries.periods import Period, is_known_year
 
 #: parameter in the address -> field of the filters; each may come several times
 MANY = {
@@ -66,4 +66,5 @@ def _moment(text: str | None) -> datetime | None:
         return None
     if at is None:
         return None
-    return at if timezone.is_aware(at) else timezone.make_aware(at)
+    at = at if timezone.is_aware(at) else timezone.make_aware(at)
+    return at if is_known_year(at) else None

@@ -259,6 +259,9 @@ def test_v2_has_more_dimensions_and_measures(api):
         ("metrics", {"timeDimension": {"granularity": "year"}}, "Invalid request data"),
         ("metrics", {"config": {"row_limit": 5000}}, "Invalid request data"),
         ("metrics", {"config": {"row_limit": 0}}, "Invalid request data"),
+        ("metrics", {"orderBy": [{"field": [], "direction": "asc"}]}, "Invalid orderBy field"),
+        ("metrics", {"toTimestamp": "9999-12-31T23:59:59-01:00"}, "Invalid request data"),
+        ("metrics", {"fromTimestamp": "0001-01-01T00:00:00+01:00"}, "Invalid request data"),
     ],
 )
 def test_what_cannot_be_asked(api, version, parts, message):

@@ -12,6 +12,9 @@ from tracing.analytics import store
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("analytics_server")]
 
 
+IMPOSSIBLE_TIMES = ("0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "1899-12-31T23:59:59Z")
+
+
 @pytest.fixture
 def api():
     api = make_api()
@@ -437,6 +440,17 @@ def test_body_that_is_not_json(api):
         ("traces", {"filter": [{"type": "stringObject", "column": "metadata", "operator": "=", "value": "x"}]}),
         ("traces", {"filter": {"type": "string"}}),
         ("traces", {"filter": ["x"]}),
+        *(("traces", {"filter": [{"type": kind}]}) for kind in ([], {}, None, 1)),
+        *(
+            ("traces", {"filter": [{"type": "number", "column": "latency", "operator": ">", "value": value}]})
+            for value in (1e40, -1e19, 2**63, 10**30)
+        ),
+        *(
+            ("traces", {"filter": [{"type": "datetime", "column": "timestamp", "operator": ">", "value": time}]})
+            for time in IMPOSSIBLE_TIMES
+        ),
+        *(("traces", {"fromTimestamp": time}) for time in IMPOSSIBLE_TIMES),
+        *(("v2/observations", {"toStartTime": time}) for time in IMPOSSIBLE_TIMES),
         ("v2/observations", {"isRootObservation": "maybe"}),
         ("v2/scores", {"source": "WIND"}),
         ("v2/scores", {"operator": "~", "value": 1}),

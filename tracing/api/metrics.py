@@ -143,9 +143,9 @@ def _order(asked: dict[str, Any], labels: set[str]) -> tuple[tuple[str, bool], .
         name, direction = (item.get("field"), item.get("direction")) if isinstance(item, dict) else (None, None)
         if direction not in ("asc", "desc"):
             raise _choice(["orderBy", at, "direction"], ("asc", "desc"))
-        if name not in labels:
+        if not isinstance(name, str) or name not in labels:
             raise Invalid(f"Invalid orderBy field: {name}. Must be one of the dimension or metric fields.")
-        order.append((str(name), direction == "desc"))
+        order.append((name, direction == "desc"))
     return tuple(order)
 
 

@@ -11,6 +11,7 @@ from django.http import QueryDict
 
 from config.errors import Invalid
 from tracing.queries.paging import PageNumber
+from tracing.queries.periods import is_known_year
 
 #: An offset's plus sign that nobody escaped arrives as a space.
 _LOST_PLUS = re.compile(r" (\d\d:?\d\d)$")
@@ -127,9 +128,11 @@ _BOUND = {"origin": "number", "inclusive": True}
 
 
 def parse_time(text: str) -> datetime | None:
-    """ISO 8601 with `Z` or an offset; None for anything else, dates without a time among them."""
+    """ISO 8601 with `Z` or an offset; None for anything else: dates without a time, years beyond all calendars."""
     try:
         moment = datetime.fromisoformat(_LOST_PLUS.sub(r"+\1", text))
     except ValueError:
         return None
-    return moment if moment.tzinfo is not None and ("T" in text or " " in text) else None
+    if moment.tzinfo is None or not ("T" in text or " " in text):
+        return None
+    return moment if is_known_year(moment) else None

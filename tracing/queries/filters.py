@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, and_, not_, or_
 from accounts.access import ProjectScope
 from config.errors import Invalid
 from tracing.analytics import functions as fn
+from tracing.queries.periods import is_known_year
 
 Clause = ColumnElement[bool]
 Build = Callable[[ProjectScope, "Filter"], Clause]
@@ -103,6 +104,8 @@ OPERATORS: dict[str, dict[str, Callable[[Any, Any], Clause]]] = {
     },
 }
 _NEEDS_KEY = {"stringObject", "numberObject", "booleanObject", "categoryOptions"}
+#: Beyond it integers of the store wrap and decimals overflow.
+LARGEST_NUMBER = 10**18
 #: Accepted by every client and ignored by the server.
 _IGNORED = {"positionInTrace"}
 
@@ -191,10 +194,10 @@ def _shape_problem(item: Any, extra_operators: frozenset[str]) -> tuple[str, str
     if not isinstance(item, dict):
         return "", "Invalid input: expected object"
     kind = item.get("type")
+    if not isinstance(kind, str) or kind not in {*OPERATORS, *_IGNORED}:
+        return "type", f"Invalid filter type. Expected one of {', '.join(OPERATORS)}"
     if kind in _IGNORED:
         return None
-    if not isinstance(kind, str) or kind not in OPERATORS:
-        return "type", f"Invalid filter type. Expected one of {', '.join(OPERATORS)}"
     if not isinstance(item.get("column"), str):
         return "column", "Invalid input: expected string"
     allowed = [*OPERATORS[kind], *(sorted(extra_operators) if kind == "string" else ())]
@@ -211,8 +214,9 @@ def _value_problem(kind: str, operator: Any, value: Any) -> str:
         is_fine = isinstance(value, str) or operator in ("is set", "is not set")
         return "" if is_fine else "Invalid input: expected string"
     if kind in ("number", "numberObject"):
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return "" if is_number else "Invalid input: expected number"
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return "Invalid input: expected number"
+        return "" if abs(value) <= LARGEST_NUMBER else f"Invalid input: expected number within ±{LARGEST_NUMBER:.0e}"
     if kind in ("boolean", "booleanObject"):
         return "" if isinstance(value, bool) else "Invalid input: expected boolean"
     if kind in ("stringOptions", "categoryOptions", "arrayOptions"):
@@ -230,7 +234,7 @@ def _time(value: Any) -> datetime | None:
         parsed = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         return None
-    return parsed if parsed.tzinfo else None
+    return parsed if parsed.tzinfo and is_known_year(parsed) else None
 
 
 def _checked(item: dict[str, Any], columns: Mapping[str, Column]) -> Filter:

@@ -13,6 +13,7 @@ import orjson
 from sqlalchemy import ColumnElement, and_, or_
 
 from config.errors import Invalid
+from tracing.queries.periods import is_known_year
 
 T = TypeVar("T")
 
@@ -71,7 +72,7 @@ def decode_cursor(cursor: str, *, size: int) -> tuple[Any, ...]:
         if not isinstance(values, list) or len(values) != size or not all(isinstance(value, str) for value in values):
             raise ValueError("not a key")
         at = datetime.fromisoformat(values[0])
-        if at.tzinfo is None:
+        if at.tzinfo is None or not is_known_year(at):
             raise ValueError("not a key")
     except (ValueError, binascii.Error):
         raise Invalid("Invalid cursor format") from None

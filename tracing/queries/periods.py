@@ -15,6 +15,13 @@ RANGES: dict[str, timedelta | None] = {
     "all": None,
 }
 DEFAULT_RANGE = "7d"
+#: The years that the analytics store knows. Further out, counting from a time overflows.
+_EARLIEST, _TOO_LATE = datetime(1900, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tzinfo=UTC)
+
+
+def is_known_year(moment: datetime) -> bool:
+    """Whether the store can hold this zoned time, and whether it can be moved by a period without overflow."""
+    return _EARLIEST <= moment < _TOO_LATE
 
 
 @dataclass(frozen=True, slots=True)
