@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.urls import register_converter
 
 
 class ConfigConfig(AppConfig):
@@ -7,3 +8,6 @@ class ConfigConfig(AppConfig):
     def ready(self) -> None:
         # Tasks declared with `shared_task` bind to the app that exists by then.
         from config import celery  # noqa: F401
+        from config.converters import IdConverter
+
+        register_converter(IdConverter, "id")

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
+from config import api
 from config.errors import SpanwiseError
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -50,6 +51,10 @@ class Errors:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        # No id in an address holds one, and PostgreSQL fails when it is asked for one.
+        if "\x00" in request.path_info:
+            is_api = request.path_info.startswith("/api/")
+            return api.not_found(request) if is_api else error_page(request, 404, "")
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:

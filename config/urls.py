@@ -9,7 +9,7 @@ from config import api
 
 urlpatterns = [
     path("api/public/", include("tracing.api.urls")),
-    re_path(r"^api(/.*)?$", api.not_found),
+    re_path(r"^api(?:/[\s\S]*)?\Z", api.not_found),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("", include("accounts.urls")),

@@ -25,7 +25,8 @@ def delete_traces(scope: ProjectScope, trace_ids: Sequence[str]) -> None:
     store.delete(scope, tables.scores, tables.scores.c.trace_id.in_(ids), tag="delete-traces")
     store.delete(scope, tables.observations, tables.observations.c.trace_id.in_(ids), tag="delete-traces")
     store.delete(scope, tables.traces, tables.traces.c.id.in_(ids), tag="delete-traces")
-    MediaLink.objects.filter(project_id=scope.project_id, trace_id__in=ids).delete()
+    linkable = [one for one in ids if "\x00" not in one]  # PostgreSQL refuses NUL in text
+    MediaLink.objects.filter(project_id=scope.project_id, trace_id__in=linkable).delete()
 
 
 def delete_score(scope: ProjectScope, score_id: str) -> None:

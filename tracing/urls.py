@@ -12,13 +12,13 @@ project_urls = [  # projects/<project_id>/
     path("start/", start.onboarding, name="onboarding"),
     path("start/key/", start.onboarding_key, name="onboarding-key"),
     path("traces/", traces.trace_list, name="trace-list"),
-    path("traces/<path:trace_id>/", traces.trace_detail, name="trace-detail"),
+    path("traces/<id:trace_id>/", traces.trace_detail, name="trace-detail"),
     path("raw/", files.trace_raw, name="trace-raw"),
     path("media/<str:media_id>/", files.media_file, name="media-file"),
     path("sessions/", people.session_list, name="session-list"),
-    path("sessions/<path:session_id>/", people.session_detail, name="session-detail"),
+    path("sessions/<id:session_id>/", people.session_detail, name="session-detail"),
     path("users/", people.user_list, name="user-list"),
-    path("users/<path:user_id>/", people.user_detail, name="user-detail"),
+    path("users/<id:user_id>/", people.user_detail, name="user-detail"),
     path("ingestion-problems/", dead_letters.dead_letter_list, name="dead-letter-list"),
     path("ingestion-problems/replay/", dead_letters.dead_letter_replay, name="dead-letter-replay"),
 ]
@@ -30,5 +30,5 @@ urlpatterns = [
     path("project/<str:project_id>", start.old_address),
     path("project/<str:project_id>/", start.old_address),
     path("project/<str:project_id>/<str:page>", start.old_address),
-    path("project/<str:project_id>/<str:page>/<path:rest>", start.old_address),
+    path("project/<str:project_id>/<str:page>/<id:rest>", start.old_address),
 ]

@@ -77,7 +77,7 @@ def test_other_bytes_are_refused(api):
 
 def test_a_failed_upload_is_told(api):
     api("POST", "media", announcement())
-    report = {"uploadedAt": "2026-03-02T10:00:00Z", "uploadHttpStatus": 403, "uploadHttpError": "denied"}
+    report = {"uploadedAt": "2026-03-02T10:00:00Z", "uploadHttpStatus": 403, "uploadHttpError": "denied\x00"}
     assert api("PATCH", f"media/{MEDIA_ID}", report).status_code == 200
     assert api.get(f"media/{MEDIA_ID}", 404)["message"] == "Media upload failed with status 403: denied"
 
@@ -120,6 +120,7 @@ def test_scripts_are_handed_over_as_downloads(api):
         {"field": None},
         {"traceId": None},
         {"traceId": 3},
+        {"traceId": "t\x00"},
         {"datasetId": "d", "datasetItemId": "i"},
         {"traceId": None, "datasetId": "d"},
     ],

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
 
 from tests.factories import basic, make_key, make_organization
-from tests.tracing.api_data import at, fill, make_api, observation, trace
+from tests.tracing.api_data import at, fill, make_api, observation, score, trace
 from tracing.analytics import store
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("analytics_server")]
@@ -164,6 +165,21 @@ def test_one_trace(api):
 @pytest.mark.parametrize("path", ["traces/folder%2Ft%203%25", "traces/folder/t%203%25"])
 def test_ids_with_slash_space_and_percent(api, path):
     assert api.get(path)["id"] == "folder/t 3%"
+
+
+def test_ids_of_several_lines():
+    api, odd = make_api(), "one\r\ntwo/three"
+    store.insert(
+        traces=[trace(api.project_id, odd, 0, session_id=odd)],
+        observations=[observation(api.project_id, odd, odd, 0)],
+        scores=[score(api.project_id, odd, 0, trace_id=odd, value=1.0)],
+    )
+    for path in ("traces", "observations", "sessions", "scores", "v2/scores"):
+        assert api.get(f"{path}/{quote(odd, safe='')}")["id"] == odd
+    assert api("DELETE", f"traces/{quote(odd, safe='')}").status_code == 200
+    assert api.ids("traces") == []
+    answer = Client().get("/api/nope%0A")
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/json")
 
 
 def test_unknown_ids(api):

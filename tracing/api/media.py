@@ -79,7 +79,7 @@ class OneMedia(PublicView):
             raise _invalid("uploadedAt", "Invalid ISO datetime")
         if not default_storage.exists(media.storage_key):
             is_success = 200 <= status < 300
-            media.upload_status, media.upload_error = status, str(body.get("uploadHttpError") or "")[:2000]
+            media.upload_status, media.upload_error = status, _error_text(body.get("uploadHttpError"))
             media.uploaded_at = None
             if is_success:
                 media.upload_status = None  # a success without bytes here is not one
@@ -210,6 +210,11 @@ def _read_upload(body: Any) -> dict[str, Any]:
     }
 
 
+def _error_text(error: Any) -> str:
+    """What a client tells of a failed upload, as it can be kept: PostgreSQL refuses NUL in text."""
+    return str(error or "").replace("\x00", "")[:2000]
+
+
 def _is_sha256(text: str) -> bool:
     try:
         return len(text) == 44 and len(base64.b64decode(text, validate=True)) == 32
@@ -227,7 +232,7 @@ def _read_link(given: dict[str, Any]) -> dict[str, str]:
     }
     ids = {key: given.get(key, "") for key in names}
     for key, value in ids.items():
-        if not isinstance(value, str) or len(value) > ID_LENGTH:
+        if not isinstance(value, str) or len(value) > ID_LENGTH or "\x00" in value:
             raise _invalid(key, "Invalid input: expected string")
     is_trace = bool(ids["traceId"]) and not ids["datasetId"] and not ids["datasetItemId"]
     is_item = bool(ids["datasetId"] and ids["datasetItemId"]) and not ids["traceId"] and not ids["observationId"]
