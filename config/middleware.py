@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils import timezone
 
 from config import api
 from config.errors import SpanwiseError
+
+#: set by the browser (static/js/time.js)
+TIME_ZONE_COOKIE = "timezone"
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -42,6 +48,27 @@ class LoginRequired(LoginRequiredMiddleware):
         if request.path_info.startswith(("/api/", "/accounts/", "/static/")):
             return None
         return super().process_view(request, view_func, view_args, view_kwargs)
+
+
+class ReadersTimeZone:
+    """Clock times are written as the reader's clock shows them, and what the reader types is read by the same clock."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with _time_zone_of(request):
+            return self.get_response(request)
+
+
+def _time_zone_of(request: HttpRequest) -> AbstractContextManager[None]:
+    name = request.COOKIES.get(TIME_ZONE_COOKIE, "")
+    if not name or len(name) > 64:
+        return nullcontext()
+    try:
+        return timezone.override(ZoneInfo(name))
+    except (KeyError, ValueError, OSError):  # what zoneinfo raises for unknown names, bad keys and directories
+        return nullcontext()
 
 
 class Errors:

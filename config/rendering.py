@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib.messages import get_messages
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 
 from config.navigation import navigation, remember_project
 
 __all__ = ["navigation", "render_page"]
-
-#: set by the browser (static/js/time.js): the server then writes clock times as the reader's clock shows them
-TIME_ZONE_COOKIE = "timezone"
 
 
 def render_page(
@@ -34,14 +28,13 @@ def render_page(
     htmx's target says which is wanted. Everything else, boosted links and restored history too, gets the whole page.
     """
     wanted = _wanted_fragment(request, (fragment,) if isinstance(fragment, str) else tuple(fragment or ()))
-    with _readers_time_zone(request):
-        if wanted:
-            html = render_to_string(f"{template}#{wanted}", dict(context or {}), request)
-            if len(get_messages(request)):
-                html += render_to_string("components/messages.html", {"out_of_band": True}, request)
-        else:
-            remember_project(request)
-            html = render_to_string(template, dict(context or {}), request)
+    if wanted:
+        html = render_to_string(f"{template}#{wanted}", dict(context or {}), request)
+        if len(get_messages(request)):
+            html += render_to_string("components/messages.html", {"out_of_band": True}, request)
+    else:
+        remember_project(request)
+        html = render_to_string(template, dict(context or {}), request)
     response = HttpResponse(html, status=status)
     # Without it the browser's Back shows a bare fragment for the page's address.
     patch_vary_headers(response, ["HX-Request", "HX-Target", "Cookie"])
@@ -56,13 +49,3 @@ def _wanted_fragment(request: HttpRequest, allowed: tuple[str, ...]) -> str:
     if len(allowed) == 1 and not htmx.target:
         return allowed[0]
     return htmx.target if htmx.target in allowed else ""
-
-
-def _readers_time_zone(request: HttpRequest) -> AbstractContextManager[None]:
-    name = request.COOKIES.get(TIME_ZONE_COOKIE, "")
-    if not name or len(name) > 64:
-        return nullcontext()
-    try:
-        return timezone.override(ZoneInfo(name))
-    except (KeyError, ValueError, OSError):  # what zoneinfo raises for unknown names, bad keys and directories
-        return nullcontext()

@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.LoginRequired",
+    "config.middleware.ReadersTimeZone",
     "config.middleware.Errors",
 ]
 

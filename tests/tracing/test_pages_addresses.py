@@ -72,3 +72,15 @@ def test_times_that_nothing_can_have_are_dropped(alice, project, query):
         assert len(answer.context["page"].rows) == 1, name
     strip = {"HX-Request": "true", "HX-Target": "pulse"}
     assert alice.get(_page("trace-list", project), query, headers=strip).status_code == 200
+
+
+def test_custom_ranges_are_read_by_the_readers_clock(alice, project):
+    """A reader in Tokyo types nine hours more than UTC, and reads back what was typed."""
+    put_trace(project.pk, name="found", user_id="u", session_id="s", at=datetime(2026, 3, 2, 0, 30, tzinfo=UTC))
+    typed = {"from": "2026-03-02T09:00", "to": "2026-03-02T10:00"}
+    for zone, found in (("Asia/Tokyo", 1), ("UTC", 0)):
+        alice.cookies["timezone"] = zone
+        for name in ("trace-list", "session-list", "user-list"):
+            answer = alice.get(_page(name, project), typed)
+            assert len(answer.context["page"].rows) == found, (zone, name)
+            assert all(f'value="{text}"' in answer.content.decode() for text in typed.values())
