@@ -14,8 +14,10 @@ _JSON_STARTS = frozenset('{["-0123456789tfn \n\t\r')
 _GROUPS = frozenset(("attributes", "resourceAttributes", "scope"))
 #: JSON is written to 254 levels and no more; a name with more dots than this is a name.
 _DEEPEST = 50
-#: names of attributes are few and recur on every observation, those of people may be anything
-_REMEMBERED_CHARACTERS = 200
+#: what is remembered of names is bounded in length, because clients choose them
+_REMEMBERED_CHARACTERS = 4000
+#: path of an object, whether its values are attributes, and its members: name there, key in the store
+Object = tuple[tuple[str, ...], bool, tuple[tuple[str, str], ...]]
 
 
 def parsed(text: str) -> Any:
@@ -40,19 +42,36 @@ def is_json(text: str) -> bool:
 
 def nested(metadata: Mapping[str, str]) -> Json:
     """Metadata as it was sent: nested objects were flattened to dotted names for the store."""
+    keys = tuple(metadata)
+    is_usual = sum(map(len, keys)) < _REMEMBERED_CHARACTERS
     result: Json = {}
-    for key, text in metadata.items():
-        path = _remembered_path(key) if len(key) < _REMEMBERED_CHARACTERS else _path(key)
-        if len(path) > 1 and not _is_taken(path, metadata):
+    for path, is_attributes, members in _remembered_objects(keys) if is_usual else _objects(keys):
+        at = result
+        for name in path:
+            at = at.setdefault(name, {})
+        for name, key in members:
+            text = metadata[key]
             # Attributes are text ("1.10" is a version, not a number); only lists and objects were JSON.
-            is_attribute = path[0] in _GROUPS and text[:1] not in ("{", "[")
-            _put(result, path, text if is_attribute else parsed(text) if text else text)
-        else:
-            result[key] = parsed(text) if text else text
-    scope = result.get("scope")
-    if isinstance(scope, dict) and "name" in scope:
-        scope.setdefault("attributes", {})
+            at[name] = text if not text or (is_attributes and text[0] not in "{[") else parsed(text)
     return result
+
+
+def _objects(keys: tuple[str, ...]) -> list[Object]:
+    """The objects that these dotted names make."""
+    names = frozenset(keys)
+    objects: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for key in keys:
+        path = _path(key)
+        if len(path) > 1 and _is_taken(path, names):
+            path = (key,)
+        objects.setdefault(path[:-1], []).append((path[-1], key))
+    if any(name == "name" for name, _ in objects.get(("scope",), ())):
+        objects.setdefault(("scope", "attributes"), [])
+    return [(path, bool(path) and path[0] in _GROUPS, tuple(members)) for path, members in objects.items()]
+
+
+#: Thousands of observations share a few sets of names.
+_remembered_objects = lru_cache(maxsize=512)(_objects)
 
 
 def _path(key: str) -> tuple[str, ...]:
@@ -67,16 +86,6 @@ def _path(key: str) -> tuple[str, ...]:
     return path if len(path) <= _DEEPEST else (key,)
 
 
-_remembered_path = lru_cache(maxsize=4096)(_path)
-
-
-def _is_taken(path: tuple[str, ...], metadata: Mapping[str, str]) -> bool:
+def _is_taken(path: tuple[str, ...], names: frozenset[str]) -> bool:
     """Whether a value has the name of an object on the way: then the dots were in the name."""
-    return path[0] in metadata or any(".".join(path[:depth]) in metadata for depth in range(2, len(path)))
-
-
-def _put(result: Json, path: tuple[str, ...], value: Any) -> None:
-    at = result
-    for name in path[:-1]:
-        at = at.setdefault(name, {})
-    at[path[-1]] = value
+    return any(".".join(path[:depth]) in names for depth in range(1, len(path)))
