@@ -13,7 +13,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 
@@ -25,6 +25,14 @@ _LENGTHS = struct.Struct(">II")
 _SUFFIX = ".inbox"
 #: Of a write that never finished nobody was told "accepted"; an hour leaves time for the slowest disk.
 _ABANDONED_AFTER_SECONDS = 3600
+#: A worker reads an entry at once: what queued during a slow fsync must not become one of gigabytes.
+_ENTRY_BYTES = 12 << 20
+#: Shorter bodies are cheaper copied than written by a call of their own.
+_SHORT_BODY_BYTES = 64 << 10
+
+
+class BrokenEntry(Exception):
+    """Bytes that are no entry: cut short, overwritten, or written by a later version."""
 
 
 @dataclass(slots=True)
@@ -35,20 +43,39 @@ class Payload:
     body: bytes
 
     def pack(self) -> bytes:
+        return b"".join(self.chunks())
+
+    def chunks(self) -> list[bytes]:
+        """As `pack`, without a copy of a long body."""
         header = orjson.dumps(asdict(self.envelope))
-        return _LENGTHS.pack(len(header), len(self.body)) + header + self.body
+        head = _LENGTHS.pack(len(header), len(self.body)) + header
+        return [head + self.body] if len(self.body) < _SHORT_BODY_BYTES else [head, self.body]
+
+
+_ENVELOPE_FIELDS = frozenset(field.name for field in fields(Envelope))
 
 
 def unpack(entry: bytes) -> Iterator[Payload]:
-    """The payloads of one entry, in the order they came."""
+    """The payloads of one entry, in the order they came. Raises BrokenEntry."""
     position = 0
     while position < len(entry):
-        header_size, body_size = _LENGTHS.unpack_from(entry, position)
-        start = position + _LENGTHS.size
-        fields = orjson.loads(entry[start : start + header_size])
-        fields["received_at"] = datetime.fromisoformat(fields["received_at"])
+        try:
+            header_size, body_size = _LENGTHS.unpack_from(entry, position)
+            start = position + _LENGTHS.size
+            envelope = _envelope(entry[start : start + header_size])
+        except (struct.error, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise BrokenEntry(f"no payload at byte {position}: {error}") from error
         position = start + header_size + body_size
-        yield Payload(Envelope(**fields), entry[start + header_size : position])
+        if position > len(entry):
+            raise BrokenEntry(f"{position - len(entry)} bytes are missing at the end")
+        yield Payload(envelope, entry[start + header_size : position])
+
+
+def _envelope(header: bytes) -> Envelope:
+    sent = orjson.loads(header)
+    # A later version may have written more, before people went back to this one.
+    known = {name: value for name, value in sent.items() if name in _ENVELOPE_FIELDS}
+    return Envelope(**{**known, "received_at": datetime.fromisoformat(sent["received_at"])})
 
 
 class FolderInbox:
@@ -73,7 +100,7 @@ class FolderInbox:
                 os.fsync(file.fileno())
             os.rename(draft, self.folder / key)
             self._sync_folder()
-        except OSError:
+        except BaseException:
             self._folder_ready = False
             draft.unlink(missing_ok=True)
             raise
@@ -90,6 +117,13 @@ class FolderInbox:
         for key in keys:
             self._path(key).unlink(missing_ok=True)
 
+    def set_aside(self, key: str) -> Path:
+        """Move an entry that is none out of the way, and say where to."""
+        target = self.folder / "broken" / key
+        target.parent.mkdir(exist_ok=True, mode=0o700)
+        os.rename(self._path(key), target)
+        return target
+
     def keys(self, *, older_than_seconds: float = 0) -> Iterator[str]:
         """Keys of whole entries, oldest first; drafts that were abandoned are cleared away."""
         try:
@@ -102,7 +136,8 @@ class FolderInbox:
             if name.endswith(".part"):
                 if age_seconds > _ABANDONED_AFTER_SECONDS:
                     self._path(name).unlink(missing_ok=True)
-            elif name.endswith(_SUFFIX) and age_seconds >= older_than_seconds:
+            # An entry from the future came before the clock was set back: it is no younger for that.
+            elif name.endswith(_SUFFIX) and abs(age_seconds) >= older_than_seconds:
                 yield name
 
     def _path(self, key: str) -> Path:
@@ -131,17 +166,26 @@ def _arrived_ns(name: str) -> int:
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    chunk: bytes
+    chunks: list[bytes]
     is_done: bool = False
     error: OSError | None = None
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.chunks))
+
+    def fail(self, error: BaseException) -> None:
+        self.error = error if isinstance(error, OSError) else OSError(f"not written: {error!r}")
+        self.is_done = True
 
 
 @dataclass
 class GroupCommit:
     """Lets concurrent requests share one entry and one fsync.
 
-    Whoever gets the lock writes for everybody who queued meanwhile; the others find their payload written. A lone
-    request waits for nobody. `ring` is called with each new key, after it is safe.
+    Whoever gets the lock writes for everybody who queued meanwhile, up to the size of an entry; the others find their
+    payload written, or lead the next group. A lone request waits for nobody. `ring` is called with each new key, after
+    it is safe.
     """
 
     inbox: FolderInbox
@@ -152,25 +196,38 @@ class GroupCommit:
 
     def store(self, payload: Payload) -> None:
         """Returns when the payload is on disk. Raises OSError when it cannot be kept."""
-        waiting = _Waiting(payload.pack())
+        waiting = _Waiting(payload.chunks())
         with self._queue_lock:
             self._queue.append(waiting)
         with self._commit_lock:
-            if not waiting.is_done:
+            while not waiting.is_done:
                 self._commit()
         if waiting.error is not None:
             raise waiting.error
 
     def _commit(self) -> None:
-        with self._queue_lock:
-            group, self._queue = self._queue, []
+        group = self._next_group()
         try:
-            key = self.inbox.put(waiting.chunk for waiting in group)
-        except OSError as error:
+            key = self.inbox.put(chunk for waiting in group for chunk in waiting.chunks)
+        except BaseException as error:
+            # Whatever it was, also lack of memory: nobody may be told that this was accepted.
             for waiting in group:
-                waiting.error = error
+                waiting.fail(error)
+            if not isinstance(error, Exception):
+                raise
             return
-        finally:
-            for waiting in group:
-                waiting.is_done = True
+        for waiting in group:
+            waiting.is_done = True
         self.ring(key)
+
+    def _next_group(self) -> list[_Waiting]:
+        """Those who queued first; one at least."""
+        with self._queue_lock:
+            count = size = 0
+            for waiting in self._queue:
+                size += waiting.size
+                if count and size > _ENTRY_BYTES:
+                    break
+                count += 1
+            group, self._queue = self._queue[:count], self._queue[count:]
+        return group
