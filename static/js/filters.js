@@ -7,10 +7,17 @@ document.addEventListener("htmx:configRequest", (event) => {
   }
 });
 
-// Enter in a field is a change and a submit: the same address twice would make Back do nothing.
-document.addEventListener("htmx:beforeHistoryUpdate", (event) => {
-  const { history } = event.detail;
-  if (history.path === location.pathname + location.search) history.type = "replace";
+document.addEventListener("htmx:beforeHistoryUpdate", ({ detail }) => {
+  const here = location.pathname + location.search;
+  // Rows that are no longer on the page have no address to give it.
+  if (!detail.target.isConnected) detail.history.path = here;
+  // Enter in a field is a change and a submit: the same address twice would make Back do nothing.
+  if (detail.history.path === here) detail.history.type = "replace";
+});
+
+// Back reads the page again. What was asked before must not answer into it meanwhile, and push its own address.
+addEventListener("popstate", () => {
+  for (const asking of document.querySelectorAll(".htmx-request")) htmx.trigger(asking, "htmx:abort");
 });
 
 const narrow = matchMedia("(width < 640px)");

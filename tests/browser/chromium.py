@@ -75,3 +75,9 @@ def new_context(browser: Browser, state: object = None, **options: object) -> Br
     context = browser.new_context(storage_state=state, **{**defaults, **options})  # type: ignore[arg-type]
     context.set_default_timeout(15_000)
     return context
+
+
+def back_to_another_filter(page: Page, steps: int = 1) -> None:
+    """A list is read again on the way: `page.go_back()` returns before that, and takes it for another way."""
+    with page.expect_event("load"):
+        page.evaluate(f"history.go({-steps})")

@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.chromium import back_to_another_filter
+
 SELECTED = "#tree .row[aria-selected='true']"
 
 
@@ -36,8 +38,7 @@ def test_filters_are_in_the_address_and_survive_going_back(listed, project_url):
     listed.go_back()
     expect(listed).to_have_url(re.compile("name=research-agent"))
     expect(rows(listed)).to_have_count(filtered)
-    listed.wait_for_load_state("networkidle")
-    listed.go_back()
+    back_to_another_filter(listed)
     expect(listed).to_have_url(re.compile(r"/traces/\?range=all$"))
     expect(rows(listed)).to_have_count(before)
 

@@ -1,0 +1,115 @@
+"""Lists, their address and the reader's way back; also while answers are slow, fail, or find nobody signed in."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+import pytest
+from playwright.sync_api import Error, expect
+
+from tests.browser.chromium import back_to_another_filter
+
+EVERYTHING = re.compile(r"/traces/\?range=all$")
+
+
+class Held:
+    """Keeps the requests for one part of the page until the test lets them go."""
+
+    def __init__(self, page, part):
+        self._page, self._part, self._waiting = page, part, []
+        page.route("**/*", self._ask)
+
+    def _ask(self, route):
+        if route.request.headers.get("hx-target") == self._part:
+            self._waiting.append(route)
+        else:
+            route.fallback()
+
+    def wait_for(self, number=1):
+        while len(self._waiting) < number:
+            self._page.wait_for_timeout(20)
+
+    def let_go(self):
+        self._page.unroute("**/*", self._ask)
+        for route in self._waiting:
+            with suppress(Error):  # the page that asked may be gone
+                route.fulfill(response=route.fetch())
+        self._page.wait_for_timeout(300)  # in which a late answer would do its harm
+
+
+@pytest.fixture
+def listed(page, project_url, demo):
+    page.goto(f"{project_url}/traces/?range=all")
+    return page
+
+
+def rows(page):
+    return page.locator("table.traces tbody tr")
+
+
+def facet(page, name):
+    return page.get_by_role("checkbox", name=re.compile(name))
+
+
+def tick(page, name):
+    facet(page, name).check()
+    expect(page).to_have_url(re.compile(f"name={name}"))
+    expect(page.locator("#results .token")).to_contain_text([name])
+
+
+def test_back_shows_the_rows_of_its_address_however_late_the_strip_is(listed):
+    before = rows(listed).count()
+    strip = Held(listed, "pulse")
+    tick(listed, "research-agent")
+    strip.wait_for()
+    back_to_another_filter(listed)
+    expect(listed).to_have_url(EVERYTHING)
+    expect(rows(listed)).to_have_count(before)
+    strip.let_go()
+    expect(listed.locator("#pulse svg")).to_be_visible()
+    expect(listed).to_have_url(EVERYTHING)
+    expect(rows(listed)).to_have_count(before)
+
+
+def test_an_answer_that_comes_after_back_changes_neither_rows_nor_address(listed):
+    tick(listed, "research-agent")
+    filtered = rows(listed).count()
+    results = Held(listed, "results")
+    facet(listed, "support-chat").check()
+    results.wait_for()
+    tokens = listed.locator("#results .token")
+    back_to_another_filter(listed)
+    expect(listed).to_have_url(EVERYTHING)
+    results.let_go()
+    expect(tokens).to_have_count(0)
+    back_to_another_filter(listed, steps=-1)
+    expect(listed).to_have_url(re.compile("name=research-agent"))
+    expect(rows(listed)).to_have_count(filtered)
+
+
+def test_ticks_follow_the_address_back_and_forth(listed):
+    tick(listed, "research-agent")
+    tick(listed, "support-chat")
+    back_to_another_filter(listed)
+    expect(listed.locator("#results .token")).to_have_count(1)
+    expect(facet(listed, "research-agent")).to_be_checked()
+    expect(facet(listed, "support-chat")).not_to_be_checked()
+    listed.locator("#facet-level-1").check()
+    expect(listed).to_have_url(re.compile("level="))
+    assert "name=research-agent" in listed.url
+    back_to_another_filter(listed)
+    back_to_another_filter(listed)
+    expect(listed).to_have_url(EVERYTHING)
+    expect(listed.locator("aside input:checked")).to_have_count(0)
+
+
+def test_the_strip_does_not_cut_off_a_filter_that_is_asked_for(listed):
+    # The second filter is chosen in the moment before the first one's strip is asked for.
+    facet(listed, "support-chat").evaluate(
+        "box => document.addEventListener('htmx:afterSwap', () => box.click(), { once: true })"
+    )
+    facet(listed, "research-agent").check()
+    expect(listed.locator("#results .token")).to_have_count(2)
+    expect(listed.locator("#pulse svg")).to_be_visible()
+    assert listed.url.count("name=") == 2
