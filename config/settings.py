@@ -128,7 +128,7 @@ _redis_login = f":{quote(REDIS_AUTH, safe='')}@" if REDIS_AUTH else ""
 REDIS_URL = env.text("REDIS_CONNECTION_STRING") or f"{_redis_scheme}://{_redis_login}{REDIS_HOST}:{REDIS_PORT}/0"
 CACHES = {
     "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
+        "BACKEND": "config.cache.DispensableCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "cache",
         # A page must come up without its cache when the broker is away.

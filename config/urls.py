@@ -18,4 +18,5 @@ urlpatterns = [
 
 handler404 = "config.views.not_found"
 handler403 = "config.views.forbidden"
+handler429 = "config.views.too_many_requests"
 handler500 = "config.views.failed"

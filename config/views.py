@@ -15,5 +15,10 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     return error_page(request, 403, str(exception))
 
 
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """Where allauth limits how often somebody may try."""
+    return error_page(request, 429, "")
+
+
 def failed(request: HttpRequest) -> HttpResponse:
     return error_page(request, 500, "")
