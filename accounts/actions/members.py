@@ -122,7 +122,10 @@ def remove_member(scope: OrganizationScope, *, user_id: str, actor: Actor) -> No
 
 @transaction.atomic
 def set_project_role(scope: ProjectScope, *, user_id: str, role: Role | None, actor: Actor) -> None:
-    """Gives a member another role in this project; None goes back to the organization's."""
+    """Gives a member another role in this project; None goes back to the organization's.
+
+    Nobody changes what somebody above them has.
+    """
     scope.require(Role.ADMIN)
     if role is not None:
         scope.require(role)
@@ -130,11 +133,12 @@ def set_project_role(scope: ProjectScope, *, user_id: str, role: Role | None, ac
     membership = _membership(OrganizationScope(project.organization_id, scope.role, scope.user_id), user_id)
     if membership.role == Role.OWNER:
         raise Conflict("Owners of the organization are owners of all its projects.")
-    if role is not None:
-        _put_project_role(project, membership.user, role, actor)
-        return
     override = ProjectMembership.objects.filter(project=project, user_id=user_id).first()
     if override is not None:
+        scope.require(Role(override.role))
+    if role is not None:
+        _put_project_role(project, membership.user, role, actor)
+    elif override is not None:
         record(actor, "project_member.remove", override, before={"email": membership.user.email, "role": override.role})
         override.delete()
 

@@ -177,7 +177,8 @@ def _project_page(
 
 
 def _project_row(scope: ProjectScope, member: Member) -> Row:
-    if member.organization_role is Role.OWNER or not scope.role.allows(Role.ADMIN):
+    is_above = not scope.role.allows(member.project_role or Role.NONE)
+    if is_above or member.organization_role is Role.OWNER or not scope.role.allows(Role.ADMIN):
         return Row(member, None)
     initial = {"role": member.project_role or INHERIT}
     return Row(member, ProjectRoleForm(own_role=scope.role, initial=initial, auto_id=f"{member.user_id}-%s"))
