@@ -19,6 +19,7 @@ from tests.tracing.otlp_requests import (
     request,
     span,
 )
+from tracing.analytics.records import PREVIEW_CHARACTERS
 from tracing.ingest import otlp
 from tracing.ingest.otlp import types
 
@@ -497,7 +498,7 @@ def test_trace_metadata_is_on_observations_of_newer_sdks(headers, expected):
 def test_previews_are_one_line():
     observation = decode_one({"input": "a \n\t b" + "x" * 1000, "output": "  lead"})
     assert observation.input_preview.startswith("a b")
-    assert len(observation.input_preview) == 240
+    assert len(observation.input_preview) == PREVIEW_CHARACTERS
     assert observation.output_preview == "lead"
 
 

@@ -17,7 +17,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ZERO = Decimal(0)
 
 #: Characters of input and output that lists show; full text is only read where one record is shown.
-PREVIEW_CHARACTERS = 240
+PREVIEW_CHARACTERS = 180
 
 
 class ObservationType(StrEnum):
