@@ -36,6 +36,14 @@ class SetAside:
     item_id: str = ""
 
 
+class Refused(Exception):
+    """An item makes sense and yet cannot be stored; the message says to people why."""
+
+
+def reason_of(error: Exception) -> str:
+    return str(error) if isinstance(error, Refused) else f"{type(error).__name__}: {error}"
+
+
 @dataclass(slots=True, kw_only=True)
 class TraceUpdate:
     """What one span or event says about its trace."""

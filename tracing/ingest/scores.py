@@ -11,8 +11,10 @@ from typing import Any, Protocol
 
 import orjson
 
+from config.errors import Unavailable
 from tracing.analytics.records import Score, ScoreSource, ScoreType
 from tracing.ingest.clock import microseconds, parse_time
+from tracing.ingest.database import needs_database
 from tracing.ingest.environment import normalise_environment
 from tracing.ingest.issues import (
     Issue,
@@ -26,7 +28,7 @@ from tracing.ingest.issues import (
     no_match,
     wrong_type,
 )
-from tracing.ingest.model import Decoded, Envelope, PayloadRejected, SetAside
+from tracing.ingest.model import Decoded, Envelope, PayloadRejected, Refused, SetAside, reason_of
 from tracing.ingest.text import as_text
 
 _LONGEST_TEXT = 500
@@ -179,20 +181,24 @@ def decode_body(body: bytes, envelope: Envelope) -> Decoded:
     """The scores of one inbox payload, as `parse_many` accepted them."""
     decoded = Decoded()
     for item in orjson.loads(body):
-        timestamp = item.get("timestamp")
-        at = parse_time(timestamp) if timestamp else envelope.received_at
-        decode_score(item, envelope, at, decoded)
+        try:
+            timestamp = item.get("timestamp")
+            at = parse_time(timestamp) if timestamp else envelope.received_at
+            decoded.scores.append(decode_score(item, envelope, at))
+        except Unavailable:
+            raise
+        except Exception as error:  # one bad score must not take its neighbours with it
+            decoded.set_aside.append(SetAside(reason=reason_of(error), payload=as_text([item]), item_id=item["id"]))
     return decoded
 
 
-def decode_score(body: dict[str, Any], envelope: Envelope, at: datetime, decoded: Decoded) -> None:
-    """Add one accepted score, or set it aside where it breaks its config."""
+def decode_score(body: dict[str, Any], envelope: Envelope, at: datetime) -> Score:
+    """The record of one accepted score. Raises Refused where it breaks its config."""
     rules = _find_rules(envelope.project_id, body.get("configId"))
     problem = _breach(body, rules.rules) if rules.is_known else ""
     if problem:
-        decoded.set_aside.append(SetAside(reason=problem, payload=orjson.dumps(body).decode(), item_id=body["id"]))
-        return
-    decoded.scores.append(_record(body, rules.rules, envelope, at))
+        raise Refused(problem)
+    return _record(body, rules.rules, envelope, at)
 
 
 @dataclass(slots=True)
@@ -201,6 +207,7 @@ class _Found:
     rules: ScoreRules | None = field(default=None)
 
 
+@needs_database()
 def _find_rules(project_id: str, config_id: str | None) -> _Found:
     if not config_id or not _rules_lookups:
         return _Found()

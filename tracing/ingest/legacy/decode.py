@@ -8,12 +8,13 @@ from typing import Any
 
 import orjson
 
+from config.errors import Unavailable
 from tracing.analytics.records import Level
 from tracing.ingest import scores
 from tracing.ingest.clock import parse_time
 from tracing.ingest.environment import normalise_environment
 from tracing.ingest.legacy import events
-from tracing.ingest.model import Decoded, Envelope, ObservationPatch, SetAside, TraceUpdate
+from tracing.ingest.model import Decoded, Envelope, ObservationPatch, SetAside, TraceUpdate, reason_of
 from tracing.ingest.text import as_text, flatten
 from tracing.ingest.usage import cost_from_legacy, usage_from_legacy
 
@@ -41,10 +42,11 @@ def decode(accepted: list[dict[str, Any]], envelope: Envelope) -> Decoded:
     for event in accepted:
         try:
             _decode_event(event, envelope, decoded)
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-            reason = f"{type(error).__name__}: {error}"
-            payload = orjson.dumps(event).decode()
-            decoded.set_aside.append(SetAside(reason=reason, payload=payload, item_id=str(event.get("id", ""))))
+        except Unavailable:
+            raise
+        except Exception as error:  # one bad event must not take its neighbours with it
+            payload, item_id = as_text([event]), str(event.get("id", ""))
+            decoded.set_aside.append(SetAside(reason=reason_of(error), payload=payload, item_id=item_id))
     return decoded
 
 
@@ -53,7 +55,7 @@ def _decode_event(event: dict[str, Any], envelope: Envelope, decoded: Decoded) -
     if type_ == events.TRACE:
         decoded.trace_updates.append(_trace_update(event["id"], body, at, envelope))
     elif type_ == events.SCORE:
-        scores.decode_score(body, envelope, at, decoded)
+        decoded.scores.append(scores.decode_score(body, envelope, at))
     elif type_ != events.LOG:
         patch = _patch(type_, body, at, envelope)
         decoded.patches.append(patch)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tracing.analytics.records import Observation, ObservationType
-from tracing.ingest.model import Decoded, Envelope, SetAside, TraceUpdate
+from tracing.ingest.model import Decoded, Envelope, SetAside, TraceUpdate, reason_of
 from tracing.ingest.otlp import content, context, json_encoding, protobuf, tools
 from tracing.ingest.otlp.door import is_protobuf
 from tracing.ingest.otlp.experiment import add_experiment
@@ -61,21 +61,17 @@ def _map_group(group: SpanGroup, envelope: Envelope, found: _Found) -> list[SetA
     try:
         source = _Source(group, envelope)
     except Exception as error:
-        bad[_reason(error)] = list(group.spans)
+        bad[reason_of(error)] = list(group.spans)
         return _set_aside(group, bad)
     for raw in group.spans:
         try:
             observation, update = source.map(group.read(raw))
         except Exception as error:
-            bad.setdefault(_reason(error), []).append(raw)
+            bad.setdefault(reason_of(error), []).append(raw)
         else:
             # The same span twice in one payload: the last one is the newest.
             found[observation.trace_id, observation.id] = observation, update
     return _set_aside(group, bad) if bad else []
-
-
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
 
 
 def _set_aside(group: SpanGroup, bad: dict[str, list[Any]]) -> list[SetAside]:
