@@ -3,13 +3,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from datetime import UTC, datetime
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import OperationalError
 
 from accounts.models import Organization, Project
+from config.errors import Unavailable
 from tracing.analytics.records import Observation
 from tracing.ingest.enrich import enrich
 from tracing.ingest.media import lift_media, lift_updates, media_id_of
@@ -108,10 +111,69 @@ def test_escaped_slashes_and_exact_numbers_survive(project):
     assert json.loads(got)["source"]["data"] == FROM_BYTES
 
 
+def test_escaped_slashes_of_a_data_uri(project):
+    text = json.dumps({"a": [URI], "b": f"see {URI}"}).replace("/", "\\/")
+    assert json.loads(lifted(project, text)) == {"a": [FROM_URI], "b": f"see {FROM_URI}"}
+
+
+def test_a_file_that_begins_like_another(project):
+    longer = base64.b64encode(PIXEL * 2).decode().rstrip("=")
+    shorter = longer[:48]
+    text = lifted(project, f"data:image/gif;base64,{shorter} data:image/gif;base64,{longer} {URI}")
+    assert text.count("@@@") == 6
+    assert "base64," not in text
+    assert {media.content_length for media in Media.objects.all()} == {36, 42, 84}
+
+
+def test_no_more_files_than_can_be_stored_at_once(project, monkeypatch):
+    monkeypatch.setattr("tracing.ingest.media._MOST", 3)
+    uris = [f"data:text/plain;base64,{base64.b64encode(b'some text number %d' % n).decode()}" for n in range(9)]
+    text = lifted(project, " ".join([*uris, uris[0]]))
+    assert [part.startswith("@@@") for part in text.split()] == [True] * 3 + [False] * 6 + [True]
+    assert text.split()[3:9] == uris[3:]
+    assert Media.objects.count() == 3
+
+
+def test_thousands_of_files_in_one_text(project, monkeypatch):
+    monkeypatch.setattr("tracing.ingest.files.os.fsync", lambda _: None)  # a minute on a slow disk
+    uris = [f"data:text/plain;base64,{base64.b64encode(b'some text number %d' % n).decode()}" for n in range(1500)]
+    assert lifted(project, json.dumps(uris)).count("@@@") == 3000
+    assert Media.objects.count() == MediaLink.objects.count() == 1500
+
+
+def test_a_database_that_is_away_for_a_moment_costs_no_file(project, monkeypatch):
+    row = observation(project, input=URI, output=URI, metadata={"m": URI})
+    update = TraceUpdate(project_id=project.id, trace_id="t", at=NOW, timestamp=NOW, fields={"input": URI})
+    with monkeypatch.context() as broken:
+        broken.setattr("django.db.models.QuerySet.bulk_create", _away)
+        for attempt in (lambda: enrich(project.id, [row]), lambda: lift_updates(project.id, [update])):
+            with pytest.raises(Unavailable):
+                attempt()
+    assert (row.input, row.output, row.metadata, update.fields) == (URI, URI, {"m": URI}, {"input": URI})
+    enrich(project.id, [row])
+    lift_updates(project.id, [update])
+    assert row.input == row.output == row.metadata["m"] == update.fields["input"] == FROM_URI
+    assert Media.objects.count() == 1
+    assert MediaLink.objects.count() == 4
+
+
+def _away(*args, **kwargs):
+    raise OperationalError("database is locked")
+
+
+def test_bytes_are_on_disk_before_the_text_loses_them(project, monkeypatch, tmp_path):
+    synced = []
+    monkeypatch.setattr("tracing.ingest.files.os.fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    lifted(project, URI)
+    stored = tmp_path / Media.objects.get().storage_key
+    assert {place.stat().st_ino for place in (stored, stored.parent, tmp_path)} <= set(synced)
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "data:image/gif;base64,AAAAA",
+        "data:image/gif;base64,AAAAAAAA",
         "data:image/gif;base64,",
         "data:application/x-evil;base64,AAAA",
         '{"type":"base64","media_type":"image/gif","data":"this is no base64, certainly!"}',

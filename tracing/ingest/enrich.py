@@ -27,19 +27,25 @@ _MOST_PROMPTS = 10_000
 def enrich(project_id: str, observations: Sequence[Observation]) -> None:
     """Fill in what can be derived, in place. Doing it again gives the same. Raises Unavailable without the database."""
     catalogue: Catalogue | None = None
-    lifter = Lifter(project_id)
     prompted: list[Observation] = []
+    _lift(project_id, observations)
     for observation in observations:
-        lifter.lift(observation)
         if observation.model or observation.provided_usage or observation.provided_cost:
             if catalogue is None:
                 catalogue = catalogue_for(project_id)
             _price(observation, catalogue)
         if observation.prompt_name and observation.prompt_version is not None:
             prompted.append(observation)
-    lifter.save()
     if prompted:
         _prompts.link(project_id, prompted)
+
+
+def _lift(project_id: str, observations: Sequence[Observation]) -> None:
+    """Before anything is counted: a file is no text."""
+    lifter = Lifter(project_id)
+    for observation in observations:
+        lifter.lift(observation)
+    lifter.save()
 
 
 def register_prompt_resolver(resolver: PromptResolver) -> None:

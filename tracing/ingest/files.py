@@ -1,0 +1,52 @@
+"""Files of ingestion in the storage: what is written there must survive a power cut before anything relies on it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+
+def keep(key: str, content: bytes) -> str:
+    """Write a new file; on disk when it returns. Returns the key that it got."""
+    written: str = default_storage.save(key, ContentFile(content))
+    sync_to_disk(written)
+    return written
+
+
+def store_bytes(key: str, content: bytes) -> bool:
+    """Put bytes under exactly this key, which stands for them; False when they are there already.
+
+    They are not on disk before `sync_to_disk`, so that many files need not wait for the disk one by one.
+    """
+    if default_storage.exists(key):
+        if default_storage.size(key) == len(content):
+            return False
+        default_storage.delete(key)  # cut short by a crash
+    written = default_storage.save(key, ContentFile(content))
+    if written != key:  # another worker was first with the same content
+        default_storage.delete(written)
+        return False
+    return True
+
+
+def sync_to_disk(key: str) -> None:
+    """The file, and the folders that name it. A bucket needs no such thing."""
+    try:
+        path, root = Path(default_storage.path(key)), Path(default_storage.path(""))
+    except NotImplementedError:
+        return
+    for place in (path, *path.parents):
+        _sync(place)
+        if place == root:
+            return
+
+
+def _sync(place: Path) -> None:
+    handle = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
