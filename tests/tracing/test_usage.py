@@ -66,6 +66,11 @@ def test_older_usage_object_joins_the_map(usage, details, stored):
     assert usage_from_legacy(usage, details) == stored
 
 
+def test_a_sum_stays_within_the_stores_integers():
+    most = 2**63 - 1
+    assert usage_from_legacy({"input": most, "output": 5}, None)["total"] == most
+
+
 def test_older_costs_join_the_map():
     usage = {"inputCost": 0.25, "outputCost": None, "totalCost": 1}
     assert cost_from_legacy(usage, {"total": 2}) == {"input": Decimal("0.25"), "total": Decimal(2)}

@@ -21,6 +21,8 @@ PromptResolver = Callable[[str, set[PromptKey]], Mapping[PromptKey, str]]
 
 _PROMPT_CACHE_SECONDS = 60.0
 _MOST_PROMPTS = 10_000
+#: what the store's 64-bit integers hold
+_LARGEST_COUNT = 2**63 - 1
 
 
 @needs_database()
@@ -100,7 +102,8 @@ def _add_up(observation: Observation, usage: Mapping[str, int], cost: Mapping[st
             input_cost += amount
         if "output" in key:
             output_cost += amount
-    observation.input_tokens, observation.output_tokens = input_tokens, output_tokens
+    observation.input_tokens = input_tokens if input_tokens <= _LARGEST_COUNT else _LARGEST_COUNT
+    observation.output_tokens = output_tokens if output_tokens <= _LARGEST_COUNT else _LARGEST_COUNT
     observation.total_tokens = usage.get("total", 0)
     observation.input_cost, observation.output_cost = input_cost, output_cost
     observation.total_cost = cost.get("total", ZERO)

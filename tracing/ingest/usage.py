@@ -48,7 +48,9 @@ def usage_from_legacy(usage: Any, usage_details: Any) -> dict[str, int]:
     given_output = _either(usage, "output", "completionTokens")
     total = _either(usage, "total", "totalTokens")
     if total is None and not details:
-        total = given_input + given_output if given_input and given_output else given_input or given_output
+        total = given_input or given_output
+        if given_input and given_output:
+            total = min(given_input + given_output, _LARGEST_COUNT)
     parts = {"input": given_input, "output": given_output, "total": total}
     return {key: count for key, count in parts.items() if count is not None} | details
 
