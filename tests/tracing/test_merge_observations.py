@@ -1,4 +1,5 @@
 import itertools
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -148,6 +149,18 @@ def test_what_was_computed_is_computed_again_after_a_change():
     stored = replace(merged(event(1)), usage={"total": 1}, total_tokens=1, total_cost=Decimal(1), model_id="m")
     row = merged(change(2, provided_usage={"total": 2}), stored=stored)
     assert (row.usage, row.total_tokens, row.total_cost, row.model_id) == ({}, 0, 0, "")
+
+
+def test_tools_are_found_in_whatever_input_and_output_it_has_at_last():
+    offered = {"messages": [], "tools": [{"type": "function", "function": {"name": "search", "description": "d"}}]}
+    called = {"tool_calls": [{"id": "1", "function": {"name": "search", "arguments": "{}"}}] * 2}
+    create, update = event(1, input=json.dumps(offered)), change(2, output=json.dumps(called))
+    for row in (one_by_one(create, update), one_by_one(update, create)):
+        assert json.loads(row.tool_definitions["search"])["description"] == "d"
+        assert [call["id"] for call in json.loads(row.tool_calls)] == ["1"]
+        assert row.called_tool_names == ["search"]
+    row = one_by_one(create, update, change(3, output="done"))
+    assert (row.tool_calls, row.called_tool_names) == ("", [])
 
 
 def test_root_tells_its_trace_what_to_show():

@@ -15,7 +15,8 @@ from typing import Any
 from tracing.analytics.records import EPOCH, ZERO, Level, Observation
 from tracing.ingest.environment import DEFAULT
 from tracing.ingest.model import ObservationPatch, TraceUpdate
-from tracing.ingest.text import preview
+from tracing.ingest.otlp import tools
+from tracing.ingest.text import as_text, preview
 
 _ONE_US = timedelta(microseconds=1)
 #: what the first event decides
@@ -108,9 +109,17 @@ def _complete(merged: Observation) -> None:
     merged.is_root = merged.is_root if merged.source == "otel" else not merged.parent_id
     merged.input_preview = preview(merged.input)
     merged.output_preview = preview(merged.output)
+    _add_tools(merged)
     merged.latency_us = None if end is None else (end - start) // _ONE_US
     merged.time_to_first_token_us = None if first_token is None else (first_token - start) // _ONE_US
     merged.row_version = max(merged.row_version, (merged.created_at - EPOCH) // _ONE_US)
+
+
+def _add_tools(merged: Observation) -> None:
+    calls = tools.calls(merged.output)
+    merged.tool_definitions = tools.definitions(merged.input)
+    merged.tool_calls = as_text(calls) if calls else ""
+    merged.called_tool_names = list(dict.fromkeys(call["name"] for call in calls))
 
 
 def _forget_computed(merged: Observation) -> None:
