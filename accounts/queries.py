@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Q, QuerySet
 
+from accounts import key_usage
 from accounts.access import OrganizationScope, ProjectScope, role_in_project
 from accounts.models import ApiKey, Invitation, Membership, Organization, Project, ProjectMembership
 from accounts.roles import Role
@@ -64,6 +65,15 @@ def organizations_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Organiz
 
 def list_projects(scope: OrganizationScope) -> QuerySet[Project]:
     return Project.objects.present().filter(organization_id=scope.organization_id)
+
+
+def projects_in_use(since: datetime) -> list[str]:
+    """Projects whose keys were used since then, the latest first."""
+    # What is written of a busy key is up to this old.
+    written_late = timedelta(seconds=key_usage.SAME_KEY_EVERY_SECONDS + key_usage.WRITE_EVERY_SECONDS)
+    used = ApiKey.objects.filter(last_used_at__gte=since - written_late, project__deleted_at=None)
+    latest_first = used.exclude(project=None).order_by("-last_used_at")
+    return list(dict.fromkeys(latest_first.values_list("project_id", flat=True)))
 
 
 def list_members(scope: OrganizationScope) -> list[Member]:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
 from django.test import Client
 
+from accounts import key_usage
 from tests.factories import basic, make_key, make_organization
 from tests.tracing.api_data import at, fill, make_api, observation, score, trace
 from tracing.analytics import store
@@ -617,6 +619,37 @@ def test_health_tells_of_a_store_that_is_away(settings):
     settings.CLICKHOUSE_URL = "http://127.0.0.1:9"
     assert Client().get("/api/public/health").status_code == 200
     assert Client().get("/api/public/health?failIfDatabaseUnavailable=true").status_code == 503
+
+
+@pytest.mark.parametrize("table", ["observations", "traces"])
+@pytest.mark.parametrize("path", ["health", "ready"])
+def test_health_tells_when_nothing_arrives(api, path, table):
+    def ask():
+        answer = Client().get(f"/api/public/{path}?failIfNoRecentEvents=true")
+        return answer.status_code, answer.json()["status"]
+
+    quiet = (503, "No events within the last 3 minutes")
+    seconds_now = (datetime.now(UTC) - at(0)).total_seconds()
+    record = {
+        "observations": lambda seconds: observation(api.project_id, "late", "late", seconds),
+        "traces": lambda seconds: trace(api.project_id, "late", seconds),
+    }[table]
+    assert ask() == quiet  # no key was ever used
+    api.get("projects")
+    key_usage.write()
+    store.insert(**{table: [record(seconds_now - 200)]})
+    assert ask() == quiet
+    store.insert(**{table: [record(seconds_now - 20)]})
+    assert ask() == (200, "OK")
+
+
+def test_health_without_a_store_knows_of_no_events(api, settings, monkeypatch):
+    api.get("projects")
+    key_usage.write()
+    monkeypatch.setattr("tracing.analytics.client.RETRY_PAUSES_SECONDS", ())
+    settings.CLICKHOUSE_URL = "http://127.0.0.1:9"
+    answer = Client().get("/api/public/health?failIfNoRecentEvents=true")
+    assert (answer.status_code, answer.json()["status"]) == (503, "Database not available")
 
 
 def test_store_away_is_503_with_retry_after(api, settings, monkeypatch):

@@ -12,8 +12,11 @@ from rest_framework.response import Response
 from accounts.access import AccessLevel
 from accounts.models import Project
 from config.api import KeyView, OpenView
-from config.errors import Forbidden, NotFound
+from config.errors import Forbidden, NotFound, Unavailable
 from tracing.analytics import store
+from tracing.queries import liveness
+
+_AWAY = "Database not available"
 
 
 class Health(OpenView):
@@ -21,8 +24,8 @@ class Health(OpenView):
 
     def get(self, request: Request) -> Response:
         body = {"status": "OK", "version": settings.LANGFUSE_API_VERSION}
-        if _asks(request, "failIfDatabaseUnavailable") and not (_database_answers() and store.ping()):
-            return Response({**body, "status": "Database not available"}, status=503)
+        if problem := _problem(request):
+            return Response({**body, "status": problem}, status=503)
         return Response(body)
 
     head = post = put = patch = delete = get
@@ -57,6 +60,18 @@ def _project(project: Project) -> dict[str, Any]:
     if project.retention_days:
         item["retentionDays"] = project.retention_days
     return item
+
+
+def _problem(request: Request) -> str:
+    """What is wrong of that which the monitor asks about; empty when all is well."""
+    if _asks(request, "failIfDatabaseUnavailable") and not (_database_answers() and store.ping()):
+        return _AWAY
+    if not _asks(request, "failIfNoRecentEvents"):
+        return ""
+    try:
+        return "" if liveness.has_recent_events() else "No events within the last 3 minutes"
+    except (DatabaseError, Unavailable):
+        return _AWAY
 
 
 def _asks(request: Request, name: str) -> bool:
