@@ -1,4 +1,4 @@
-"""The cast, signed in, in front of a real analytics server."""
+"""The cast, signed in, in front of a real analytics server; a client that sends, and an inbox for it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from django.test import Client
 
 from accounts.models import Project, User
 from tests.factories import Workspace, make_workspace
+from tests.tracing.sender import Sender
+from tracing.ingest import doorbell, drain, receive
 
 
 @pytest.fixture
@@ -39,3 +41,20 @@ def bob(workspace: Workspace) -> Client:
 @pytest.fixture
 def charlie(workspace: Workspace) -> Client:
     return _client(workspace.charlie)
+
+
+@pytest.fixture
+def own_inbox(tmp_path, monkeypatch):
+    """An inbox of this test's own, and a worker that is called by the test."""
+    inbox = drain.FolderInbox(tmp_path / "inbox")
+    monkeypatch.setattr(drain, "inbox", inbox)
+    monkeypatch.setattr(receive._commits, "inbox", inbox)
+    monkeypatch.setattr(doorbell, "call_worker", lambda: None)
+    monkeypatch.setattr(doorbell, "_silent_until", 0.0)
+    doorbell.broker().flushall()
+    return inbox
+
+
+@pytest.fixture
+def sender():
+    return Sender()

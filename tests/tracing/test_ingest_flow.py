@@ -6,16 +6,12 @@ import json
 import uuid
 from datetime import UTC, datetime
 
-import orjson
 import pytest
 from django.core.management import call_command
-from django.test import Client, RequestFactory
+from django.test import RequestFactory
 
-from accounts.access import scope_for_task
-from tests.factories import basic, make_key, make_project
 from tests.tracing.otlp_samples import export, span
-from tracing.analytics import store, tables
-from tracing.analytics.records import Observation, Score, Trace
+from tests.tracing.sender import OTLP, Sender
 from tracing.ingest import doorbell, drain, receive
 from tracing.models import DeadLetter
 
@@ -23,50 +19,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("broker", "analytics_server", "own_inbox"),
 ]
-
-OTLP = "/api/public/otel/v1/traces"
-
-
-@pytest.fixture
-def own_inbox(tmp_path, monkeypatch):
-    """An inbox of this test's own, and a worker that is called by the test."""
-    inbox = drain.FolderInbox(tmp_path / "inbox")
-    monkeypatch.setattr(drain, "inbox", inbox)
-    monkeypatch.setattr(receive._commits, "inbox", inbox)
-    monkeypatch.setattr(doorbell, "call_worker", lambda: None)
-    monkeypatch.setattr(doorbell, "_silent_until", 0.0)
-    doorbell.broker().flushall()
-    return inbox
-
-
-class Sender:
-    """A project with a key, and what its client and its people see."""
-
-    def __init__(self) -> None:
-        self.project = make_project()
-        self.scope = scope_for_task(self.project.id)
-        self.headers = {"Authorization": basic(make_key(self.project))}
-        self.client = Client()
-
-    def post(self, path, body, content_type="application/json", **headers):
-        data = body if isinstance(body, bytes) else orjson.dumps(body)
-        return self.client.post(path, data, content_type=content_type, headers={**self.headers, **headers})
-
-    def observations(self):
-        query = store.select(self.scope, tables.observations).order_by(tables.observations.c.start_time)
-        return store.records(self.scope, Observation, query, tag="test")
-
-    def traces(self):
-        query = store.select(self.scope, tables.traces).order_by(tables.traces.c.timestamp)
-        return store.records(self.scope, Trace, query, tag="test")
-
-    def scores(self):
-        return store.records(self.scope, Score, store.select(self.scope, tables.scores), tag="test")
-
-
-@pytest.fixture
-def sender():
-    return Sender()
 
 
 def test_span_arrives_once_however_often_it_is_sent(sender, own_inbox):
