@@ -1,7 +1,7 @@
 """Records to the bytes of an insert, as fast as Python allows: about 5 µs a record.
 
-The fast way is one `orjson.dumps` per record. It refuses what JSON cannot hold (half a surrogate pair, an integer
-beyond 64 bits); then, and only then, the records are gone through value by value.
+The fast way is one `orjson.dumps` for some dozens of them. It refuses what JSON cannot hold (half a surrogate pair, an
+integer beyond 64 bits); then, and only then, the records are gone through value by value.
 """
 
 from __future__ import annotations
@@ -16,19 +16,26 @@ from typing import Any
 import orjson
 
 _OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+#: One call each costs as much again as the writing; beyond this there is nothing more to save.
+_RECORDS_PER_LINE = 64
 #: Decimal(18, 12) holds six digits before the point.
 MONEY_LIMIT = Decimal("999999.999999999999")
 _INT64_LIMIT = 2**63 - 1
 
 
 def rows(records: Sequence[Any]) -> tuple[list[str], bytes]:
-    """Column names, and one JSON list per record."""
+    """Column names, and one JSON list per record. A line holds `_RECORDS_PER_LINE` of them, parted by commas."""
     columns, values = _reader(type(records[0]))  # type: ignore[arg-type] # mypy doubts that types can be hashed
+    starts = range(0, len(records), _RECORDS_PER_LINE)
+    return columns, b"\n".join([_line([*map(values, records[at : at + _RECORDS_PER_LINE])]) for at in starts])
+
+
+def _line(values: list[tuple[Any, ...]]) -> memoryview:
     try:
-        lines = [orjson.dumps(values(record), _money, _OPTIONS) for record in records]
+        listed = orjson.dumps(values, _money, _OPTIONS)
     except TypeError:  # orjson.JSONEncodeError is one
-        lines = [orjson.dumps([_clean(value) for value in values(record)], _money, _OPTIONS) for record in records]
-    return columns, b"\n".join(lines)
+        listed = orjson.dumps([[_clean(value) for value in record] for record in values], _money, _OPTIONS)
+    return memoryview(listed)[1:-1]
 
 
 @lru_cache(maxsize=8)
