@@ -21,25 +21,33 @@ def render_page(
     context: Mapping[str, Any] | None = None,
     fragment: str | Sequence[str] | None = None,
     status: int = 200,
+    beside: Mapping[str, str] | None = None,
 ) -> HttpResponse:
     """The whole page, or only one partial of it where htmx asked for that.
 
     `fragment` names the partial (or several) that may be sent alone; an element's id equals its partial's name, so
     htmx's target says which is wanted. Everything else, boosted links and restored history too, gets the whole page.
+    `beside` names for a fragment the template of what follows it elsewhere on the page; it comes along out of band.
     """
     wanted = _wanted_fragment(request, (fragment,) if isinstance(fragment, str) else tuple(fragment or ()))
+    values = dict(context or {})
     if wanted:
-        html = render_to_string(f"{template}#{wanted}", dict(context or {}), request)
-        if len(get_messages(request)):
-            html += render_to_string("components/messages.html", {"out_of_band": True}, request)
+        html = render_to_string(f"{template}#{wanted}", values, request)
+        for part in _out_of_band(request, (beside or {}).get(wanted)):
+            html += render_to_string(part, {**values, "out_of_band": True}, request)
     else:
         remember_project(request)
-        html = render_to_string(template, dict(context or {}), request)
+        html = render_to_string(template, values, request)
     response = HttpResponse(html, status=status)
     # Without it the browser's Back shows a bare fragment for the page's address.
     patch_vary_headers(response, ["HX-Request", "HX-Target", "Cookie"])
     response["Cache-Control"] = "private, no-cache"
     return response
+
+
+def _out_of_band(request: HttpRequest, follower: str | None) -> list[str]:
+    parts = [follower] if follower else []
+    return [*parts, "components/messages.html"] if len(get_messages(request)) else parts
 
 
 def _wanted_fragment(request: HttpRequest, allowed: tuple[str, ...]) -> str:

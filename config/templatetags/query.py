@@ -21,6 +21,16 @@ def without(context: dict[str, Any], name: str, value: str = "") -> str:
     return f"?{query.urlencode()}"
 
 
+@register.simple_tag(takes_context=True)
+def only(context: dict[str, Any], *names: str) -> str:
+    """The page's query string with nothing but these parameters; empty where it has none of them."""
+    query = QueryDict(mutable=True)
+    for name in names:
+        query.setlist(name, context["request"].GET.getlist(name))
+    text = query.urlencode()
+    return f"?{text}" if text else ""
+
+
 @register.simple_tag
 def filtered(**parameters: Any) -> str:
     """A query string of these parameters alone: a list filtered by what was clicked."""

@@ -113,3 +113,24 @@ def test_the_strip_does_not_cut_off_a_filter_that_is_asked_for(listed):
     expect(listed.locator("#results .token")).to_have_count(2)
     expect(listed.locator("#pulse svg")).to_be_visible()
     assert listed.url.count("name=") == 2
+
+
+def test_another_time_range_keeps_the_filters(listed):
+    tick(listed, "research-agent")
+    listed.locator("#time-range summary").click()
+    listed.get_by_role("link", name="Past 30 days").click()
+    expect(listed).to_have_url(re.compile("range=30d"))
+    expect(listed).to_have_url(re.compile("name=research-agent"))
+    expect(facet(listed, "research-agent")).to_be_checked()
+
+
+def test_a_range_of_ones_own_keeps_a_search(page, project_url, demo):
+    page.goto(f"{project_url}/users/?range=all")
+    page.get_by_placeholder("Find by user id").press_sequentially(demo.user)
+    expect(page).to_have_url(re.compile("q="))
+    page.locator("#time-range summary").click()
+    page.get_by_label("From").fill("2020-01-01T00:00")
+    page.get_by_role("button", name="Apply").click()
+    expect(page).to_have_url(re.compile("from=2020-01-01"))
+    expect(page.locator("table tbody tr").first).to_contain_text(demo.user)
+    expect(page.get_by_placeholder("Find by user id")).to_have_value(demo.user)

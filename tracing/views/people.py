@@ -19,7 +19,7 @@ from tracing.queries.people import Turn
 from tracing.queries.periods import Period
 from tracing.views import conversation
 from tracing.views.conversation import Message
-from tracing.views.traces import range_labels
+from tracing.views.traces import RANGE_BESIDE_RESULTS, range_labels
 
 #: a longer pause between two turns is worth a mark
 IDLE = timedelta(minutes=5)
@@ -52,7 +52,8 @@ def _list(request: HttpRequest, scope: ProjectScope, template: str, read: object
         "text": text,
         "ranges": range_labels(),
     }
-    return render_page(request, template, context, fragment="results", status=problem.status if problem else 200)
+    status = problem.status if problem else 200
+    return render_page(request, template, context, fragment="results", status=status, beside=RANGE_BESIDE_RESULTS)
 
 
 @dataclass(frozen=True)

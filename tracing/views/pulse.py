@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import urlencode
+
+from django.http import QueryDict
 
 from tracing.queries.pages import PulseBar
 
@@ -24,7 +25,7 @@ class Bar:
     at: datetime
     traces: int
     errors: int
-    range: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +36,19 @@ class Strip:
     is_coarse: bool
 
 
-def draw(counts: Sequence[PulseBar]) -> Strip | None:
+def draw(counts: Sequence[PulseBar], query: QueryDict) -> Strip | None:
+    """`query` is the page's: a bar leads to the same filters in its own stretch of time."""
     if not counts or not any(bar.traces for bar in counts):
         return None
     highest = max(bar.traces for bar in counts)
     slot = WIDTH / len(counts)
-    bars = [_bar(bar, index, slot, highest) for index, bar in enumerate(counts)]
+    bars = [_bar(bar, index, slot, highest, _address(query, bar)) for index, bar in enumerate(counts)]
     last = len(counts) - 1
     marks = [counts[round(last * share / 4)].at for share in range(5)] if last >= 4 else [counts[0].at]
     return Strip(bars, marks, is_coarse=(counts[-1].until - counts[0].at).days > 2)
 
 
-def _bar(bar: PulseBar, index: int, slot: float, highest: int) -> Bar:
+def _bar(bar: PulseBar, index: int, slot: float, highest: int, url: str) -> Bar:
     # One failed trace in a thousand must still be seen.
     height = max(2.0, bar.traces / highest * (HEIGHT - 2)) if bar.traces else 0.0
     failed = max(2.0, bar.errors / highest * (HEIGHT - 2)) if bar.errors else 0.0
@@ -61,8 +63,16 @@ def _bar(bar: PulseBar, index: int, slot: float, highest: int) -> Bar:
         at=bar.at,
         traces=bar.traces,
         errors=bar.errors,
-        range=urlencode({"from": _iso(bar.at), "to": _iso(bar.until)}),
+        url=url,
     )
+
+
+def _address(query: QueryDict, bar: PulseBar) -> str:
+    narrowed = query.copy()
+    for name in ("range", "before"):
+        narrowed.pop(name, None)
+    narrowed["from"], narrowed["to"] = _iso(bar.at), _iso(bar.until)
+    return f"?{narrowed.urlencode()}"
 
 
 def _short(number: float) -> str:

@@ -25,6 +25,8 @@ from tracing.views.shown import ShownObservation, ShownTrace
 #: rows that are in the HTML itself; the browser draws the rest from data, and without a script there is a link
 ROWS_IN_PAGE = 100
 VIEWS = ("pretty", "json")
+#: the menu of time ranges keeps the filters in its links
+RANGE_BESIDE_RESULTS = {"results": "components/time_range.html"}
 
 
 @require_safe
@@ -39,16 +41,24 @@ def trace_list(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     context = {
         "scope": scope,
         "filters": filters,
+        "period": filters.period,
         "applied": applied(filters),
         "page": page,
         "problem": problem,
         "ranges": range_labels(),
         "facets": cache(lambda: facets(scope, filters)),
-        "pulse": cache(lambda: _pulse(scope, filters)),
+        "pulse": cache(lambda: _pulse(request, scope, filters)),
         "is_new_project": cache(lambda: not pages.has_traces(scope)),
     }
     status = problem.status if problem else 200
-    return render_page(request, "tracing/trace_list.html", context, fragment=("results", "pulse"), status=status)
+    return render_page(
+        request,
+        "tracing/trace_list.html",
+        context,
+        fragment=("results", "pulse"),
+        status=status,
+        beside=RANGE_BESIDE_RESULTS,
+    )
 
 
 def range_labels() -> list[tuple[str, str]]:
@@ -62,9 +72,9 @@ def range_labels() -> list[tuple[str, str]]:
     ]
 
 
-def _pulse(scope: ProjectScope, filters: pages.TraceFilters) -> Any:
+def _pulse(request: HttpRequest, scope: ProjectScope, filters: pages.TraceFilters) -> Any:
     try:
-        return draw(pages.pulse(scope, filters))
+        return draw(pages.pulse(scope, filters), request.GET)
     except SpanwiseError:
         return None  # the strip is an aid: the list says what is wrong
 
