@@ -13,7 +13,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 
@@ -47,7 +47,7 @@ class Payload:
 
     def chunks(self) -> list[bytes]:
         """As `pack`, without a copy of a long body."""
-        header = orjson.dumps(asdict(self.envelope))
+        header = orjson.dumps(self.envelope)
         head = _LENGTHS.pack(len(header), len(self.body)) + header
         return [head + self.body] if len(self.body) < _SHORT_BODY_BYTES else [head, self.body]
 

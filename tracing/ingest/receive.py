@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import zlib
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -13,20 +13,17 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from accounts.access import ORGANIZATION_KEY, PUBLIC_KEY_ONLY, AccessLevel, KeyAccess, authenticate
-from config.errors import Forbidden, SpanwiseError, TooLarge, Unauthenticated
+from config.errors import Forbidden, SpanwiseError, Unauthenticated, Unavailable
 from tracing.ingest import doorbell, legacy, otlp, scores
+from tracing.ingest.body import BadEncoding, Body
 from tracing.ingest.inbox import FolderInbox, GroupCommit, Payload
 from tracing.ingest.model import Envelope, PayloadRejected
-from tracing.ingest.text import parse_json
+from tracing.ingest.text import as_text, parse_json
 
 log = logging.getLogger(__name__)
 
-_READ_BYTES = 1 << 20
+_NUMBER = re.compile("[0-9]{1,9}")
 _commits = GroupCommit(FolderInbox(settings.INBOX_DIR), doorbell.ring)
-
-
-class _BadEncoding(Exception):
-    pass
 
 
 def otlp_traces(request: HttpRequest) -> HttpResponse:
@@ -34,13 +31,13 @@ def otlp_traces(request: HttpRequest) -> HttpResponse:
     access = _access(request, allow_scores_key=False)
     content_type = request.headers.get("Content-Type", "")
     try:
-        body = read_body(request, settings.OTLP_MAX_BYTES)
-    except _BadEncoding:
+        with Body(request, settings.OTLP_MAX_BYTES) as body:
+            envelope = _envelope(request, access, "otlp", content_type)
+            otlp.check(body, content_type)
+            if body:
+                _keep(Payload(envelope, body))
+    except BadEncoding:
         return _json(400, {"error": "Failed to decompress request body"})
-    envelope = _envelope(request, access, "otlp", content_type)
-    otlp.check(body, content_type)
-    if body:
-        _keep(Payload(envelope, body))
     return _json(200, {})
 
 
@@ -53,19 +50,20 @@ def otlp_metrics(request: HttpRequest) -> HttpResponse:
 def ingestion(request: HttpRequest) -> HttpResponse:
     """`POST /api/public/ingestion`: the event batches of older SDKs."""
     access = _access(request, allow_scores_key=True)
-    payload = _json_body(request)
-    receipt = legacy.receive(payload, access.level)
-    if receipt.accepted:
-        _keep(Payload(_envelope(request, access, "ingestion"), orjson.dumps(receipt.accepted)))
+    with Body(request, settings.INGESTION_MAX_BYTES) as body:
+        receipt = legacy.receive(_parsed(body), access.level)
+        if receipt.accepted:
+            _keep(Payload(_envelope(request, access, "ingestion"), _packed(receipt.accepted)))
     return _json(207, receipt.response)
 
 
 def create_scores(request: HttpRequest) -> HttpResponse:
     """`POST /api/public/scores`: one score as an object, or many as an array."""
     access = _access(request, allow_scores_key=True)
-    receipt = scores.parse_many(_json_body(request))
-    if receipt.accepted:
-        _keep(Payload(_envelope(request, access, "scores"), orjson.dumps(receipt.accepted)))
+    with Body(request, settings.INGESTION_MAX_BYTES) as body:
+        receipt = scores.parse_many(_parsed(body))
+        if receipt.accepted:
+            _keep(Payload(_envelope(request, access, "scores"), _packed(receipt.accepted)))
     return _json(receipt.status, receipt.response)
 
 
@@ -84,19 +82,21 @@ def answer(request: HttpRequest, handler: _Handler) -> HttpResponse:
         response = handler(request)
     except PayloadRejected as rejected:
         response = _json(rejected.status, rejected.body)
+    except BadEncoding:
+        message = "Failed to decompress request body"
+        response = _json(400, {"message": message, "error": "InvalidRequestError"})
     except Unauthenticated as error:
         response = _json(401, {"message": error.message})
     except Forbidden as error:
         response = _json(403, {"message": error.message})
+    except Unavailable as error:
+        response = _unavailable(error.message)
     except SpanwiseError as error:
         response = _json(error.status, {"message": error.message, "error": type(error).__name__})
     except OSError as error:
         # Disk full, folder gone: never accept what cannot be kept.
         log.error("The inbox cannot be written: %s", error)
-        response = _json(
-            503, {"message": "The inbox cannot be written. Try again.", "error": "ServiceUnavailableError"}
-        )
-        response["Retry-After"] = "5"
+        response = _unavailable("The inbox cannot be written. Try again.")
     except Exception:
         log.exception("Receiving %s failed", request.path)
         response = _unavailable("Temporarily unavailable. Try again.")
@@ -104,72 +104,21 @@ def answer(request: HttpRequest, handler: _Handler) -> HttpResponse:
     return response
 
 
-def read_body(request: HttpRequest, limit: int) -> bytes:
-    """The decompressed body of at most `limit` bytes, bounded while it is read. Raises TooLarge.
-
-    Read from the WSGI stream: the JS SDK sends chunked bodies without a length, which Django takes to be empty.
-    """
-    raw = _read_raw(request, limit)
-    if "gzip" in request.headers.get("Content-Encoding", "").lower():
-        return _gunzip(raw, limit)
-    return raw
-
-
-def _read_raw(request: HttpRequest, limit: int) -> bytes:
-    stream = request.META["wsgi.input"]
-    declared = request.META.get("CONTENT_LENGTH") or ""
-    if declared.isdigit():
-        if int(declared) > limit:
-            raise _too_large(limit)
-        return _read_exactly(stream, int(declared))
-    parts: list[bytes] = []
-    size = 0
-    while part := stream.read(_READ_BYTES):
-        size += len(part)
-        if size > limit:
-            raise _too_large(limit)
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _read_exactly(stream: Any, size: int) -> bytes:
-    body: bytes = stream.read(size)
-    while len(body) < size and (more := stream.read(size - len(body))):
-        body += more
-    return body
-
-
-def _gunzip(raw: bytes, limit: int) -> bytes:
-    parts: list[bytes] = []
-    left = limit + 1
+def _parsed(body: bytes) -> Any:
     try:
-        while raw:  # a gzip stream may have several members
-            member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-            parts.append(member.decompress(raw, left))
-            left -= len(parts[-1])
-            if left <= 0:
-                raise _too_large(limit)
-            if not member.eof:
-                raise _BadEncoding
-            raw = member.unused_data
-    except zlib.error as error:
-        raise _BadEncoding from error
-    return b"".join(parts)
-
-
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"The body is larger than {limit:,} bytes. Send smaller batches.")
-
-
-def _json_body(request: HttpRequest) -> Any:
-    try:
-        return parse_json(read_body(request, settings.INGESTION_MAX_BYTES))
-    except _BadEncoding:
-        raise PayloadRejected(
-            400, {"message": "Failed to decompress request body", "error": "InvalidRequestError"}
-        ) from None
+        return parse_json(body)
     except ValueError as error:
         raise _bad_request(f"Invalid JSON: {error}") from None
+
+
+def _packed(accepted: list[dict[str, Any]]) -> bytes:
+    """What waits in the inbox. The worker must be able to read it: a single score sits one level deeper there."""
+    try:
+        return orjson.dumps(accepted)
+    except orjson.JSONEncodeError:  # nested deeper than it writes, though it read it
+        body = as_text(accepted).encode()
+    _parsed(body)
+    return body
 
 
 def _bad_request(message: str) -> PayloadRejected:
@@ -203,7 +152,7 @@ def _envelope(request: HttpRequest, access: KeyAccess, kind: str, content_type: 
 def _ingestion_version(value: str | None) -> int:
     if value is None:
         return 0
-    if not value.strip().isdigit() or int(value) > 4:
+    if not _NUMBER.fullmatch(value.strip()) or int(value) > 4:
         message = f'Unsupported x-langfuse-ingestion-version: "{value}". Maximum supported: "4".'
         raise PayloadRejected(400, {"error": message})
     return int(value)
