@@ -6,6 +6,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from clickhouse_connect.driver.exceptions import ClickHouseError
 from sqlalchemy import desc
 from sqlalchemy import select as plain_select
 
@@ -356,3 +357,60 @@ def test_server_that_is_away_is_unavailable(scope, settings, monkeypatch):
         stored(scope)
     with pytest.raises(Unavailable):
         store.insert(observations=[observation(scope)])
+
+
+def test_rows_beyond_the_engine_s_memory_go_piece_by_piece(scope, monkeypatch):
+    monkeypatch.setitem(store._WRITE_SETTINGS, "max_memory_usage", 200 << 20)
+    resource = {"resource": "x" * 50_000}
+    rows = [observation(scope, id=f"o{n:04d}", metadata=resource) for n in range(3000)]
+
+    store.insert(observations=rows[:1000], ready=store.encoded(rows[1000:]))
+
+    o = tables.observations
+    query = store.select(scope, o, o.c.id).where(fn.map_get(o.c.metadata, "resource") == resource["resource"])
+    assert sorted(row.id for row in store.rows(scope, query, tag="test")) == [row.id for row in rows]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"latency_us": "x"}, {"start_time": "never"}, {"tags": "x"}, {"total_cost": "1e300"}, {"is_deleted": 300}],
+)
+def test_rows_that_are_wrong_are_no_trouble_of_the_store(scope, wrong):
+    with pytest.raises(ClickHouseError) as caught:
+        store.insert(observations=[observation(scope, **wrong)])
+
+    assert not store.is_own_trouble(caught.value)
+    assert store.takes_rows()
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"CLICKHOUSE_DB": "not_there_yet"},
+        {"CLICKHOUSE_PASSWORD": "wrong"},
+        {"CLICKHOUSE_URL": "http://127.0.0.1:1"},
+    ],
+)
+def test_store_that_cannot_write_has_trouble_of_its_own(scope, settings, monkeypatch, trouble):
+    monkeypatch.setattr(client, "RETRY_PAUSES_SECONDS", ())
+    for name, value in trouble.items():
+        setattr(settings, name, value)
+
+    with pytest.raises((ClickHouseError, Unavailable)) as caught:
+        store.insert(observations=[observation(scope)])
+
+    assert store.is_own_trouble(caught.value)
+    assert not store.takes_rows()
+
+
+@pytest.mark.parametrize("setting", [{"max_memory_usage": 4 << 20}, {"max_execution_time": 0.000001}])
+def test_insert_without_room_has_trouble_of_the_store(scope, monkeypatch, setting):
+    rows = [observation(scope, id=f"o{n}", input="x" * 10_000) for n in range(1000)]
+    for name, value in setting.items():
+        monkeypatch.setitem(store._WRITE_SETTINGS, name, value)
+    monkeypatch.setattr(client, "RETRY_PAUSES_SECONDS", ())
+
+    with pytest.raises(Unavailable) as caught:
+        store.insert(observations=rows)
+
+    assert store.is_own_trouble(caught.value)

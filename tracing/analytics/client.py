@@ -32,6 +32,16 @@ RETRY_PAUSES_SECONDS = (0.1, 0.4, 1.5)
 _TOO_EXPENSIVE = {158, 159, 160, 161, 241, 307, 396, 439}
 #: … and for "not now": too many queries or parts, read-only, shutting down, network, keeper.
 _UNAVAILABLE = {202, 209, 210, 225, 236, 242, 252, 279, 319, 394, 425, 999}
+#: … and for rows that are wrong in themselves: values that cannot be parsed, converted or held by their column.
+BAD_ROWS = {
+    *(6, 7, 25, 26, 27, 38, 41, 53, 69, 70, 72, 117, 128, 130, 131, 190),
+    *(321, 349, 376, 407, 441, 467, 563, 632, 691),
+}
+
+
+class StoreAway(Unavailable):
+    """The analytics store is not there, or too busy or full, or the statement itself ended it."""
+
 
 T = TypeVar("T")
 _lock = threading.Lock()
@@ -68,7 +78,7 @@ def _problem(error: Exception) -> Exception:
             )
         if code not in _UNAVAILABLE:
             return error
-    return Unavailable("The analytics store cannot be reached right now.")
+    return StoreAway("The analytics store cannot be reached right now.")
 
 
 def _client() -> Client:

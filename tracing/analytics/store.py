@@ -10,21 +10,22 @@ import time
 from collections import namedtuple
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 from sqlalchemy import ColumnElement, FromClause, Select, Table, literal
 from sqlalchemy import select as sqlalchemy_select
 from sqlalchemy.sql import ClauseElement
 
-from config.errors import TooExpensive, Unavailable
-from tracing.analytics import client, decode, encode, paging, tables, tenancy
+from config.errors import SpanwiseError, TooExpensive
+from tracing.analytics import client, decode, paging, pieces, tables, tenancy
 from tracing.analytics import functions as fn
 from tracing.analytics.dialects.clickhouse import Statement, compile_query
-from tracing.analytics.records import Observation, Score, Trace
+from tracing.analytics.pieces import Encoded as Encoded
+from tracing.analytics.records import EPOCH, Observation, Score, Trace
 
 if TYPE_CHECKING:
     from accounts.access import ProjectScope
@@ -55,7 +56,7 @@ _WRITE_SETTINGS: dict[str, Any] = {
     # People backfill years: each month is a partition.
     "max_partitions_per_insert_block": 0,
     "input_format_parallel_parsing": 0,
-    # Rows of a part in the making are in memory, in all columns: bounds it, whatever a batch is made of.
+    # Rows of a part in the making are in memory, in all columns: bounds it for short rows, as `pieces` does for long.
     "max_insert_block_size": 16384,
     "min_insert_block_size_rows": 16384,
     "min_insert_block_size_bytes": 32 * 1024 * 1024,
@@ -71,16 +72,9 @@ _inserts = ThreadPoolExecutor(4, "analytics-insert")
 Record = TypeVar("Record", Observation, Trace, Score)
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """Observations as the bytes of an insert, made before it is known what else goes with them."""
-
-    columns: list[str]
-    body: bytes
-
-
 def encoded(observations: Sequence[Observation]) -> Encoded | None:
-    return Encoded(*encode.rows(observations)) if observations else None
+    """Made before it is known what else goes with them."""
+    return pieces.encoded(observations) if observations else None
 
 
 def insert(
@@ -96,17 +90,33 @@ def insert(
     """
     parts = [part for part in (ready, encoded(observations)) if part is not None]
     waiting = [
-        _inserts.submit(_insert, table.name, *encode.rows(records))
+        _inserts.submit(_insert, table.name, [pieces.encoded(records)])
         for table, records in ((tables.traces, traces), (tables.scores, scores))
         if records
     ]
     try:
-        if parts:
-            _insert(tables.observations.name, parts[0].columns, b"\n".join(part.body for part in parts))
+        _insert(tables.observations.name, parts)
     finally:
         wait(waiting)
     for insertion in waiting:
         insertion.result()
+
+
+def is_own_trouble(error: Exception) -> bool:
+    """Whether a query or an insert failed for anything but its rows, so that these may be stored later."""
+    if isinstance(error, ClickHouseError):
+        return getattr(error, "code", None) not in client.BAD_ROWS
+    return isinstance(error, client.StoreAway | TooExpensive)
+
+
+def takes_rows() -> bool:
+    """Whether anything can be stored at all: a small insert, which leaves a deleted score of nobody."""
+    probe = Score(project_id="", id="probe", timestamp=EPOCH, name="", is_deleted=True)
+    try:
+        insert(scores=[probe])
+    except (SpanwiseError, ClickHouseError):
+        return False
+    return True
 
 
 def select(scope: ProjectScope, source: FromClause, *columns: Any) -> Select[Any]:
@@ -235,7 +245,12 @@ def _compiled(scope: ProjectScope, query: ClauseElement) -> Statement:
     return statement
 
 
-def _insert(table: str, columns: list[str], body: bytes) -> None:
+def _insert(table: str, parts: Sequence[Encoded]) -> None:
+    for body in pieces.pieces(parts):
+        _insert_body(table, parts[0].columns, body)
+
+
+def _insert_body(table: str, columns: list[str], body: bytes) -> None:
     def work(c: Client) -> None:
         c.raw_insert(table, columns, body, fmt="JSONCompactEachRow", settings=_WRITE_SETTINGS)
 
@@ -243,7 +258,7 @@ def _insert(table: str, columns: list[str], body: bytes) -> None:
         client.call(work)
     except TooExpensive as error:
         # Nobody can narrow an insert; memory or disk will be there again later.
-        raise Unavailable("The analytics store has no room for this right now.") from error
+        raise client.StoreAway("The analytics store has no room for this right now.") from error
 
 
 def _comment(scope: ProjectScope, tag: str) -> str:

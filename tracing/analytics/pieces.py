@@ -1,0 +1,59 @@
+"""Rows into inserts of bounded size, whatever the rows hold: a thousand short spans may carry a large resource each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from tracing.analytics import encode
+
+#: What one insert may hold. The engine takes three to four times as much memory for it.
+_PIECE_BYTES = 32 << 20
+#: What is encoded ahead of its insert. A batch is rarely more; the rest of one that is waits as records.
+_READY_BYTES = 64 << 20
+#: Rows that are encoded in one go.
+_RUN = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Records of one table as the bytes of inserts, and those that are encoded when it is their turn."""
+
+    columns: list[str]
+    ready: list[bytes]
+    rest: Sequence[Any]
+
+    def bodies(self) -> Iterator[bytes]:
+        yield from self.ready
+        for start in range(0, len(self.rest), _RUN):
+            yield encode.rows(self.rest[start : start + _RUN])[1]
+
+
+def encoded(records: Sequence[Any]) -> Encoded:
+    """At least one record is needed: the columns are its fields."""
+    columns: list[str] = []
+    ready: list[bytes] = []
+    size = 0
+    for start in range(0, len(records), _RUN):
+        if size >= _READY_BYTES:
+            return Encoded(columns, ready, records[start:])
+        columns, body = encode.rows(records[start : start + _RUN])
+        ready.append(body)
+        size += len(body)
+    return Encoded(columns, ready, ())
+
+
+def pieces(parts: Sequence[Encoded]) -> Iterator[bytes]:
+    """The bytes of one insert after the other; only a run of rows that is larger by itself makes one larger."""
+    piece: list[bytes] = []
+    size = 0
+    for body in chain.from_iterable(part.bodies() for part in parts):
+        if piece and size + len(body) > _PIECE_BYTES:
+            yield b"\n".join(piece)
+            piece, size = [], 0
+        piece.append(body)
+        size += len(body)
+    if piece:
+        yield b"\n".join(piece)
