@@ -578,6 +578,105 @@ def test_parameters_of_scores(api, path, params, found):
     assert api.ids(path, **params) == found
 
 
+@pytest.mark.parametrize(
+    ("params", "item", "found"),
+    [
+        ({"name": "ok"}, {"column": "name", "operator": "=", "value": "kind"}, ["c"]),
+        ({"source": "API"}, {"column": "source", "operator": "=", "value": "ANNOTATION"}, ["s"]),
+        ({"dataType": "TEXT"}, {"column": "dataType", "operator": "=", "value": "BOOLEAN"}, ["b"]),
+        ({"traceId": "t2"}, {"column": "traceId", "operator": "=", "value": "t1"}, ["k", "c", "b", "n"]),
+        ({"observationId": "x"}, {"column": "observationId", "operator": "=", "value": "gen"}, ["c"]),
+        ({"sessionId": "x"}, {"column": "sessionId", "operator": "=", "value": "s1"}, ["s"]),
+        ({"scoreIds": "c,b"}, {"column": "id", "operator": "=", "value": "n"}, ["n"]),
+        ({"environment": "x"}, {"column": "environment", "operator": "=", "value": "default"}, "rskxcbn"),
+        ({"userId": "alice"}, {"column": "userId", "operator": "=", "value": "bob"}, ["x"]),
+        ({"userId": "alice"}, {"column": "name", "operator": "=", "value": "note"}, []),
+        (
+            {"traceTags": "a"},
+            {"type": "arrayOptions", "column": "tags", "operator": "none of", "value": ["a"]},
+            ["x"],
+        ),
+        (
+            {"operator": ">", "value": 2},
+            {"type": "number", "column": "value", "operator": "<", "value": 0.8},
+            ["k", "c", "n"],
+        ),
+        (
+            {"fromTimestamp": "2030-01-01T00:00:00Z", "toTimestamp": "2030-01-02T00:00:00Z"},
+            {"type": "datetime", "column": "timestamp", "operator": ">=", "value": "2026-03-02T10:00:05Z"},
+            ["r", "s"],
+        ),
+    ],
+)
+def test_a_filter_replaces_the_parameter_of_its_field_on_scores(api, params, item, found):
+    assert api.ids("v2/scores", **params, filter=[{"type": "string", **item}]) == list(found)
+
+
+@pytest.mark.parametrize(
+    ("path", "item", "found"),
+    [
+        ("v2/scores", {"type": "string", "column": "Name", "operator": "=", "value": "kind"}, ["c"]),
+        ("v2/scores", {"type": "string", "column": "User ID", "operator": "=", "value": "bob"}, ["x"]),
+        ("v2/scores", {"type": "string", "column": "Trace Name", "operator": "=", "value": "search"}, ["x"]),
+        ("v2/scores", {"type": "arrayOptions", "column": "Trace Tags", "operator": "none of", "value": ["a"]}, ["x"]),
+        ("v2/scores", {"type": "string", "column": "Author User ID", "operator": "=", "value": "u"}, ["s"]),
+        ("traces", {"type": "string", "column": "User ID", "operator": "=", "value": "bob"}, ["t2"]),
+        ("traces", {"type": "number", "column": "Latency (s)", "operator": ">", "value": 59}, ["t1"]),
+        ("observations", {"type": "number", "column": "Total Cost ($)", "operator": ">", "value": 0}, ["gen"]),
+        (
+            "observations",
+            {"type": "numberObject", "column": "Scores (numeric)", "key": "q", "operator": ">", "value": 1},
+            ["event", "error", "gen", "root"],
+        ),
+        ("v2/observations", {"type": "string", "column": "Output", "operator": "matches", "value": "zebra"}, ["gen"]),
+    ],
+)
+def test_columns_by_the_labels_of_their_tables(api, path, item, found):
+    assert api.ids(path, filter=[item]) == found
+
+
+@pytest.mark.parametrize(
+    ("key", "operator", "value", "found"),
+    [
+        ("why", "=", "too long", ["m1"]),
+        ("why", "contains", "long", ["m1"]),
+        ("why", "does not contain", "long", ["m2"]),
+        ("why", "is set", "", ["m2", "m1"]),
+        ("why", "is not set", "", ["m3"]),
+        ("tries", "=", "3", ["m1"]),
+        ("tries", "=", "30", ["m2"]),
+        ("final", "=", "true", ["m2"]),
+        ('a "key"', "starts with", "x", ["m2"]),
+        ("metadata", "=", "a word", ["m3"]),
+        ("metadata", "is set", "", ["m3"]),
+    ],
+)
+def test_metadata_of_scores(key, operator, value, found):
+    api = make_api()
+    texts = {
+        "m1": '{"why":"too long","tries":3}',
+        "m2": '{"tries":30,"why":"short","a \\"key\\"":"xyz","final":true}',
+        "m3": "a word",
+    }
+    store.insert(
+        scores=[
+            score(api.project_id, score_id, second, session_id="s", value=1.0, metadata=text)
+            for second, (score_id, text) in enumerate(texts.items())
+        ]
+    )
+    item = {"type": "stringObject", "column": "metadata", "key": key, "operator": operator, "value": value}
+    assert api.ids("v2/scores", filter=[item]) == found
+
+
+def test_scores_of_an_evaluator(api):
+    metadata = '{"evaluator_id":"judge"}'
+    store.insert(scores=[score(api.project_id, "e", 10, trace_id="t1", value=1.0, metadata=metadata)])
+    by_judge = {"type": "stringOptions", "column": "evaluatorId", "operator": "any of", "value": ["judge", "x"]}
+    assert api.ids("v2/scores", filter=[by_judge]) == ["e"]
+    by_nobody = {"type": "null", "column": "Evaluator ID", "operator": "is null", "value": ""}
+    assert "e" not in api.ids("v2/scores", filter=[by_nobody])
+
+
 def test_scores_v3_items_and_paging(api):
     page = api.get("v3/scores", limit=2, fields="details,subject,annotation")
     assert page["meta"]["limit"] == 2

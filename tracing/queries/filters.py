@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -106,6 +107,25 @@ OPERATORS: dict[str, dict[str, Callable[[Any, Any], Clause]]] = {
 _NEEDS_KEY = {"stringObject", "numberObject", "booleanObject", "categoryOptions"}
 #: Beyond it integers of the store wrap and decimals overflow.
 LARGEST_NUMBER = 10**18
+#: Labels that a column's name does not tell; the other labels are its words, as in "User ID".
+_LABELS = {
+    "bookmarked": "⭐️",
+    "latency": "Latency (s)",
+    "timeToFirstToken": "Time To First Token (s)",
+    "tokensPerSecond": "Tokens per second",
+    "inputCost": "Input Cost ($)",
+    "outputCost": "Output Cost ($)",
+    "totalCost": "Total Cost ($)",
+    "errorCount": "Error Level Count",
+    "warningCount": "Warning Level Count",
+    "defaultCount": "Default Level Count",
+    "debugCount": "Debug Level Count",
+    "toolDefinitions": "Available Tools",
+    "scores_avg": "Scores (numeric)",
+    "score_categories": "Scores (categorical)",
+    "score_booleans": "Scores (boolean)",
+}
+_WORD = re.compile(r"[A-Z]?[a-z]+")
 #: Accepted by every client and ignored by the server.
 _IGNORED = {"positionInTrace"}
 
@@ -237,16 +257,30 @@ def _time(value: Any) -> datetime | None:
     return parsed if parsed.tzinfo and is_known_year(parsed) else None
 
 
+def label_of(name: str) -> str:
+    """What clients may call a column instead of its name: the heading that Langfuse's tables show for it."""
+    words = ("ID" if word.lower() == "id" else word.capitalize() for word in _WORD.findall(name))
+    return _LABELS.get(name) or " ".join(words)
+
+
+def _name_of(called: str, columns: Mapping[str, Column]) -> str:
+    """The column that is called so, by its name or its label."""
+    if called in columns:
+        return called
+    for name in columns:
+        if label_of(name) == called:
+            return name
+    raise Invalid(f"Column {called} does not match a UI / CH table mapping.")
+
+
 def _checked(item: dict[str, Any], columns: Mapping[str, Column]) -> Filter:
-    column = columns.get(item["column"])
-    if column is None:
-        raise Invalid(f"Column {item['column']} does not match a UI / CH table mapping.")
+    name = _name_of(item["column"], columns)
     kind, value = item["type"], item.get("value")
-    if kind not in FITS[column.kind]:
-        fitting = ", ".join(sorted(FITS[column.kind]))
+    if kind not in FITS[columns[name].kind]:
+        fitting = ", ".join(sorted(FITS[columns[name].kind]))
         raise Invalid(f"Filter type {kind} does not fit column {item['column']}. Use one of: {fitting}.")
     if kind == "datetime":
         value = _time(value)
     elif kind in ("number", "numberObject"):
         value = Decimal(str(value)) if isinstance(value, float) else value
-    return Filter(kind, item["column"], item["operator"], value, str(item.get("key") or ""))
+    return Filter(kind, name, item["operator"], value, str(item.get("key") or ""))

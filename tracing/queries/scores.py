@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, not_
+import orjson
+from sqlalchemy import ColumnElement, and_, not_, or_
 
 from accounts.access import ProjectScope
 from config.errors import NotFound
@@ -80,6 +81,28 @@ def _of_trace(kind: str, column: Any) -> Column:
     return Column(kind, build=build)
 
 
+def _in_metadata(key: str) -> Any:
+    """The text under a key of a score's metadata. What is no object counts as `metadata`, as it is shown."""
+    value = fn.json_text(s.metadata, key)
+    if key != "metadata":
+        return value
+    whole = fn.if_else(fn.json_text(s.metadata) != "", fn.json_text(s.metadata), s.metadata)
+    return fn.if_else(fn.starts_with(s.metadata, "{"), value, whole)
+
+
+def _metadata(scope: ProjectScope, item: Filter) -> Clause:
+    """Metadata of a score is JSON in one text, read for this. Values that are no text can be compared for equality."""
+    text, named = _in_metadata(item.key), f"{orjson.dumps(item.key).decode()}:"
+    is_there = or_(text != "", fn.contains(s.metadata, named))  # type: ignore[arg-type]
+    if item.operator in ("is set", "is not set"):
+        return is_there if item.operator == "is set" else not_(is_there)
+    matches = filters.OPERATORS["stringObject"][item.operator](text, item.value)
+    if item.operator == "=":
+        literal = (fn.contains(s.metadata, f"{named}{item.value}{end}") for end in ",}")
+        return or_(matches, *literal)  # type: ignore[arg-type]
+    return and_(is_there, matches)
+
+
 TRACE_COLUMNS = {
     "traceName": _of_trace("text", t.name),
     "userId": _of_trace("text", t.user_id),
@@ -102,6 +125,8 @@ COLUMNS: dict[str, Column] = {
     "authorUserId": Column("text", s.author_user_id),
     "dataType": Column("text", s.data_type),
     "stringValue": Column("text", s.string_value),
+    "metadata": Column("map", build=_metadata),
+    "evaluatorId": Column("text", _in_metadata("evaluator_id")),
 }
 _COMPARE: dict[str, Callable[[Any, Any], Clause]] = {
     **filters.OPERATORS["number"],
@@ -156,27 +181,31 @@ def _scored_traces(scope: ProjectScope, found: list[Score]) -> dict[str, ScoredT
 
 
 def _clauses(scope: ProjectScope, wanted: ScoreFilters) -> list[Clause]:
+    """A filter on a field replaces the simple parameters of the same field."""
+    filtered = {item.column for item in wanted.items}
     several = (
-        (s.id, wanted.ids), (s.name, wanted.names), (s.source, wanted.sources), (s.data_type, wanted.data_types),
-        (s.environment, wanted.environments), (s.config_id, wanted.config_ids), (s.queue_id, wanted.queue_ids),
-        (s.author_user_id, wanted.author_user_ids), (s.trace_id, wanted.trace_ids),
-        (s.session_id, wanted.session_ids), (s.observation_id, wanted.observation_ids),
-        (s.dataset_run_id, wanted.dataset_run_ids), (s.string_value, wanted.texts),
+        ("id", s.id, wanted.ids), ("name", s.name, wanted.names), ("source", s.source, wanted.sources),
+        ("dataType", s.data_type, wanted.data_types), ("environment", s.environment, wanted.environments),
+        ("configId", s.config_id, wanted.config_ids), ("queueId", s.queue_id, wanted.queue_ids),
+        ("authorUserId", s.author_user_id, wanted.author_user_ids), ("traceId", s.trace_id, wanted.trace_ids),
+        ("sessionId", s.session_id, wanted.session_ids),
+        ("observationId", s.observation_id, wanted.observation_ids),
+        ("datasetRunId", s.dataset_run_id, wanted.dataset_run_ids), ("stringValue", s.string_value, wanted.texts),
     )  # fmt: skip
-    clauses: list[Clause] = [column.in_(values) for column, values in several if values]
+    clauses: list[Clause] = [column.in_(values) for name, column, values in several if values and name not in filtered]
     if wanted.only_of_traces:
         clauses.append(s.trace_id != "")
     if not wanted.with_corrections:
         clauses.append(not_(s.data_type == "CORRECTION"))
-    for operator, value in wanted.numbers:
-        clauses.append(_COMPARE[operator](s.value, float(value)))
-    if wanted.from_time:
+    if "value" not in filtered:
+        clauses += [_COMPARE[operator](s.value, float(value)) for operator, value in wanted.numbers]
+    if wanted.from_time and "timestamp" not in filtered:
         clauses.append(s.timestamp >= wanted.from_time)
-    if wanted.to_time:
+    if wanted.to_time and "timestamp" not in filtered:
         clauses.append(s.timestamp < wanted.to_time)
-    if wanted.user_id:
+    if wanted.user_id and "userId" not in filtered:
         clauses.append(s.trace_id.in_(store.select(scope, traces, t.id).where(t.user_id == wanted.user_id)))
-    if wanted.trace_tags:
+    if wanted.trace_tags and not filtered & {"tags", "trace_tags"}:
         tagged = fn.has_all(t.tags, list(wanted.trace_tags))
         clauses.append(s.trace_id.in_(store.select(scope, traces, t.id).where(tagged)))  # type: ignore[arg-type]
     return clauses + filters.conditions(scope, COLUMNS, wanted.items)
