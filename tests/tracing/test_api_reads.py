@@ -578,6 +578,34 @@ def test_parameters_of_scores(api, path, params, found):
     assert api.ids(path, **params) == found
 
 
+@pytest.mark.parametrize(("most_looked_up", "few"), [(50_000, 500), (50_000, 0), (0, 500)])
+def test_scores_of_missing_traces_are_hidden_until_v3(api, monkeypatch, most_looked_up, few):
+    """Above the limit they are left out of the pages only."""
+    monkeypatch.setattr("tracing.queries.scores.MOST_LOOKED_UP", most_looked_up)
+    monkeypatch.setattr("tracing.queries.scores.FEW", few)
+    lost = [score(api.project_id, f"lost{n}", 10 + n, trace_id=f"no-such-trace-{n}", value=1.0) for n in range(2)]
+    store.insert(scores=lost)
+    visible = {"scores": ["x", "c", "b", "n"], "v2/scores": ["r", "s", "k", "x", "c", "b", "n"]}
+    for path, ids in visible.items():
+        pages = [api.get(path, limit=2, page=number) for number in range(1, 6)]
+        assert [item["id"] for page in pages for item in page["data"]] == ids
+        assert pages[0]["meta"]["totalItems"] == len(ids) + (0 if most_looked_up else len(lost))
+        assert api.ids(path, name="quality") == ["n"]
+        assert api.ids(path, traceId="no-such-trace-1") == []
+    assert api.ids("v2/scores", fields="score") == visible["v2/scores"]
+    assert api.ids("v3/scores") == ["lost1", "lost0", *visible["v2/scores"]]
+    assert api.get("v2/scores/lost0")["id"] == "lost0"
+    store.insert(traces=[trace(api.project_id, "no-such-trace-1", -400 * 86_400)])
+    assert api.ids("v2/scores", name="quality") == ["lost1", "n"]
+
+
+def test_scores_of_a_deleted_trace_stay_hidden(api):
+    api("DELETE", "traces/t1")
+    store.insert(scores=[score(api.project_id, "afterwards", 10, trace_id="t1", value=1.0)])
+    assert api.get("scores")["meta"]["totalItems"] == 1
+    assert api.ids("scores") == ["x"]
+
+
 @pytest.mark.parametrize(
     ("params", "item", "found"),
     [

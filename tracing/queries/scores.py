@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -20,6 +20,14 @@ from tracing.queries import filters
 from tracing.queries.filters import Column, Filter
 from tracing.queries.paging import Keyed, Numbered, PageNumber, before, cut, decode_cursor, encode_cursor
 from tracing.queries.parallel import together
+
+#: For how many scores it is looked up whether their traces exist. So many take 0.1 s beside 300,000 traces and 0.3 s
+#: beside 3,000,000; there a page of traces takes 0.4 s.
+MOST_LOOKED_UP = 50_000
+#: Programs score within minutes, people within days or months.
+_NEAR = timedelta(days=1)
+#: More ids than this make their index useless.
+FEW = 500
 
 s, t = scores.c, traces.c
 Clause = ColumnElement[bool]
@@ -138,17 +146,55 @@ VALUE_OPERATORS = tuple(_COMPARE)
 def list_scores(
     scope: ProjectScope, wanted: ScoreFilters, *, number: PageNumber, with_trace: bool
 ) -> Numbered[ScoreRow]:
-    """A numbered page, newest first."""
+    """A numbered page, newest first, without the scores of traces that do not exist.
+
+    Above `MOST_LOOKED_UP` scores these are left out of the pages alone, which are shorter for it: the total and the
+    numbers of the pages count them, because telling them apart would take longer than all the rest.
+    """
     clauses = _clauses(scope, wanted)
-    query = store.select(scope, scores).where(*clauses).order_by(s.timestamp.desc(), s.id.desc())
-    query = query.limit(number.limit).offset(number.offset)
-    count = store.select(scope, scores, fn.count().label("total")).where(*clauses)
-    total, found = together(
-        lambda: store.rows(scope, count, tag="score-count")[0].total,
-        lambda: store.records(scope, Score, query, tag="score-list"),
+    span = _span(scope, clauses)
+    if 0 < span.total <= MOST_LOOKED_UP and not wanted.asks_for_trace:
+        clauses.append(_has_its_trace(scope, clauses, span))
+        span, found = together(lambda: _span(scope, clauses), lambda: _page(scope, clauses, number))
+    else:
+        found = _page(scope, clauses, number)
+    of = _scored_traces(scope, found)
+    shown = [score for score in found if not score.trace_id or score.trace_id in of]
+    return Numbered(
+        [ScoreRow(score, of.get(score.trace_id) if with_trace else None) for score in shown], number, span.total
     )
-    of = _scored_traces(scope, found) if with_trace else {}
-    return Numbered([ScoreRow(score, of.get(score.trace_id)) for score in found], number, total)
+
+
+def _span(scope: ProjectScope, clauses: list[Clause]) -> Any:
+    """How many scores there are (`total`), and the times of the first and the last one."""
+    ends = fn.min(s.timestamp).label("first"), fn.max(s.timestamp).label("last")
+    query = store.select(scope, scores, fn.count().label("total"), *ends).where(*clauses)
+    return store.rows(scope, query, tag="score-count")[0]
+
+
+def _page(scope: ProjectScope, clauses: list[Clause], number: PageNumber) -> list[Score]:
+    query = store.select(scope, scores).where(*clauses).order_by(s.timestamp.desc(), s.id.desc())
+    return store.records(scope, Score, query.limit(number.limit).offset(number.offset), tag="score-list")
+
+
+def _has_its_trace(scope: ProjectScope, clauses: list[Clause], span: Any) -> Clause:
+    """Most traces are near their scores, where a range of the key finds them. The rest is looked for by index."""
+    scored = store.select(scope, scores, s.trace_id).where(s.trace_id != "", *clauses)
+    existing = store.select(scope, traces, t.id).where(t.id.in_(scored))
+    near = existing.where(t.timestamp >= span.first - _NEAR, t.timestamp <= span.last + _NEAR)
+    distant = scored.where(s.trace_id.not_in(near)).distinct().limit(FEW + 1)
+    ids = {row.trace_id for row in store.rows(scope, distant, tag="score-distant-traces")}
+    if len(ids) > FEW:
+        return or_(s.trace_id == "", s.trace_id.in_(existing))
+    return s.trace_id.not_in(sorted(ids - _ids_of_traces(scope, ids)))
+
+
+def _ids_of_traces(scope: ProjectScope, ids: set[str]) -> set[str]:
+    """Those of the ids whose trace exists."""
+    if not ids:
+        return set()
+    query = store.select(scope, traces, t.id).where(t.id.in_(sorted(ids)))
+    return {row.id for row in store.rows(scope, query, tag="score-distant-traces")}
 
 
 def page_scores(scope: ProjectScope, wanted: ScoreFilters, *, limit: int, cursor: str = "") -> Keyed[Score]:
