@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tracing.analytics.records import EPOCH, Trace
+from tracing.ingest.clock import NEVER
 from tracing.ingest.merge import merge_traces
 from tracing.ingest.model import TraceUpdate
 
@@ -100,7 +101,7 @@ def test_starts_widen_the_bounds():
 
 def test_trace_without_observations_has_no_bounds():
     trace = live(update(1))
-    assert trace.first_start == trace.last_start == EPOCH
+    assert trace.first_start == trace.last_start == NEVER
 
 
 def test_earliest_root_is_shown():

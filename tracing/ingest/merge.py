@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tracing.analytics.records import EPOCH, Score, Trace
-from tracing.ingest.clock import microseconds
+from tracing.ingest.clock import NEVER, microseconds
 from tracing.ingest.environment import DEFAULT
 from tracing.ingest.merge_observations import merge_observation as merge_observation
 from tracing.ingest.merge_observations import observation_update as observation_update
@@ -50,7 +50,13 @@ class _TraceMerge:
         self.stored = stored
         self.changed = stored is None
         if stored is None:
-            self.trace = Trace(project_id=first.project_id, id=first.trace_id, timestamp=first.timestamp)
+            self.trace = Trace(
+                project_id=first.project_id,
+                id=first.trace_id,
+                timestamp=first.timestamp,
+                first_start=NEVER,
+                last_start=NEVER,
+            )
         else:
             self.trace = copy(stored)
             self.trace.set_at = dict(stored.set_at)
@@ -96,7 +102,7 @@ class _TraceMerge:
 
     def _widen(self, start: datetime) -> None:
         trace = self.trace
-        is_first = trace.last_start == EPOCH
+        is_first = trace.last_start == NEVER
         if is_first or start < trace.first_start:
             trace.first_start = start
         if is_first or start > trace.last_start:

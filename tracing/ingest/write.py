@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import TypeVar
 
 import redis
@@ -17,7 +17,8 @@ from sqlalchemy import ColumnElement, and_, false
 from accounts.access import ProjectScope, scope_for_task
 from tracing.analytics import store, tables
 from tracing.analytics.records import EPOCH, Observation, Score, Trace
-from tracing.ingest import doorbell, enrich, media, merge
+from tracing.ingest import doorbell, enrich, media, merge, moves
+from tracing.ingest.clock import NEVER
 from tracing.ingest.inbox import Payload
 from tracing.ingest.model import Decoded, ObservationPatch, TraceUpdate
 
@@ -143,7 +144,7 @@ def _write_project(scope: ProjectScope, share: _Project) -> None:
     now = datetime.now(UTC)
     _place_guessed(scope, share)
     touched = {update.trace_id for update in share.updates} | {trace_id for trace_id, _ in share.patches}
-    stored_traces = _stored_traces(scope, touched)
+    stored_traces, left = _stored_traces(scope, touched)
     merged = _merged_patches(scope, share, stored_traces)
     rows = [*merged, *_moved(scope, share, stored_traces)]
     if share.ready is None:
@@ -153,7 +154,12 @@ def _write_project(scope: ProjectScope, share: _Project) -> None:
     traces = merge.merge_traces(stored_traces, updates, now)
     _lend_context(merged, stored_traces | {trace.id: trace for trace in traces if not trace.is_deleted})
     scores = _merged_scores(scope, share)
+    starts = (row.start_time for row in chain(rows, share.observations.values()))
+    rows, late_rows = moves.in_order(rows, starts)
+    traces, late_traces = moves.in_order(traces + left, [trace.timestamp for trace in traces + left])
     store.insert(observations=rows, ready=share.ready, traces=traces, scores=scores)
+    if late_rows or late_traces:
+        store.insert(observations=late_rows, traces=late_traces)
 
 
 def _lend_context(merged: list[Observation], traces: dict[str, Trace]) -> None:
@@ -166,13 +172,13 @@ def _lend_context(merged: list[Observation], traces: dict[str, Trace]) -> None:
             observation.release = trace.release
 
 
-def _stored_traces(scope: ProjectScope, ids: set[str]) -> dict[str, Trace]:
-    found: dict[str, Trace] = {}
+def _stored_traces(scope: ProjectScope, ids: set[str]) -> tuple[dict[str, Trace], list[Trace]]:
+    """The traces by id, and tombstones of what an unfinished move left of them."""
+    found: list[Trace] = []
     for part in _chunks(sorted(ids)):
         query = store.select(scope, tables.traces).where(tables.traces.c.id.in_(part))
-        for trace in store.records(scope, Trace, query, tag="ingest-traces"):
-            found[trace.id] = trace
-    return found
+        found += store.records(scope, Trace, query, tag="ingest-traces")
+    return moves.newest(found, key=lambda trace: trace.id)
 
 
 def _moved(scope: ProjectScope, share: _Project, traces: dict[str, Trace]) -> list[Observation]:
@@ -192,7 +198,10 @@ def _moved(scope: ProjectScope, share: _Project, traces: dict[str, Trace]) -> li
         for row in store.rows(scope, query, tag="ingest-moved"):
             new = again.get((row.trace_id, row.id))
             if new is not None and row.start_time != new.start_time:
-                tombstones.append(_tombstone(scope.project_id, row.trace_id, row.id, row.start_time, row.row_version))
+                # What was replayed, or waited in the inbox for long, may be older than what is stored.
+                older, newer = sorted((row, new), key=lambda one: one.row_version)
+                version = max(older.row_version + 1, newer.row_version)
+                tombstones.append(_tombstone(scope.project_id, row.trace_id, row.id, older.start_time, version))
     return tombstones
 
 
@@ -218,8 +227,7 @@ def _place_guessed(scope: ProjectScope, share: _Project) -> None:
 def _merged_patches(scope: ProjectScope, share: _Project, traces: dict[str, Trace]) -> list[Observation]:
     if not share.patches:
         return []
-    stored = _stored_observations(scope, [key for key in share.patches if key[0] in traces], traces)
-    rows: list[Observation] = []
+    stored, rows = _stored_observations(scope, [key for key in share.patches if key[0] in traces], traces)
     for key, patches in share.patches.items():
         # An event and an OTLP span of one id in one batch: the span is the base, and one row comes of it.
         base = share.observations.get(key) or stored.get(key)
@@ -229,22 +237,22 @@ def _merged_patches(scope: ProjectScope, share: _Project, traces: dict[str, Trac
 
 def _stored_observations(
     scope: ProjectScope, keys: list[tuple[str, str]], traces: dict[str, Trace]
-) -> dict[tuple[str, str], Observation]:
-    found: dict[tuple[str, str], Observation] = {}
+) -> tuple[dict[tuple[str, str], Observation], list[Observation]]:
+    """The observations by trace and id, and tombstones of what an unfinished move left of them."""
+    found: list[Observation] = []
     columns = tables.observations.c
     for part in _chunks(sorted(keys)):
         query = store.select(scope, tables.observations).where(
             _within(traces, {trace_id for trace_id, _ in part}), columns.id.in_([id_ for _, id_ in part])
         )
-        for observation in store.records(scope, Observation, query, tag="ingest-observations"):
-            found[(observation.trace_id, observation.id)] = observation
-    return found
+        found += store.records(scope, Observation, query, tag="ingest-observations")
+    return moves.newest(found, key=lambda observation: (observation.trace_id, observation.id))
 
 
 def _within(traces: dict[str, Trace], ids: set[str]) -> ColumnElement[bool]:
     """These traces' observations, by range first: the key starts with the time."""
     columns = tables.observations.c
-    bounded = [traces[id_] for id_ in ids if traces[id_].first_start != EPOCH]
+    bounded = [traces[id_] for id_ in ids if traces[id_].first_start != NEVER]
     if not bounded:
         return false()
     return and_(
@@ -271,13 +279,13 @@ def _merged_scores(scope: ProjectScope, share: _Project) -> list[Score]:
     return rows
 
 
-def _tombstone(project_id: str, trace_id: str, id_: str, start_time: datetime, row_version: int) -> Observation:
+def _tombstone(project_id: str, trace_id: str, id_: str, start_time: datetime, version: int) -> Observation:
     return Observation(
         project_id=project_id,
         trace_id=trace_id,
         id=id_,
         start_time=start_time,
-        row_version=max(row_version + 1, time.time_ns() // 1000),
+        row_version=version,
         is_deleted=True,
     )
 
