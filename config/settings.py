@@ -109,7 +109,8 @@ _database_url = env.text("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'spanwise.sq
 DATABASES = {"default": environ.Env.db_url_config(_database_url)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000;",
+        # FULL: what was set aside, and the rows of files, must survive a power cut; their inbox entry is deleted next.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=20000;",
         "transaction_mode": "IMMEDIATE",  # a read that turns into a write would otherwise fail with "locked"
         "timeout": 20,
     }

@@ -90,21 +90,6 @@ def test_payload_that_breaks_decoding_is_buried_and_its_neighbours_land(sender, 
     monkeypatch.undo()
 
 
-def test_buried_payload_can_be_replayed(sender, monkeypatch, own_inbox):
-    from tracing.ingest import dead_letters
-
-    with monkeypatch.context() as broken:
-        broken.setattr(drain.otlp, "decode", lambda *_: 1 / 0)
-        sender.post(OTLP, export([span("a" * 32, "b" * 16, "root")]))
-        drain.drain()
-    [letter] = DeadLetter.objects.filter(project=sender.project)
-    monkeypatch.setattr(dead_letters.settings, "INBOX_DIR", own_inbox.folder)
-    assert dead_letters.replay(sender.scope, [str(letter.pk)]) == 1
-    drain.drain()
-    assert len(sender.observations()) == 1
-    assert dead_letters.replay(sender.scope, [str(letter.pk)]) == 0
-
-
 def test_legacy_events_of_one_trace_become_one_tree(sender):
     call_command("sync_models", verbosity=0)
     now = datetime.now(UTC).isoformat()

@@ -108,7 +108,12 @@ def _letter(project, **fields):
 
 def test_dead_letters_are_listed_and_replayed(alice, bob, charlie, project, monkeypatch):
     replayed = []
-    monkeypatch.setattr(dead_letters, "replay", lambda scope, ids: replayed.append((scope.project_id, ids)) or len(ids))
+
+    def replay(scope, ids):
+        replayed.append((scope.project_id, ids))
+        return dead_letters.Replayed(sent=len(ids), unreadable=2)
+
+    monkeypatch.setattr(dead_letters, "replay", replay)
     page = reverse("tracing:dead-letter-list", args=[project.pk])
     send = reverse("tracing:dead-letter-replay", args=[project.pk])
     assert "Everything that arrived was stored" in alice.get(page).content.decode()
@@ -120,6 +125,9 @@ def test_dead_letters_are_listed_and_replayed(alice, bob, charlie, project, monk
     assert alice.get(send).status_code == 405
     assert alice.post(send, {"id": [str(letter.pk), "garbage"]}).status_code == 303
     assert replayed == [(project.pk, [str(letter.pk)])]
+    told = alice.get(page).content.decode()
+    assert "1 payload was sent again." in told
+    assert "2 payloads cannot be read and wait on" in told
     alice.post(send)
     assert replayed[1] == (project.pk, [str(letter.pk)])
 

@@ -25,7 +25,7 @@ class DeadLetterStatus(models.TextChoices):
 
 
 class DeadLetter(models.Model):
-    """A whole payload (its bytes are in the inbox under `inbox_key`), or one span or event of it (`payload`)."""
+    """A whole payload (its bytes are in the storage under `inbox_key`), or spans or an event of it (`payload`)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey("accounts.Project", models.CASCADE, related_name="dead_letters")
@@ -34,10 +34,13 @@ class DeadLetter(models.Model):
     reason = models.TextField()
     item_id = models.TextField(blank=True, default="")
     payload_preview = models.TextField(blank=True, default="")
-    #: where the raw bytes are kept; "" for a single span or event
+    #: where the raw bytes are kept; "" for spans or an event
     inbox_key = models.CharField(max_length=500, blank=True, default="")
-    #: JSON text of a set-aside span or event; "" for whole payloads
+    #: JSON text of a body with what was set aside, and of the envelope it came in; "" for whole payloads
     payload = models.TextField(blank=True, default="")
+    envelope = models.TextField(blank=True, default="")
+    #: of what is kept and why: the same waits only once, however often it is delivered
+    fingerprint = models.CharField(max_length=64, blank=True, default="")
     attempts = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     last_tried_at = models.DateTimeField(null=True, blank=True)
@@ -49,6 +52,13 @@ class DeadLetter(models.Model):
         indexes = [
             models.Index(fields=["project", "-created_at"], name="tracing_dead_letter_newest"),
             models.Index(fields=["inbox_key"], name="tracing_dead_letter_by_key"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "fingerprint"],
+                condition=models.Q(replayed_at=None) & ~models.Q(fingerprint=""),
+                name="tracing_dead_letter_waits_once",
+            )
         ]
 
     def __str__(self) -> str:

@@ -34,10 +34,20 @@ def dead_letter_list(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
 def dead_letter_replay(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """The chosen letters, or all that wait."""
     ids = request.POST.getlist("id") or problems.waiting_ids(scope)
-    number = dead_letters.replay(scope, [letter_id for letter_id in ids if problems.is_id(letter_id)])
-    messages.success(
-        request,
-        ngettext("%(count)d payload was sent again.", "%(count)d payloads were sent again.", number)
-        % {"count": number},
-    )
+    replayed = dead_letters.replay(scope, [letter_id for letter_id in ids if problems.is_id(letter_id)])
+    _tell(request, replayed)
     return HttpResponseRedirect(reverse("tracing:dead-letter-list", args=[scope.project_id]), status=303)
+
+
+def _tell(request: HttpRequest, replayed: dead_letters.Replayed) -> None:
+    sent, unreadable = replayed.sent, replayed.unreadable
+    if sent or not unreadable:
+        text = ngettext("%(count)d payload was sent again.", "%(count)d payloads were sent again.", sent)
+        messages.success(request, text % {"count": sent})
+    if unreadable:
+        text = ngettext(
+            "%(count)d payload cannot be read and waits on: its file is missing or broken.",
+            "%(count)d payloads cannot be read and wait on: their files are missing or broken.",
+            unreadable,
+        )
+        messages.warning(request, text % {"count": unreadable})

@@ -50,6 +50,6 @@ class SpanGroup:
 
 
 def export_of(resource: Any, scope: Any, spans: Sequence[Any]) -> str:
-    """Spans with all that they share with others, so that they can be delivered without these."""
-    scope_spans = {"scope": scope, "spans": spans}
-    return as_text({"resourceSpans": [{"resource": resource, "scopeSpans": [scope_spans]}]})
+    """Spans with all that they share with others, so that they can be delivered without these. People see the start."""
+    scope_spans = {"spans": spans, "scope": scope}
+    return as_text({"resourceSpans": [{"scopeSpans": [scope_spans], "resource": resource}]})
