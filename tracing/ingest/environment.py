@@ -8,16 +8,18 @@ from typing import Any
 
 DEFAULT = "default"
 _MAXIMUM = 40
+_LONGEST_REMEMBERED = 200
 #: environments of that prefix are kept for what the server itself runs
 _RESERVED = re.compile(r"(?:langfuse[-_]?)+")
 _VALID = re.compile(r"[a-z0-9_-]+")
 
 
 def normalise_environment(value: Any) -> str:
-    return _normalise(value) if isinstance(value, str) else DEFAULT
+    if not isinstance(value, str):
+        return DEFAULT
+    return _remembered(value) if len(value) <= _LONGEST_REMEMBERED else _normalise(value)
 
 
-@lru_cache(maxsize=4096)
 def _normalise(value: str) -> str:
     name = value.lower()
     reserved = _RESERVED.match(name)
@@ -25,3 +27,6 @@ def _normalise(value: str) -> str:
         name = name[reserved.end() :]
     name = name[:_MAXIMUM]
     return name if _VALID.fullmatch(name) else DEFAULT
+
+
+_remembered = lru_cache(maxsize=4096)(_normalise)

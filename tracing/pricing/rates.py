@@ -15,6 +15,7 @@ from tracing.models import Model, PricingTier
 from tracing.pricing.patterns import Test, compile_pattern
 
 _LONGEST_USAGE_PATTERN = 200
+_LONGEST_REMEMBERED = 200
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "gt": operator.gt,
@@ -132,9 +133,14 @@ def _condition(spec: Mapping[str, Any]) -> Condition:
     if "usageDetailPattern" in spec:
         flags = "" if spec.get("caseSensitive") else "(?i)"
         test = compile_pattern(flags + spec["usageDetailPattern"], _LONGEST_USAGE_PATTERN + len(flags))
-        # A handful of keys come again and again.
-        return UsageCondition(lru_cache(256)(test), _COMPARE[spec["operator"]], Decimal(str(spec["value"])))
+        return UsageCondition(_remembering(test), _COMPARE[spec["operator"]], Decimal(str(spec["value"])))
     return AttributeCondition(spec["source"], spec["key"], frozenset(spec["values"]))
+
+
+def _remembering(test: Test) -> Test:
+    """A handful of keys come again and again. Clients choose them, so long ones are not kept."""
+    known = lru_cache(256)(test)
+    return lambda key: known(key) if len(key) <= _LONGEST_REMEMBERED else test(key)
 
 
 def _as_text(value: Any) -> str:

@@ -7,13 +7,15 @@ field are there, which entries are metadata, which rules can apply) is remembere
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from typing import Any
 
 from tracing.ingest.otlp import content
 from tracing.ingest.otlp.spans import Attributes
 
-#: larger ones are one-offs, and remembering them would cost more than it saves
-_LARGEST_REMEMBERED = 96
+#: of names that are remembered, each counted with what else it takes; and the number of shapes that surely find room
+_MOST_CHARACTERS = 8_000_000
+_CHARACTERS_PER_NAME = 100
+_FEWEST = 500
 
 _NAME = ("gen_ai.tool.name", "genkit:name", "logfire.msg", "ai.toolCall.name", "ai.operationId")
 _USER = (
@@ -118,6 +120,7 @@ class Shape:
         "trace_metadata_object",
         "updates",
         "usage",
+        "usage_plan",
         "user",
     )
 
@@ -145,6 +148,7 @@ class Shape:
         self.parameters = _named(keys, _PARAMETERS, leave_out=("model",))
         self.parameters_given = there(_EXPLICIT_PARAMETERS)
         self.usage = _named(keys, _USAGE, leave_out=("cost",))
+        self.usage_plan: Any = None  # worked out by `usage` when it is needed
         self.metadata_objects = there(_OBSERVATION_METADATA)
         self.metadata = tuple(
             (key, name) for key, name in _named(keys, _OBSERVATION_METADATA_PREFIXES) if key not in _NO_METADATA
@@ -169,11 +173,28 @@ def _named(
     return tuple((key, name) for key, name in found if name and name not in leave_out)
 
 
-@lru_cache(maxsize=2048)
-def _remembered(keys: tuple[str, ...]) -> Shape:
-    return Shape(keys)
+class _Shapes:
+    """Shapes by their names. Clients choose these, so what is remembered is counted; once full, it starts anew."""
+
+    def __init__(self, most_characters: int) -> None:
+        self.known: dict[tuple[str, ...], Shape] = {}
+        self._most = self._left = most_characters
+
+    def new(self, keys: tuple[str, ...]) -> Shape:
+        shape = Shape(keys)
+        characters = sum(map(len, keys)) + _CHARACTERS_PER_NAME * len(keys)
+        if characters <= self._most // _FEWEST:  # larger ones are one-offs, and would drive out all others
+            self._left -= characters
+            if self._left < 0:
+                self.known.clear()
+                self._left = self._most - characters
+            self.known[keys] = shape
+        return shape
+
+
+_shapes = _Shapes(_MOST_CHARACTERS)
 
 
 def shape_of(attributes: Attributes) -> Shape:
     keys = tuple(attributes)
-    return _remembered(keys) if len(keys) <= _LARGEST_REMEMBERED else Shape(keys)
+    return _shapes.known.get(keys) or _shapes.new(keys)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 from tracing.ingest.otlp.shape import Shape
@@ -117,7 +116,9 @@ def _counts(usage: Numbers) -> dict[str, int]:
 
 def _generic(attributes: Attributes, shape: Shape) -> Numbers:
     """See `_Plan`: what each entry comes from is known from the names alone."""
-    plan = _plan_of(shape.usage)
+    plan: _Plan | None = shape.usage_plan
+    if plan is None:
+        plan = shape.usage_plan = _Plan(shape.usage)
     usage: Numbers = {}
     for target, keys in plan.entries:
         for key in keys:
@@ -149,11 +150,6 @@ class _Plan:
         self.subtractions = tuple(
             (whole, parts) for whole, parts in _SUBTRACTIONS.items() if whole in targets and targets.intersection(parts)
         )
-
-
-@lru_cache(maxsize=1024)
-def _plan_of(names: tuple[tuple[str, str], ...]) -> _Plan:
-    return _Plan(names)
 
 
 def _put(usage: Numbers, key: str, number: int | float | None) -> None:
