@@ -18,7 +18,7 @@ from accounts.access import ProjectScope
 from accounts.models import Project
 from config.errors import Unavailable
 from tracing.ingest import doorbell
-from tracing.ingest.files import keep
+from tracing.ingest.files import store_bytes, sync_to_disk
 from tracing.ingest.inbox import FolderInbox, GroupCommit, Payload, unpack
 from tracing.ingest.model import Envelope, SetAside
 from tracing.models import DeadLetter
@@ -44,19 +44,20 @@ def bury(payload: Payload, reason: str) -> None:
     On disk when it returns: the inbox forgets the payload after this. Doing it twice keeps it once.
     """
     packed = payload.pack()
+    fingerprint = hashlib.sha256(packed).hexdigest()
+    key = f"dead-letters/{fingerprint}"
+    store_bytes(key, packed)
+    sync_to_disk(key)
     letter = DeadLetter(
         project_id=payload.envelope.project_id,
         kind="payload",
         source=payload.envelope.kind,
         reason=_storable(reason),
         payload_preview=_storable(payload.body[:_PREVIEW_CHARACTERS].decode("utf-8", "replace")),
-        fingerprint=hashlib.sha256(packed).hexdigest(),
+        inbox_key=key,
+        fingerprint=fingerprint,
     )
-    letter.inbox_key = keep(f"dead-letters/{letter.pk}", packed)
     _post([letter])
-    if not DeadLetter.objects.filter(pk=letter.pk).exists():
-        default_storage.delete(letter.inbox_key)
-        return
     log.error("A %s payload of project %s was buried: %s", letter.source, letter.project_id, reason)
 
 

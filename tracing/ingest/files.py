@@ -9,13 +9,6 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 
-def keep(key: str, content: bytes) -> str:
-    """Write a new file; on disk when it returns. Returns the key that it got."""
-    written: str = default_storage.save(key, ContentFile(content))
-    sync_to_disk(written)
-    return written
-
-
 def store_bytes(key: str, content: bytes) -> bool:
     """Put bytes under exactly this key, which stands for them; False when they are there already.
 
