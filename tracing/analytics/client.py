@@ -6,6 +6,7 @@ later), `TooExpensive` (ask for less), or a plain exception for statements that 
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -30,8 +31,9 @@ RETRY_PAUSES_SECONDS = (0.1, 0.4, 1.5)
 
 #: ClickHouse codes for "this query wants more than it may have".
 _TOO_EXPENSIVE = {158, 159, 160, 161, 241, 307, 396, 439}
-#: … and for "not now": too many queries or parts, read-only, shutting down, network, keeper.
-_UNAVAILABLE = {202, 209, 210, 225, 236, 242, 252, 279, 319, 394, 425, 999}
+#: … and for "not now": no space, too many queries or parts, read-only, shutting down, network, keeper.
+_UNAVAILABLE = {75, 202, 209, 210, 225, 236, 242, 243, 252, 279, 319, 394, 425, 999}
+_FULL_DISK = os.strerror(errno.ENOSPC)
 #: … and for rows that are wrong in themselves: values that cannot be parsed, converted or held by their column.
 BAD_ROWS = {
     *(6, 7, 25, 26, 27, 38, 41, 53, 69, 70, 72, 117, 128, 130, 131, 190),
@@ -40,7 +42,7 @@ BAD_ROWS = {
 
 
 class StoreAway(Unavailable):
-    """The analytics store is not there, or too busy or full, or the statement itself ended it."""
+    """The analytics store is not there, or has no memory for this; the statement itself may be the reason."""
 
 
 T = TypeVar("T")
@@ -76,8 +78,9 @@ def _problem(error: Exception) -> Exception:
             return TooExpensive(
                 "This asks for more data than one query may read. Narrow the time range or add a filter."
             )
-        if code not in _UNAVAILABLE:
-            return error
+        if code in _UNAVAILABLE or (code not in BAD_ROWS and _FULL_DISK in str(error)):
+            return Unavailable("The analytics store cannot do this right now.")
+        return error
     return StoreAway("The analytics store cannot be reached right now.")
 
 

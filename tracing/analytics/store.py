@@ -110,10 +110,14 @@ def is_own_trouble(error: Exception) -> bool:
 
 
 def takes_rows() -> bool:
-    """Whether anything can be stored at all: a small insert, which leaves a deleted score of nobody."""
-    probe = Score(project_id="", id="probe", timestamp=EPOCH, name="", is_deleted=True)
+    """Whether anything can be stored at all: a small insert into each table, which leaves deleted rows of nobody."""
+    fixed: dict[str, Any] = {"project_id": "", "id": "probe", "is_deleted": True}
     try:
-        insert(scores=[probe])
+        insert(
+            observations=[Observation(**fixed, trace_id="", start_time=EPOCH)],
+            traces=[Trace(**fixed, timestamp=EPOCH)],
+            scores=[Score(**fixed, timestamp=EPOCH, name="")],
+        )
     except (SpanwiseError, ClickHouseError):
         return False
     return True
@@ -255,7 +259,8 @@ def _insert_body(table: str, columns: list[str], body: bytes) -> None:
         c.raw_insert(table, columns, body, fmt="JSONCompactEachRow", settings=_WRITE_SETTINGS)
 
     try:
-        client.call(work)
+        # Whoever inserts tries again, and must know how often: this very insert may be what ends the server.
+        client.call(work, retry=False)
     except TooExpensive as error:
         # Nobody can narrow an insert; memory or disk will be there again later.
         raise client.StoreAway("The analytics store has no room for this right now.") from error

@@ -11,7 +11,9 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Collection, Mapping
 from functools import cache
+from itertools import islice, takewhile
 
 import redis
 from celery import current_app
@@ -20,11 +22,15 @@ from django.conf import settings
 log = logging.getLogger(__name__)
 
 _WAITING = "ingest:waiting"  # sorted set: key of an inbox entry -> when it arrived
-_CLAIMED = "ingest:claimed"  # hash: key of an inbox entry -> "<host>:<pid>:<life>:<lease end>"
+_CLAIMED = "ingest:claimed"  # hash: key of an inbox entry -> "<failures> <host>:<pid>:<life>:<lease end>"
 _RUNG = "ingest:rung"  # set while a worker is on its way or draining
 _RUNG_SECONDS = 10
 #: A batch takes a few seconds at most; a worker on another machine that is silent for longer is taken to be dead.
 _LEASE_SECONDS = 60
+#: A lease that ends later than any can was given before the clock was set back.
+_LONGEST_SECONDS = 600
+#: An entry whose processing ended this often without an end is taken to be the reason, and claimed alone.
+_SUSPECT_AFTER = 2
 #: How long requests do not even try a broker that just refused.
 _PAUSE_SECONDS = 1.0
 
@@ -34,7 +40,7 @@ _LIFE = secrets.token_hex(4)
 _silent_until = 0.0
 _send_lock = threading.Lock()
 #: what this process works on right now; a claim of ours on anything else is one that a failure left behind
-_held: set[str] = set()
+_held: dict[str, int] = {}
 
 
 @cache
@@ -80,17 +86,44 @@ def keep_ringing() -> None:
     broker().set(_RUNG, 1, ex=_RUNG_SECONDS)
 
 
-def claim(count: int) -> list[str]:
-    """The oldest waiting entries, now this process's."""
-    keys = [str(entry[0]) for entry in broker().zpopmin(_WAITING, count)]
-    if keys:
-        _held.update(keys)
-        broker().hset(_CLAIMED, mapping=dict.fromkeys(keys, _mark()))
-    return keys
+def claim(count: int, *, has_company: bool = False) -> dict[str, int]:
+    """The oldest waiting entries, now this process's, and how often each was worked on before without an end.
+
+    Ends are what the other functions here report: a process that is killed reports none. An entry that may be what
+    killed it is claimed alone, and not at all where it would join others: none must be taken for it.
+    """
+    waiting = {str(entry[0]): float(entry[1]) for entry in broker().zpopmin(_WAITING, count)}
+    if not waiting:
+        return {}
+    marks = broker().hmget(_CLAIMED, list(waiting))
+    claims = _first_fit({key: _failures(mark) for key, mark in zip(waiting, marks, strict=True)}, has_company)
+    _held.update(claims)
+    _mark_as_held({key: failures + 1 for key, failures in claims.items()})
+    left = {key: arrived for key, arrived in waiting.items() if key not in claims}
+    if left:
+        broker().zadd(_WAITING, left)
+    return claims
 
 
-def release(keys: list[str]) -> None:
-    _held.difference_update(keys)
+def _first_fit(failures: dict[str, int], has_company: bool) -> dict[str, int]:
+    """Entries up to the first suspect, or that alone."""
+    trusted = dict(takewhile(lambda entry: not is_suspect(entry[1]), failures.items()))
+    return trusted if trusted or has_company else dict(islice(failures.items(), 1))
+
+
+def is_suspect(failures: int) -> bool:
+    return failures >= _SUSPECT_AFTER
+
+
+def hold() -> None:
+    """What this process works on waits for a store: renew the lease, and blame no entry if the process ends now."""
+    _mark_as_held(dict(_held))
+
+
+def release(keys: Collection[str]) -> None:
+    """These entries are finished."""
+    for key in keys:
+        _held.pop(key, None)
     if keys:
         broker().hdel(_CLAIMED, *keys)
 
@@ -100,11 +133,16 @@ def let_go() -> None:
     _held.clear()
 
 
-def put_back(keys: list[str]) -> None:
-    """Let somebody else, or a later try, have these entries."""
-    if keys:
-        broker().zadd(_WAITING, dict.fromkeys(keys, time.time()))
-        release(keys)
+def put_back(claims: Mapping[str, int]) -> None:
+    """Let somebody else, or a later try, have these entries; this try does not count."""
+    if claims:
+        _mark(claims, lease_end=0)
+        broker().zadd(_WAITING, dict.fromkeys(claims, time.time()))
+
+
+def defer(claims: Mapping[str, int], seconds: float) -> None:
+    """Let these entries rest, and then be found by a sweep."""
+    _mark(claims, lease_end=time.time() + seconds)
 
 
 def needs_worker() -> bool:
@@ -125,16 +163,30 @@ def announce(keys: list[str]) -> int:
 
 def forget_finished(existing: set[str]) -> None:
     """Drop claims on entries that are gone."""
-    gone = [str(key) for key in broker().hkeys(_CLAIMED) if key not in existing]
-    release(gone)
+    release([str(key) for key in broker().hkeys(_CLAIMED) if key not in existing])
 
 
-def _mark() -> str:
-    return f"{_HOST}:{os.getpid()}:{_LIFE}:{time.time() + _LEASE_SECONDS:.0f}"
+def _mark_as_held(claims: Mapping[str, int]) -> None:
+    if claims:
+        holder = f"{_HOST}:{os.getpid()}:{_LIFE}:{time.time() + _LEASE_SECONDS:.0f}"
+        broker().hset(_CLAIMED, mapping={key: f"{failures} {holder}" for key, failures in claims.items()})
+
+
+def _mark(claims: Mapping[str, int], *, lease_end: float) -> None:
+    """Nobody's, until a time."""
+    for key in claims:
+        _held.pop(key, None)
+    if claims:
+        broker().hset(_CLAIMED, mapping={key: f"{n} :0::{lease_end:.0f}" for key, n in claims.items()})
+
+
+def _failures(mark: object) -> int:
+    head = str(mark or "").partition(" ")[0]
+    return int(head) if head.isdigit() else 0
 
 
 def _is_held(key: str, mark: str) -> bool:
-    host, pid, life, lease_end = mark.rsplit(":", 3)
+    host, pid, life, lease_end = mark.rpartition(" ")[2].rsplit(":", 3)
     if host == _HOST:
         if int(pid) == os.getpid():
             return life == _LIFE and key in _held
@@ -144,4 +196,4 @@ def _is_held(key: str, mark: str) -> bool:
             return False
         except PermissionError:
             pass
-    return float(lease_end) > time.time()
+    return 0 < float(lease_end) - time.time() <= _LONGEST_SECONDS

@@ -2,6 +2,9 @@
 
 An entry is deleted only after its rows are on disk in the analytics store. Anything may be killed at any point: what
 was not deleted is delivered again, and every write is idempotent.
+
+A store that is away is waited for. An entry that ends the process, or that the store refuses while it takes others,
+rests for a while, is then tried alone, and at last buried as a dead letter: it holds up nobody for long.
 """
 
 from __future__ import annotations
@@ -9,18 +12,25 @@ from __future__ import annotations
 import gc
 import logging
 import threading
-import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from enum import Enum, auto
+from functools import partial
+from typing import TypeVar
 
 from django.conf import settings
 from django.db import close_old_connections
 
 from config.errors import Unavailable
+from tracing.analytics import store
 from tracing.ingest import dead_letters, doorbell, legacy, otlp, scores
-from tracing.ingest.inbox import FolderInbox, Payload, unpack
+from tracing.ingest.database import needs_database
+from tracing.ingest.inbox import BrokenEntry, FolderInbox, Payload, unpack
 from tracing.ingest.model import Decoded
-from tracing.ingest.write import Batch, prepare, write
+from tracing.ingest.write import Batch, Broken, prepare, write
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +41,12 @@ _CLAIM = 64
 _BATCHES_PER_COLLECTION = 100
 _MAX_WAIT_SECONDS = 30.0
 _TRIES = 3
+#: An entry is buried when so many deliveries of it failed.
+_MOST_FAILURES = 4
+#: What the store refuses is tried again after this, and ever later: it takes seven minutes to be buried.
+_REST_SECONDS = 60.0
+_LONGEST_REST_SECONDS = 600.0
+_ENDED_PROCESSES = "Given up: each time that it was being stored, the process ended."
 
 _draining = threading.Lock()
 _stopping = threading.Event()
@@ -53,6 +69,9 @@ def drain() -> None:
         gc.disable()
         try:
             _drain_all()
+        except Exception:
+            _hold_if_possible()  # this is an end: what is in hand is not to blame for it
+            raise
         finally:
             doorbell.let_go()
             gc.enable()
@@ -77,61 +96,148 @@ def sweep(*, older_than_seconds: float) -> int:
 class _Claimed:
     """Entries being worked on, and the payloads in them."""
 
-    keys: list[str] = field(default_factory=list)
+    #: key -> how often it was worked on before without an end
+    failures: dict[str, int] = field(default_factory=dict)
     payloads: list[Payload] = field(default_factory=list)
     size: int = 0
 
+    @property
+    def most_failures(self) -> int:
+        return max(self.failures.values(), default=0)
+
+    @property
+    def is_suspect(self) -> bool:
+        """Then there is no other entry."""
+        return doorbell.is_suspect(self.most_failures)
+
+
+class _NotNow(Exception):
+    """The store refuses something of this batch and takes other rows meanwhile."""
+
 
 def _drain_all() -> None:
-    pending: tuple[_Claimed, Future[None]] | None = None
-    batches = 0
-    with ThreadPoolExecutor(1, "ingest-write") as writer:
+    with _Writer() as writer:
         while not _stopping.is_set():
             doorbell.keep_ringing()
             claimed = _claim_batch()
-            batch = _decode(claimed) if claimed.keys else None
-            if pending is not None:
-                _finish(*pending)
-                pending = None
+            if claimed.is_suspect:  # should it end the process, then without company
+                writer.finish()
+            batch = _decode(claimed) if claimed.failures else None
+            writer.finish()
             if batch is None:
                 break
-            pending = claimed, writer.submit(_write, batch)
-            batches += 1
-            if batches % _BATCHES_PER_COLLECTION == 0:
-                gc.collect()
-        if pending is not None:
-            _finish(*pending)
+            writer.start(claimed, batch)
+            if claimed.is_suspect:
+                writer.finish()
+
+
+class _Writer:
+    """A thread that writes one batch while the next is decoded."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "ingest-write")
+        self._batches = 0
+        self._at_work: tuple[_Claimed, Future[None]] | None = None
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.finish()
+        finally:
+            self._thread.shutdown()
+
+    def start(self, claimed: _Claimed, batch: Batch) -> None:
+        self._at_work = claimed, self._thread.submit(_write, claimed, batch)
+        self._batches += 1
+        if self._batches % _BATCHES_PER_COLLECTION == 0:
+            gc.collect()
+
+    def finish(self) -> None:
+        """Wait for the batch at hand, and delete its entries once they are written."""
+        if self._at_work is None:
+            return
+        (claimed, written), self._at_work = self._at_work, None
+        try:
+            written.result()
+        except Unavailable:  # still, and the worker is to stop
+            doorbell.put_back(claimed.failures)
+            raise
+        except Exception as error:
+            log.error("Entries wait for another try: %s", error, exc_info=not isinstance(error, _NotNow))
+            seconds = min(_REST_SECONDS * 2**claimed.most_failures, _LONGEST_REST_SECONDS)
+            doorbell.defer({key: failures + 1 for key, failures in claimed.failures.items()}, seconds)
+        else:
+            inbox.delete(claimed.failures)
+            doorbell.release(claimed.failures)
 
 
 def _claim_batch() -> _Claimed:
     claimed = _Claimed()
-    while claimed.size < _BATCH_BYTES:
-        keys = doorbell.claim(_CLAIM if claimed.size == 0 else 1)
-        if not keys:
+    while claimed.size < _BATCH_BYTES and not claimed.is_suspect:
+        claims = doorbell.claim(_CLAIM, has_company=bool(claimed.failures))
+        if not claims:
             break
-        for position, key in enumerate(keys):
+        left = dict(claims)
+        for key, failures in claims.items():
             if claimed.size >= _BATCH_BYTES:
-                doorbell.put_back(keys[position:])
                 break
-            _open(key, claimed)
+            del left[key]
+            _open(key, failures, claimed)
+        doorbell.put_back(left)
     return claimed
 
 
-def _open(key: str, claimed: _Claimed) -> None:
-    entry = inbox.get(key)
-    if entry is None:
-        doorbell.release([key])
+def _open(key: str, failures: int, claimed: _Claimed) -> None:
+    """Add an entry to the batch. One that cannot be read must not hold up the others."""
+    try:
+        payloads = _read(key, failures)
+    except OSError as error:
+        log.error("The inbox entry %s cannot be read: %s", key, error)
+        doorbell.defer({key: failures}, _REST_SECONDS)
         return
-    claimed.keys.append(key)
-    claimed.payloads.extend(unpack(entry))
-    claimed.size += len(entry)
+    if payloads:
+        claimed.failures[key] = failures
+        claimed.payloads += payloads
+        claimed.size += sum(len(payload.body) for payload in payloads)
+    else:
+        doorbell.release([key])
+
+
+def _read(key: str, failures: int) -> list[Payload]:
+    """The payloads of an entry; none when there is nothing to do with it any more."""
+    entry = inbox.get(key)
+    if entry is None:  # another worker has finished it
+        return []
+    try:
+        payloads = list(unpack(entry))
+    except BrokenEntry as error:
+        log.error("%s is no inbox entry (%s); it was moved to %s.", key, error, inbox.set_aside(key))
+        return []
+    if len(payloads) > 1 and failures == _MOST_FAILURES - 1:
+        _take_apart(key, payloads, failures)
+        return []
+    return payloads
+
+
+def _take_apart(key: str, payloads: list[Payload], failures: int) -> None:
+    """It failed alone, too: as entries of their own all of its payloads but the one at fault get through."""
+    parts = {inbox.put([payload.pack()]): failures for payload in payloads}
+    doorbell.put_back(parts)
+    inbox.delete([key])
 
 
 def _decode(claimed: _Claimed) -> Batch:
     batch = Batch()
+    if claimed.most_failures >= _MOST_FAILURES:
+        batch.broken = [(payload, _ENDED_PROCESSES) for payload in claimed.payloads]
+        return batch
     for payload in claimed.payloads:
         try:
-            batch.add(payload, decode(payload))
+            batch.add(payload, _when_possible(partial(decode, payload)))
+        except Unavailable:  # still, and the worker is to stop
+            raise
         except Exception as error:  # a payload that breaks decoding must not hold up its neighbours
             log.exception("A %s payload cannot be decoded", payload.envelope.kind)
             batch.broken.append((payload, f"{type(error).__name__}: {error}"))
@@ -155,57 +261,112 @@ def decode(payload: Payload) -> Decoded:
     raise ValueError(f"unknown kind of payload: {payload.envelope.kind}")
 
 
-def _write(batch: Batch) -> None:
-    """Write a batch; if it fails as a whole, its payloads one by one, and bury those that keep failing."""
+def _write(claimed: _Claimed, batch: Batch) -> None:
+    """Write a batch, and bury what will never be written. Raises _NotNow when something of it must be tried again."""
     close_old_connections()
-    if not _write_when_possible(batch):
-        for payload, decoded in batch.parts:
-            alone = Batch()
-            alone.add(payload, decoded)
-            if not _write_when_possible(alone):
-                batch.broken.append((payload, alone.failure))
-    for payload, decoded in batch.parts:
-        if decoded.set_aside:
-            dead_letters.set_aside(payload.envelope, decoded.set_aside)
-    for payload, reason in batch.broken:
-        dead_letters.bury(payload, reason)
+    refused = _write_in_parts(batch, batch.broken)
+    if claimed.most_failures + 1 >= _MOST_FAILURES:
+        batch.broken += refused
+        refused = []
+    _when_possible(partial(_tell, batch))
+    if refused:
+        raise _NotNow(f"{len(refused)} payloads were refused, such as: {refused[0][1]}")
 
 
-def _write_when_possible(batch: Batch) -> bool:
-    """False when the batch itself is at fault. A store that is away is waited for: the inbox keeps everything."""
-    wait, tries = 0.1, 0
+def _tell(batch: Batch) -> None:
+    """People shall know what is left out."""
+    try:
+        with needs_database():
+            for payload, decoded in batch.parts:
+                if decoded.set_aside:
+                    dead_letters.set_aside(payload.envelope, decoded.set_aside)
+            for payload, reason in batch.broken:
+                dead_letters.bury(payload, reason)
+    except OSError as error:
+        raise Unavailable(f"Dead letters cannot be written: {error}") from error
+
+
+def _write_in_parts(batch: Batch, broken: list[Broken]) -> list[Broken]:
+    """Write as much of a batch as can be. Returns what the store refuses for now; what is at fault goes to `broken`."""
+    if not batch.parts:
+        return []
+    outcome = _write_when_possible(batch)
+    if outcome is _Outcome.WRITTEN:
+        return []
+    if len(batch.parts) > 1:
+        return [payload for half in batch.halves() for payload in _write_in_parts(half, broken)]
+    failed = batch.parts[0][0], batch.failure
+    if outcome is _Outcome.REFUSED:
+        return [failed]
+    broken.append(failed)
+    return []
+
+
+class _Outcome(Enum):
+    WRITTEN = auto()
+    #: by a store that takes other rows
+    REFUSED = auto()
+    #: the batch is at fault, and always will be
+    FAILED = auto()
+
+
+def _write_when_possible(batch: Batch) -> _Outcome:
+    """A store that is away is waited for: the inbox keeps everything."""
+    pause, failures, refusals = _Pause(), 0, 0
     while True:
         try:
             write(batch)
-            return True
-        except Unavailable as error:
-            if _stopping.is_set():
-                raise
-            log.warning("The analytics store is away (%s); trying again in %.1f s.", error.message, wait)
-            _stopping.wait(wait)
-            wait = min(wait * 2, _MAX_WAIT_SECONDS)
-            _keep_ringing_if_possible()
+            return _Outcome.WRITTEN
         except Exception as error:
-            tries += 1
             batch.failure = f"{type(error).__name__}: {error}"
-            if len(batch.parts) > 1 or tries >= _TRIES:
-                log.exception("A batch of %d payloads cannot be written", len(batch.parts))
-                return False
-            time.sleep(0.2 * tries)
+            is_trouble_of_store = store.is_own_trouble(error)
+            if not is_trouble_of_store and not isinstance(error, Unavailable):
+                failures += 1
+                if len(batch.parts) > 1 or failures >= _TRIES:
+                    log.exception("A batch of %d payloads cannot be written", len(batch.parts))
+                    return _Outcome.FAILED
+            elif is_trouble_of_store and store.takes_rows():
+                refusals += 1
+                if len(batch.parts) > 1 or refusals >= _TRIES:
+                    return _Outcome.REFUSED
+            else:
+                pause.wait_for_store(error)
+                continue
+        pause.wait()
 
 
-def _keep_ringing_if_possible() -> None:
+def _when_possible(work: Callable[[], T]) -> T:
+    """Do what needs a store. Raises Unavailable only when the worker is to stop."""
+    pause = _Pause()
+    while True:
+        try:
+            return work()
+        except Unavailable as error:
+            pause.wait_for_store(error)
+
+
+class _Pause:
+    """Ever longer."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.1
+
+    def wait(self) -> None:
+        _stopping.wait(self._seconds)
+        self._seconds = min(self._seconds * 2, _MAX_WAIT_SECONDS)
+
+    def wait_for_store(self, error: Exception) -> None:
+        """Raises Unavailable when the worker is to stop."""
+        if _stopping.is_set():
+            raise error if isinstance(error, Unavailable) else Unavailable(str(error)) from error
+        log.warning("Nothing can be stored right now (%s); trying again in %.1f s.", error, self._seconds)
+        _hold_if_possible()
+        self.wait()
+
+
+def _hold_if_possible() -> None:
     try:
         doorbell.keep_ringing()
+        doorbell.hold()
     except Exception as error:  # the broker may be away at the same time
         log.warning("The broker is away: %s", error)
-
-
-def _finish(claimed: _Claimed, written: Future[None]) -> None:
-    try:
-        written.result()
-    except Exception:
-        doorbell.put_back(claimed.keys)
-        raise
-    inbox.delete(claimed.keys)
-    doorbell.release(claimed.keys)

@@ -57,6 +57,8 @@ _ENVELOPE_FIELDS = frozenset(field.name for field in fields(Envelope))
 
 def unpack(entry: bytes) -> Iterator[Payload]:
     """The payloads of one entry, in the order they came. Raises BrokenEntry."""
+    if not entry:
+        raise BrokenEntry("it is empty")
     position = 0
     while position < len(entry):
         try:

@@ -15,6 +15,7 @@ import redis
 from sqlalchemy import ColumnElement, and_, false
 
 from accounts.access import ProjectScope, scope_for_task
+from config.errors import Unavailable
 from tracing.analytics import store, tables
 from tracing.analytics.records import EPOCH, Observation, Score, Trace
 from tracing.ingest import doorbell, enrich, media, merge, moves
@@ -32,17 +33,27 @@ _IDS_PER_QUERY = 2000
 _ONE_US = timedelta(microseconds=1)
 
 
+#: a payload that cannot be stored, and why
+Broken = tuple[Payload, str]
+
+
 @dataclass(slots=True)
 class Batch:
     """Payloads that are written together, and those that cannot be."""
 
     parts: list[tuple[Payload, Decoded]] = field(default_factory=list)
-    broken: list[tuple[Payload, str]] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
     failure: str = ""
     shares: dict[str, _Project] = field(default_factory=dict)
 
     def add(self, payload: Payload, decoded: Decoded) -> None:
         self.parts.append((payload, decoded))
+
+    def halves(self) -> tuple[Batch, Batch]:
+        """To find what is at fault; this batch gives up what it has prepared."""
+        self.shares = {}
+        middle = len(self.parts) // 2
+        return Batch(self.parts[:middle]), Batch(self.parts[middle:])
 
 
 @dataclass(slots=True)
@@ -102,7 +113,10 @@ def _project_lock(project_id: str) -> AbstractContextManager[object]:
 
 
 class _Lock:
-    """A lock on the broker. Without a broker there is one worker at most (it could not have been called): go on."""
+    """A lock on the broker. Without a broker there is one worker at most (it could not have been called): go on.
+
+    Raises Unavailable when another worker does not give it up.
+    """
 
     def __init__(self, project_id: str) -> None:
         self._lock = doorbell.broker().lock(
@@ -119,9 +133,10 @@ class _Lock:
         try:
             self._held = bool(self._lock.acquire())
         except redis.RedisError:
-            self._held = False
-        if self._held:
-            threading.Thread(target=self._renew, name="ingest-lock", daemon=True).start()
+            return self
+        if not self._held:
+            raise Unavailable("Another worker writes to this project.")
+        threading.Thread(target=self._renew, name="ingest-lock", daemon=True).start()
         return self
 
     def _renew(self) -> None:

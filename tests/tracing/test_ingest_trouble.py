@@ -1,0 +1,419 @@
+"""Whatever goes wrong behind the door, what was accepted waits or is shown, and holds up nobody."""
+
+import pytest
+from django.core.management import call_command
+from django.db import OperationalError
+
+from config.errors import Unavailable
+from tests.analytics_fixture import local_server, pointed_at
+from tests.tracing.otlp_samples import export, span
+from tests.tracing.sender import OTLP, Sender
+from tracing.analytics import client, store, tables
+from tracing.ingest import dead_letters, doorbell, drain, write
+from tracing.models import DeadLetter
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("broker", "analytics_server", "own_inbox"),
+]
+
+TIME = "2026-04-30T12:00:00.000Z"
+
+
+class Patience(BaseException):
+    """Waited long enough for a test."""
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """Pauses of the worker take no time; `waits.then(number, act)` lets something happen in one of them."""
+
+    class Waits:
+        count = 0
+
+        def then(self, number, act):
+            self.number, self.act = number, act
+
+        def wait(self, seconds):
+            self.count += 1
+            if self.count == getattr(self, "number", None):
+                self.act()
+            if self.count > 50:
+                raise Patience
+
+    waits = Waits()
+    monkeypatch.setattr(drain._stopping, "wait", waits.wait)
+    monkeypatch.setattr(drain, "_REST_SECONDS", -1.0)
+    monkeypatch.setattr(client, "RETRY_PAUSES_SECONDS", ())
+    return waits
+
+
+@pytest.fixture
+def next_life(monkeypatch):
+    """The worker is started: it finds what an earlier one left, and may be killed itself."""
+
+    def live():
+        monkeypatch.setattr(doorbell, "_LIFE", f"{doorbell._LIFE}+")
+        try:
+            drain.sweep(older_than_seconds=0)
+            drain.drain()
+        except SystemExit:
+            return "killed"
+        except Unavailable:
+            drain._stopping.clear()
+            return "stopped"
+        return "idle"
+
+    return live
+
+
+def letters(sender):
+    return list(DeadLetter.objects.filter(project=sender.project))
+
+
+def names(sender):
+    return sorted(observation.name for observation in sender.observations())
+
+
+def send(sender, *spans):
+    """Each span in a request of its own. Ids come from the names."""
+    for name in spans:
+        id_ = f"{abs(hash(name)):032x}"
+        assert sender.post(OTLP, export([span(id_, id_[-16:], name)])).status_code == 200
+
+
+def put_in_one_entry(inbox):
+    """What waits becomes one entry, as if it had come at the same time."""
+    keys = list(inbox.keys())
+    entry = b"".join(inbox.get(key) for key in keys)
+    inbox.delete(keys)
+    doorbell.broker().flushall()
+    inbox.put([entry])
+
+
+# --- The inbox ---------------------------------------------------------------------------------------------
+
+
+def test_entry_that_is_none_moves_out_of_the_way(sender, own_inbox):
+    send(sender, "before")
+    key = own_inbox.put([b"\x00\x00\x01\x00 cut short"])
+    doorbell.ring(key)
+    send(sender, "after")
+    drain.drain()
+    assert names(sender) == ["after", "before"]
+    assert list(own_inbox.keys()) == []
+    assert [file.name for file in (own_inbox.folder / "broken").iterdir()] == [key]
+
+
+def test_entry_that_cannot_be_read_is_left_for_later(sender, own_inbox, monkeypatch):
+    send(sender, "first")
+    [key] = own_inbox.keys()
+    hidden = own_inbox.folder / "hidden"
+    (own_inbox.folder / key).rename(hidden)
+    (own_inbox.folder / key).mkdir()
+    send(sender, "second")
+    drain.drain()
+    assert names(sender) == ["second"]
+    assert drain.sweep(older_than_seconds=0) == 0, "it should rest for a while"
+    (own_inbox.folder / key).rmdir()
+    hidden.rename(own_inbox.folder / key)
+    now = doorbell.time.time()
+    monkeypatch.setattr(doorbell.time, "time", lambda: now + drain._REST_SECONDS + 1)
+    assert drain.sweep(older_than_seconds=0) == 1
+    drain.drain()
+    assert names(sender) == ["first", "second"]
+
+
+@pytest.mark.parametrize(("lease_ends_in", "found"), [(30, 0), (-1, 1), (3600, 1)])
+def test_lease_of_another_machine_holds_until_its_end_and_never_for_long(sender, lease_ends_in, found):
+    send(sender, "root")
+    [key] = doorbell.claim(10)
+    doorbell.let_go()
+    mark = f"0 elsewhere:1:life:{doorbell.time.time() + lease_ends_in:.0f}"
+    doorbell.broker().hset("ingest:claimed", key, mark)
+    assert drain.sweep(older_than_seconds=0) == found
+
+
+# --- What ends processes -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def poison(monkeypatch):
+    """Decoding a payload that holds the word ends the process."""
+    decode = drain.decode
+
+    def deadly(payload):
+        if b"poison" in payload.body:
+            raise SystemExit
+        return decode(payload)
+
+    monkeypatch.setattr(drain, "decode", deadly)
+
+
+@pytest.mark.usefixtures("poison")
+@pytest.mark.parametrize("in_one_entry", [False, True])
+def test_payload_that_ends_the_process_is_buried_and_its_neighbours_land(sender, own_inbox, next_life, in_one_entry):
+    other = Sender()
+    send(sender, "a", "poison", "b")
+    send(other, "theirs")
+    if in_one_entry:
+        put_in_one_entry(own_inbox)
+    lives = [next_life() for _ in range(6)]
+    assert lives == ["killed"] * 4 + ["idle"] * 2
+    assert (names(sender), names(other)) == (["a", "b"], ["theirs"])
+    [letter] = letters(sender)
+    assert "process ended" in letter.reason
+    assert letters(other) == []
+    assert list(own_inbox.keys()) == []
+
+
+@pytest.mark.usefixtures("poison")
+def test_nobody_is_taken_for_the_one_who_ends_processes(sender, next_life):
+    send(sender, "poison", "a")
+    while next_life() == "killed":
+        send(sender, "b", "c")
+    assert next_life() == "idle"
+    assert len(letters(sender)) == 1
+    assert names(sender) == ["a", "b", "c"]
+
+
+def kill():
+    raise SystemExit
+
+
+@pytest.mark.parametrize(("end", "told"), [(kill, "killed"), (drain.stop, "stopped")])
+def test_worker_that_ends_while_a_store_is_away_blames_nobody(sender, settings, waits, next_life, end, told):
+    def end_and_begin():
+        waits.count = 0
+        end()
+
+    send(sender, "a", "b")
+    waits.then(3, end_and_begin)
+    url, settings.CLICKHOUSE_URL = settings.CLICKHOUSE_URL, "http://127.0.0.1:1"
+    assert [next_life() for _ in range(6)] == [told] * 6
+    settings.CLICKHOUSE_URL = url
+    assert next_life() == "idle"
+    assert names(sender) == ["a", "b"]
+    assert letters(sender) == []
+
+
+# --- Stores in trouble ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"CLICKHOUSE_URL": "http://127.0.0.1:1"},
+        {"CLICKHOUSE_DB": "not_there_yet"},
+        {"CLICKHOUSE_PASSWORD": "changed"},
+    ],
+)
+def test_store_that_cannot_write_is_waited_for(sender, settings, waits, trouble):
+    before = {name: getattr(settings, name) for name in trouble}
+
+    def heal():
+        for name, value in before.items():
+            setattr(settings, name, value)
+
+    for name, value in trouble.items():
+        setattr(settings, name, value)
+    waits.then(20, heal)
+    send(sender, "a", "b")
+    drain.drain()
+    assert waits.count == 20
+    assert names(sender) == ["a", "b"]
+    assert letters(sender) == []
+
+
+@pytest.mark.parametrize("code", [243, 252, 75])
+def test_full_disk_is_waited_for_though_small_inserts_fit(sender, monkeypatch, waits, code):
+    insert_body = store._insert_body
+
+    def full(table, columns, body):
+        if b"root" in body:
+            client.call(lambda c: c.command(f"SELECT throwIf(true, 'full', {code}::Int16)", settings=allowed))
+        insert_body(table, columns, body)
+
+    allowed = {"allow_custom_error_code_in_throwif": 1}
+    monkeypatch.setattr(store, "_insert_body", full)
+    waits.then(20, lambda: monkeypatch.setattr(store, "_insert_body", insert_body))
+    send(sender, "root")
+    drain.drain()
+    assert waits.count == 20
+    assert names(sender) == ["root"]
+    assert letters(sender) == []
+
+
+def test_reading_that_takes_too_much_is_tried_again_later(sender, own_inbox, monkeypatch, waits):
+    events = [{"id": f"e{n}", "type": "trace-create", "timestamp": TIME, "body": {"id": f"t{n}"}} for n in range(50)]
+    for _ in range(2):
+        assert sender.post("/api/public/ingestion", {"batch": events}).status_code == 207
+        drain.drain()
+    send(sender, "theirs")
+    with monkeypatch.context() as unwell:
+        unwell.setitem(store._READ_SETTINGS, "max_rows_to_read", 1)
+        assert sender.post("/api/public/ingestion", {"batch": events}).status_code == 207
+        drain.drain()
+        assert len(list(own_inbox.keys())) > 0
+    drain.sweep(older_than_seconds=0)
+    drain.drain()
+    assert list(own_inbox.keys()) == []
+    assert letters(sender) == []
+    assert names(sender) == ["theirs"]
+
+
+def test_locked_project_is_waited_for_and_not_written_to(sender, monkeypatch, waits):
+    monkeypatch.setattr(write, "_MAX_WAIT_SECONDS", 0.01)
+    lock = f"ingest:lock:{sender.project.id}"
+    doorbell.broker().set(lock, "another worker")
+    seen = []
+
+    def unlock():
+        seen.append(names(sender))
+        doorbell.broker().delete(lock)
+
+    waits.then(5, unlock)
+    send(sender, "root")
+    drain.drain()
+    assert seen == [[]]
+    assert names(sender) == ["root"]
+    assert letters(sender) == []
+
+
+def test_decoder_that_needs_a_store_waits_for_it(sender, monkeypatch, waits):
+    decode = drain.otlp.decode
+
+    def away(body, envelope):
+        raise Unavailable("The database is away.")
+
+    monkeypatch.setattr(drain.otlp, "decode", away)
+    waits.then(5, lambda: monkeypatch.setattr(drain.otlp, "decode", decode))
+    send(sender, "root")
+    drain.drain()
+    assert waits.count == 5
+    assert names(sender) == ["root"]
+    assert letters(sender) == []
+
+
+@pytest.mark.parametrize("error", [OperationalError("away"), OSError(28, "No space left on device")])
+def test_dead_letter_that_cannot_be_written_yet_waits(sender, own_inbox, monkeypatch, waits, error):
+    bury = dead_letters.bury
+
+    def away(payload, reason):
+        raise error
+
+    monkeypatch.setattr(drain.otlp, "decode", lambda *_: 1 / 0)
+    monkeypatch.setattr(dead_letters, "bury", away)
+    waits.then(5, lambda: monkeypatch.setattr(dead_letters, "bury", bury))
+    send(sender, "root")
+    drain.drain()
+    assert waits.count == 5
+    assert len(letters(sender)) == 1
+    assert list(own_inbox.keys()) == []
+
+
+def test_payload_that_cannot_even_be_buried_holds_up_nobody(sender, own_inbox, monkeypatch, waits):
+    decode = drain.decode
+    monkeypatch.setattr(drain, "decode", lambda payload: 1 / 0 if b"poison" in payload.body else decode(payload))
+    monkeypatch.setattr(dead_letters, "bury", lambda *_: 1 / 0)
+    send(sender, "a", "poison", "b")
+    for _ in range(6):
+        drain.sweep(older_than_seconds=0)
+        drain.drain()
+        send(sender, "c")
+    assert names(sender) == ["a", "b", "c"]
+    drain.drain()
+    [key] = own_inbox.keys()
+    assert b"poison" in own_inbox.get(key)
+
+
+# --- Payloads in trouble -------------------------------------------------------------------------------------
+
+
+def test_large_resource_on_many_spans_fits_a_small_engine(sender, monkeypatch, waits):
+    monkeypatch.setitem(store._WRITE_SETTINGS, "max_memory_usage", 200 << 20)
+    spans = [span("a" * 32, f"{number:016x}", "bare") for number in range(4000)]
+    assert sender.post(OTLP, export(spans, resource={"big": "x" * 40_000})).status_code == 200
+    drain.drain()
+    assert waits.count == 0
+    query = store.select(sender.scope, tables.observations, tables.observations.c.id)
+    assert len(store.rows(sender.scope, query, tag="test")) == 4000
+
+
+def test_row_that_never_fits_is_buried_and_its_neighbours_land_at_once(sender, own_inbox, monkeypatch, waits):
+    other = Sender()
+    send(sender, "a", "b")
+    send(other, "theirs")
+    big = span("e" * 32, "f" * 16, "big", input="x" * 10_000_000)
+    assert sender.post(OTLP, export([big])).status_code == 200
+    put_in_one_entry(own_inbox)
+    monkeypatch.setitem(store._WRITE_SETTINGS, "max_memory_usage", 24 << 20)
+    deliveries = 0
+    while drain.sweep(older_than_seconds=0):
+        assert letters(sender) == []
+        drain.drain()
+        deliveries += 1
+        assert (names(sender), names(other)) == (["a", "b"], ["theirs"])
+    assert deliveries == 4
+    [letter] = letters(sender)
+    assert "no room" in letter.reason
+    assert list(own_inbox.keys()) == []
+
+
+def test_row_that_fits_again_lands(sender, own_inbox, monkeypatch, waits):
+    big = span("e" * 32, "f" * 16, "big", input="x" * 10_000_000)
+    with monkeypatch.context() as small:
+        small.setitem(store._WRITE_SETTINGS, "max_memory_usage", 24 << 20)
+        assert sender.post(OTLP, export([big])).status_code == 200
+        drain.drain()
+    assert names(sender) == []
+    assert drain.sweep(older_than_seconds=0) == 1
+    drain.drain()
+    assert names(sender) == ["big"]
+    assert letters(sender) == []
+    assert list(own_inbox.keys()) == []
+
+
+def test_rows_that_the_store_never_takes_are_buried_at_once(sender, monkeypatch, waits):
+    decode = drain.decode
+
+    def spoil(payload):
+        decoded = decode(payload)
+        for observation in decoded.observations:
+            if observation.name == "bad":
+                observation.latency_us = "no number"
+        return decoded
+
+    monkeypatch.setattr(drain, "decode", spoil)
+    send(sender, "a", "b", "bad", "c", "d")
+    drain.drain()
+    assert names(sender) == ["a", "b", "c", "d"]
+    [letter] = letters(sender)
+    assert "Cannot parse" in letter.reason
+
+
+def test_row_that_ends_the_engine_is_buried(sender, monkeypatch, waits, tmp_path):
+    monkeypatch.setattr(drain, "_MOST_FAILURES", 2)  # each failure is some starts of a server
+    server = local_server(tmp_path)
+    server.start()
+
+    def deadly(table, columns, body):
+        if b"poison" in body:
+            server.kill()
+            server.start()
+            raise client.StoreAway("The connection broke off.")
+        insert_body(table, columns, body)
+
+    insert_body = store._insert_body
+    monkeypatch.setattr(store, "_insert_body", deadly)
+    with pointed_at(server):
+        call_command("migrate_analytics", verbosity=0)
+        send(sender, "a", "poison", "b")
+        drain.drain()
+        assert names(sender) == ["a", "b"]
+        while drain.sweep(older_than_seconds=0):
+            assert letters(sender) == []
+            drain.drain()
+        assert names(sender) == ["a", "b"]
+        assert len(letters(sender)) == 1
+    server.stop()
