@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
+from django.http.response import HttpResponseBase, HttpResponseRedirectBase
 from django.shortcuts import render
 from django.utils import timezone
 
@@ -48,6 +48,22 @@ class LoginRequired(LoginRequiredMiddleware):
         if request.path_info.startswith(("/api/", "/accounts/", "/static/")):
             return None
         return super().process_view(request, view_func, view_args, view_kwargs)
+
+
+class PartRedirects:
+    """Scripts follow a redirect unasked: the sign-in page would stand among the rows. htmx is told to go itself."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.htmx and isinstance(response, HttpResponseRedirectBase):  # type: ignore[attr-defined]
+            response.status_code = 200
+            response["HX-Redirect"] = response["Location"]
+            response["Cache-Control"] = "no-store"  # else Back may show this empty answer for the page's address
+            del response["Location"]
+        return response
 
 
 class ReadersTimeZone:
@@ -97,7 +113,19 @@ class Errors:
 
 
 def error_page(request: HttpRequest, status: int, message: str) -> HttpResponse:
-    response = render(request, "errors/error.html", {"status": status, "message": message}, status=status)
+    context = {"status": status, "message": message}
+    if getattr(request, "htmx", None):
+        response = render(request, "components/failure.html", context, status=status)
+        response["HX-Retarget"], response["HX-Reswap"], response["HX-Push-Url"] = "#messages", "beforeend", "false"
+        response["Cache-Control"] = "no-store"
+    else:
+        response = render(request, _error_template(request, status), context, status=status)
     if status == 503:
         response["Retry-After"] = "5"
     return response
+
+
+def _error_template(request: HttpRequest, status: int) -> str:
+    # The frame asks the database what the reader may open, which is what may have failed with 500.
+    has_frame = status != 500 and request.user.is_authenticated
+    return "errors/error_in_frame.html" if has_frame else "errors/error.html"

@@ -39,6 +39,8 @@ def render_page(
         remember_project(request)
         html = render_to_string(template, values, request)
     response = HttpResponse(html, status=status)
+    if wanted and status >= 400:
+        response["HX-Retarget"] = f"#{wanted}"  # htmx shows no error that does not say where it belongs
     # Without it the browser's Back shows a bare fragment for the page's address.
     patch_vary_headers(response, ["HX-Request", "HX-Target", "Cookie"])
     response["Cache-Control"] = "private, no-cache"

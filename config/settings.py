@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "config.middleware.PartRedirects",
     "config.middleware.LoginRequired",
     "config.middleware.ReadersTimeZone",
     "config.middleware.Errors",

@@ -1,5 +1,6 @@
-// What every page has: copying, menus, dialogs, panes, keys, polling that rests. One module per behaviour.
+// What every page has: copying, menus, failures, dialogs, panes, keys, polling that rests. One module per behaviour.
 import "./copy.js";
+import "./failures.js";
 import "./filters.js";
 import "./keys.js";
 import "./menus.js";

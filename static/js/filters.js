@@ -33,8 +33,9 @@ function place() {
 }
 
 let held;
-document.addEventListener("htmx:beforeSwap", (event) => {
-  const sheet = event.target.querySelector?.("[data-facets-here]");
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (!detail.shouldSwap) return;
+  const sheet = detail.target.querySelector("[data-facets-here]");
   if (narrow.matches && sheet?.childElementCount) {
     held = [...sheet.children];
     document.querySelector(".facets").replaceChildren(...held);

@@ -1,4 +1,5 @@
 // The pane beside the tree: the selected observation, fetched as a fragment of the page that shows it.
+import { read } from "./parts.js";
 import { address } from "./trace-rows.js";
 
 const REST_MS = 90;
@@ -24,19 +25,13 @@ export class Pane {
   async load(url) {
     this.asking?.abort();
     this.asking = new AbortController();
+    const { signal } = this.asking;
     this.element.classList.add("loading");
-    try {
-      const answer = await fetch(url, { headers: { "HX-Request": "true", "HX-Target": "observation" }, signal: this.asking.signal });
-      // Signed out, or something is wrong on the server: the whole page says it better than a pane.
-      if (!answer.ok || answer.headers.has("HX-Redirect")) return location.assign(url);
-      const part = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("observation");
-      this.element.replaceWith(document.adoptNode(part));
-      window.htmx?.process(part);
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      this.element.classList.remove("loading");
-      throw error;
-    }
+    const part = await read(url, "observation", signal);
+    if (signal.aborted) return;
+    if (!part) return this.element.classList.remove("loading");
+    this.element.replaceWith(document.adoptNode(part));
+    window.htmx?.process(part);
     this.mark(document.getElementById("find").value.trim());
   }
 

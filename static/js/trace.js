@@ -1,4 +1,5 @@
 // The trace page: a tree of any size drawn row by row as it scrolls, the keyboard, and the pane beside it.
+import { read as readPart } from "./parts.js";
 import { Pane } from "./trace-pane.js";
 import { Rows } from "./trace-rows.js";
 
@@ -90,15 +91,9 @@ async function find() {
   else url.searchParams.delete("find");
   asking?.abort();
   asking = new AbortController();
-  try {
-    const answer = await fetch(url, { headers: { "HX-Request": "true", "HX-Target": "tree-data" }, signal: asking.signal });
-    if (!answer.ok) return;
-    const part = new DOMParser().parseFromString(await answer.text(), "text/html");
-    document.getElementById("tree-data").replaceWith(part.getElementById("tree-data"));
-  } catch (error) {
-    if (error.name === "AbortError") return;
-    throw error;
-  }
+  const part = await readPart(url, "tree-data", asking.signal);
+  if (!part) return;
+  document.getElementById("tree-data").replaceWith(part);
   history.replaceState(history.state, "", url);
   tree.dataset.selected = rows.selected;
   rows.stop();

@@ -13,6 +13,7 @@ from tests.instance import Instance
 
 #: htmx calls a request that leaving the page cut short an error; it is not one
 _EXPECTED = ("htmx:sendAbort", "htmx:afterRequest")
+PHONE: dict[str, object] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
 class NoChromium(Exception):
@@ -55,6 +56,10 @@ class Watch:
 
 def sign_in(page: Page, instance: Instance) -> None:
     page.goto(f"{instance.url}/accounts/login/")
+    fill_in_and_sign_in(page, instance)
+
+
+def fill_in_and_sign_in(page: Page, instance: Instance) -> None:
     page.get_by_label("Email", exact=False).fill(instance.email)
     page.get_by_label("Password", exact=False).first.fill(instance.password)
     page.get_by_role("button", name="Sign in").click()

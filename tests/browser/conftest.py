@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.chromium import NoChromium, Watch, chromium, new_context, signed_in_state
+from tests.browser.chromium import PHONE, NoChromium, Watch, chromium, new_context, signed_in_state
 from tests.browser.demo_data import DemoData, send_demo
 from tests.instance import Instance
 
@@ -74,7 +74,7 @@ def page(browser: Browser, state: object, watch: Watch) -> Iterator[Page]:
 
 @pytest.fixture
 def phone(browser: Browser, state: object, watch: Watch) -> Iterator[Page]:
-    context = new_context(browser, state, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    context = new_context(browser, state, **PHONE)
     opened = context.new_page()
     watch.page(opened)
     yield opened

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import uuid
 from contextlib import suppress
 
 import pytest
 from playwright.sync_api import Error, expect
 
-from tests.browser.chromium import back_to_another_filter
+from tests.browser.chromium import PHONE, back_to_another_filter, fill_in_and_sign_in, new_context
 
 EVERYTHING = re.compile(r"/traces/\?range=all$")
 
@@ -134,3 +135,81 @@ def test_a_range_of_ones_own_keeps_a_search(page, project_url, demo):
     expect(page).to_have_url(re.compile("from=2020-01-01"))
     expect(page.locator("table tbody tr").first).to_contain_text(demo.user)
     expect(page.get_by_placeholder("Find by user id")).to_have_value(demo.user)
+
+
+def sign_out_elsewhere(page):
+    page.context.clear_cookies(name="sessionid")
+
+
+def test_a_filter_after_signing_out_leads_through_sign_in_to_the_filtered_list(listed, server):
+    sign_out_elsewhere(listed)
+    facet(listed, "research-agent").click()  # `check` would look at the tick after the page has gone
+    expect(listed).to_have_url(re.compile(r"/accounts/login/\?next="))
+    expect(listed.get_by_role("heading", name="Sign in")).to_be_visible()
+    fill_in_and_sign_in(listed, server)
+    expect(listed).to_have_url(re.compile("/traces/.*name=research-agent"))
+    expect(facet(listed, "research-agent")).to_be_checked()
+
+
+@pytest.mark.parametrize("act", ["select", "find"])
+def test_a_trace_after_signing_out_leads_to_sign_in(page, project_url, demo, act):
+    page.goto(f"{project_url}/traces/{demo.chat}/")
+    sign_out_elsewhere(page)
+    if act == "select":
+        page.locator("#tree .row", has_text="generate-answer").click()
+    else:
+        page.get_by_placeholder("Find in").press_sequentially("nimbus")
+    expect(page).to_have_url(re.compile(r"/accounts/login/\?next=.*traces"))
+
+
+def test_waiting_after_signing_out_leads_to_sign_in(page, server):
+    page.goto(f"{server.url}/organizations/demo-org/")
+    page.locator("form[action$='/projects/create/'] input[name$='name']").fill(f"Patience {uuid.uuid4().hex[:6]}")
+    page.get_by_role("button", name="New project").click()
+    expect(page.get_by_text("Waiting for your first trace")).to_be_visible()
+    sign_out_elsewhere(page)
+    expect(page).to_have_url(re.compile(r"/accounts/login/\?next=.*start"))
+
+
+@pytest.fixture(params=[{}, PHONE], ids=["desk", "phone"])
+def unwatched(request, browser, state, project_url, demo):
+    """A list whose page may complain."""
+    context = new_context(browser, state, **request.param)
+    opened = context.new_page()
+    opened.goto(f"{project_url}/traces/?range=all")
+    yield opened
+    context.close()
+
+
+def no_network(route):
+    route.abort()
+
+
+def a_proxys_page(route):
+    route.fulfill(status=503, content_type="text/html", body="<h1>Service temporarily unavailable</h1>")
+
+
+@pytest.mark.parametrize("answer", [no_network, a_proxys_page])
+def test_a_filter_without_an_answer_says_so_until_one_comes(unwatched, answer):
+    page = unwatched
+    before, address = rows(page).count(), page.url
+    page.route(re.compile("name=research-agent"), answer)
+    show_filters(page)
+    facet(page, "research-agent").check()
+    line = page.locator("#messages .message-line")
+    expect(line).to_contain_text("could not be read")
+    expect(rows(page)).to_have_count(before)
+    expect(page).to_have_url(address)
+    expect(page.get_by_text("Service temporarily")).to_have_count(0)
+    expect(facet(page, "research-agent")).to_be_visible()
+    page.unroute(re.compile("name=research-agent"))
+    expect(line.get_by_role("link", name="Try again")).to_have_attribute("href", re.compile("name=research-agent"))
+    facet(page, "support-chat").check()
+    expect(page).to_have_url(re.compile("name=support-chat"))
+    expect(line).to_have_count(0)
+
+
+def show_filters(page):
+    sheet = page.locator(".sheet-menu > summary")
+    if sheet.is_visible():
+        sheet.click()
