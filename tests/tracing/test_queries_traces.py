@@ -16,7 +16,7 @@ from tracing.queries.traces import Parts, fill, trace_sums
 
 pytestmark = pytest.mark.usefixtures("analytics_server")
 
-FAR = [datetime(1971, 3, 4, tzinfo=UTC), datetime(2250, 1, 1, tzinfo=UTC)]
+FAR = [datetime(1902, 3, 4, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC), datetime(2250, 1, 1, tzinfo=UTC)]
 
 
 def stored_traces(scope, starts, length):

@@ -14,6 +14,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Where there is no time: earlier than any that is stored, for clocks that start in 1970 are real.
+NEVER = datetime(1900, 1, 1, tzinfo=UTC)
 ZERO = Decimal(0)
 
 #: Characters of input and output that lists show; full text is only read where one record is shown.
@@ -177,9 +179,9 @@ class Trace:
     root_id: str = ""
     root_type: str = ""
 
-    # Bounds of the observations' start times, so that they are found by range and not by search.
-    first_start: datetime = EPOCH
-    last_start: datetime = EPOCH
+    # Bounds of the observations' start times, so that they are found by range and not by search; NEVER without any.
+    first_start: datetime = NEVER
+    last_start: datetime = NEVER
 
     #: field (or "metadata.<key>") -> microseconds of the event it was last set by: makes merging commutative
     set_at: dict[str, int] = field(default_factory=dict)

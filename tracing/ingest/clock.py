@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 from tracing.analytics.records import EPOCH
 
-#: where there is no time: earlier than any that is stored, for clocks that start in 1970 are real
-NEVER = datetime(1900, 1, 1, tzinfo=UTC)
 _ONE_US = timedelta(microseconds=1)
 #: what the store's times can hold, less a day for time zones
 _EARLIEST = datetime(1900, 1, 2, tzinfo=UTC)

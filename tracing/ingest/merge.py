@@ -12,8 +12,8 @@ from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 
-from tracing.analytics.records import EPOCH, Score, Trace
-from tracing.ingest.clock import NEVER, microseconds
+from tracing.analytics.records import EPOCH, NEVER, Score, Trace
+from tracing.ingest.clock import microseconds
 from tracing.ingest.environment import DEFAULT
 from tracing.ingest.merge_observations import merge_observation as merge_observation
 from tracing.ingest.merge_observations import observation_update as observation_update
@@ -54,8 +54,6 @@ class _TraceMerge:
                 project_id=first.project_id,
                 id=first.trace_id,
                 timestamp=first.timestamp,
-                first_start=NEVER,
-                last_start=NEVER,
             )
         else:
             self.trace = copy(stored)

@@ -17,9 +17,8 @@ from sqlalchemy import ColumnElement, and_, false
 from accounts.access import ProjectScope, scope_for_task
 from config.errors import Unavailable
 from tracing.analytics import store, tables
-from tracing.analytics.records import EPOCH, Observation, Score, Trace
+from tracing.analytics.records import EPOCH, NEVER, Observation, Score, Trace
 from tracing.ingest import doorbell, enrich, media, merge, moves
-from tracing.ingest.clock import NEVER
 from tracing.ingest.inbox import Payload
 from tracing.ingest.model import Decoded, ObservationPatch, TraceUpdate
 

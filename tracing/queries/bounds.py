@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy import ColumnElement, and_, false
 
 from tracing.analytics import functions as fn
-from tracing.analytics.records import EPOCH
+from tracing.analytics.records import EPOCH, NEVER
 from tracing.analytics.tables import observations
 
 o = observations.c
@@ -41,7 +41,7 @@ def inside_of(found: Sequence[Bounded]) -> ColumnElement[bool]:
 
 
 def has_observations(one: Bounded) -> bool:
-    return one.last_start > EPOCH
+    return one.last_start > NEVER
 
 
 def _when(bounds: list[tuple[datetime, datetime]]) -> Any:

@@ -226,7 +226,7 @@ def sum_columns() -> list[Any]:
 
 def sums_of(row: Any) -> Sums:
     latency = None
-    if row.started_at is not None and row.ended_at is not None and row.ended_at > EPOCH:
+    if row.started_at is not None and row.ended_at is not None:
         latency = max(0, round((row.ended_at - row.started_at) / timedelta(microseconds=1)))
     return Sums(row.observations, row.errors, row.warnings, latency, row.tokens, row.cost)
 

@@ -13,8 +13,9 @@ from accounts.access import ProjectScope
 from config.errors import NotFound
 from tracing.analytics import functions as fn
 from tracing.analytics import store
-from tracing.analytics.records import EPOCH
+from tracing.analytics.records import NEVER
 from tracing.analytics.tables import observations, scores, traces
+from tracing.queries.bounds import has_observations, inside_of
 from tracing.queries.pages import PAGE_SIZE, Cursor, Sums, sum_by_trace, sum_columns, sums_of, within
 from tracing.queries.periods import Period
 
@@ -135,7 +136,7 @@ def _group(row: Any, sums: Sums) -> Group:
 
 def _sum_by_group(scope: ProjectScope, key: Any, found: Sequence[Any]) -> dict[str, Sums]:
     """Sums over the observations of the groups' traces, in the database: a session may hold 20,000 traces."""
-    seen = [row for row in found if row.last_start > EPOCH]
+    seen = [row for row in found if has_observations(row)]
     if not seen:
         return {}
     # The trace knows its session and user; its observations need not have been sent with them.
@@ -148,9 +149,9 @@ def _sum_by_group(scope: ProjectScope, key: Any, found: Sequence[Any]) -> dict[s
         store.select(scope, observations, of.c.key, *sum_columns())
         .join(of, of.c.member_id == o.trace_id)
         .where(
-            # first_start is the epoch for a trace without observations, so it cannot bound the group from below.
+            # A trace without observations has no first_start, so that cannot bound the group from below.
             o.start_time
-            >= min(min(row.first_at, row.first_start if row.first_start > EPOCH else row.first_at) for row in seen),
+            >= min(min(row.first_at, row.first_start if row.first_start > NEVER else row.first_at) for row in seen),
             o.start_time <= max(row.last_start for row in seen),
         )
         .group_by(of.c.key)
@@ -188,18 +189,13 @@ def _short(column: Any, label: str) -> Any:
 
 def _roots(scope: ProjectScope, page: Sequence[Any]) -> dict[tuple[str, str], Any]:
     """Input and output of the root observations, for traces that have none of their own."""
-    wanted = [row for row in page if row.root_id and row.first_start > EPOCH and not (row.input and row.output)]
+    wanted = [row for row in page if row.root_id and has_observations(row) and not (row.input and row.output)]
     if not wanted:
         return {}
     o = observations.c
     query = store.select(
         scope, observations, o.trace_id, o.id, _short(o.input, "input"), _short(o.output, "output")
-    ).where(
-        o.start_time >= min(row.first_start for row in wanted),
-        o.start_time <= max(row.last_start for row in wanted),
-        o.trace_id.in_([row.id for row in wanted]),
-        o.id.in_([row.root_id for row in wanted]),
-    )
+    ).where(inside_of(wanted), o.id.in_([row.root_id for row in wanted]))
     return {(row.trace_id, row.id): row for row in store.rows(scope, query, tag="session-roots")}
 
 

@@ -13,8 +13,9 @@ from accounts.access import ProjectScope
 from config.errors import NotFound
 from tracing.analytics import functions as fn
 from tracing.analytics import store
-from tracing.analytics.records import EPOCH, Observation, Score, Trace
+from tracing.analytics.records import Observation, Score, Trace
 from tracing.analytics.tables import observations, scores, traces
+from tracing.queries.bounds import has_observations
 
 #: hits of a search in one trace; more than a person steps through
 FIND_LIMIT = 2000
@@ -57,7 +58,7 @@ def _of_trace(trace: Trace) -> list[ColumnElement[bool]]:
 
 def list_nodes(scope: ProjectScope, trace: Trace) -> list[Node]:
     """All observations of the trace, by start time."""
-    if trace.first_start <= EPOCH:
+    if not has_observations(trace):
         return []
     o = observations.c
     query = store.select(scope, observations, *_NODE_COLUMNS).where(*_of_trace(trace)).order_by(o.start_time, o.id)

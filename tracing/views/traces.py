@@ -13,7 +13,7 @@ from accounts.access import ProjectScope, project_page
 from accounts.roles import Role
 from config.errors import NotFound, SpanwiseError, TooExpensive, Unavailable
 from config.rendering import render_page
-from tracing.analytics.records import EPOCH, Observation, Score, Trace
+from tracing.analytics.records import Observation, Score, Trace
 from tracing.forms import text_from, trace_filters_from
 from tracing.queries import pages, trace_page
 from tracing.queries.pages import Sums
@@ -145,7 +145,7 @@ class _TracePage:
     @cached_property
     def sums(self) -> Sums:
         nodes = self.nodes()
-        ends = [node.end_time for node in nodes if node.end_time and node.end_time > EPOCH]
+        ends = [node.end_time for node in nodes if node.end_time]
         latency = (max(ends) - min(node.start_time for node in nodes)).total_seconds() if ends else None
         return Sums(
             observations=len(nodes),
