@@ -154,6 +154,32 @@ def test_a_filter_replaces_the_parameter_of_its_field(api):
     assert api.ids("traces", name="chat", filter=by_name) == []
 
 
+@pytest.mark.parametrize(
+    ("path", "params", "item"),
+    [
+        ("traces", {"name": "nobody"}, {"type": "string", "column": "traceName", "operator": "=", "value": "chat"}),
+        (
+            "traces",
+            {"tags": "no"},
+            {"type": "arrayOptions", "column": "traceTags", "operator": "any of", "value": ["a"]},
+        ),
+        (
+            "traces",
+            {"toTimestamp": "2020-01-01T00:00:00Z"},
+            {"type": "datetime", "column": "timestamp", "operator": ">", "value": "2020-01-01T00:00:00Z"},
+        ),
+        (
+            "observations",
+            {"toStartTime": "2020-01-01T00:00:00Z"},
+            {"type": "datetime", "column": "startTime", "operator": ">", "value": "2020-01-01T00:00:00Z"},
+        ),
+    ],
+)
+def test_a_filter_replaces_the_parameter_of_its_field_by_any_name(api, path, params, item):
+    assert api.ids(path, **params) == []
+    assert api.ids(path, **params, filter=[item]) != []
+
+
 def test_one_trace(api):
     item = api.get("traces/t1")
     assert item["latency"] == 60

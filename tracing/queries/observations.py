@@ -346,8 +346,8 @@ def _clauses(
         clauses.append(o.is_root == wanted.is_root)
     if wanted.environments and "environment" not in taken:
         clauses.append(o.environment.in_(wanted.environments))
-    if wanted.from_time:
+    if wanted.from_time and "startTime" not in taken:
         clauses.append(o.start_time >= wanted.from_time)
-    if wanted.to_time:
+    if wanted.to_time and "startTime" not in taken:
         clauses.append(o.start_time < wanted.to_time)
     return clauses + filters.conditions(scope, columns, wanted.items)

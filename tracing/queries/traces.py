@@ -181,9 +181,12 @@ ORDER_FIELDS: dict[str, Any] = {
 }  # fmt: skip
 
 
+_ALIASES = {"traceName": "name", "traceTags": "tags"}
+
+
 def trace_clauses(scope: ProjectScope, wanted: TraceFilters) -> list[Clause]:
     """A filter on a field replaces the simple parameter of the same field."""
-    taken = {item.column for item in wanted.items}
+    taken = {_ALIASES.get(item.column, item.column) for item in wanted.items}
     simple = (
         ("userId", t.user_id, wanted.user_id), ("name", t.name, wanted.name), ("version", t.version, wanted.version),
         ("sessionId", t.session_id, wanted.session_id), ("release", t.release, wanted.release),
@@ -193,9 +196,9 @@ def trace_clauses(scope: ProjectScope, wanted: TraceFilters) -> list[Clause]:
         clauses.append(fn.has_all(t.tags, list(wanted.tags)))  # type: ignore[arg-type]
     if wanted.environments and "environment" not in taken:
         clauses.append(t.environment.in_(wanted.environments))
-    if wanted.from_time:
+    if wanted.from_time and "timestamp" not in taken:
         clauses.append(t.timestamp >= wanted.from_time)
-    if wanted.to_time:
+    if wanted.to_time and "timestamp" not in taken:
         clauses.append(t.timestamp < wanted.to_time)
     return clauses + filters.conditions(scope, COLUMNS, wanted.items)
 
