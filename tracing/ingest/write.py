@@ -188,10 +188,17 @@ def _lend_context(merged: list[Observation], traces: dict[str, Trace]) -> None:
 
 def _stored_traces(scope: ProjectScope, ids: set[str]) -> tuple[dict[str, Trace], list[Trace]]:
     """The traces by id, and tombstones of what an unfinished move left of them."""
+    t = tables.traces
     found: list[Trace] = []
     for part in _chunks(sorted(ids)):
-        query = store.select(scope, tables.traces).where(tables.traces.c.id.in_(part))
-        found += store.records(scope, Trace, query, tag="ingest-traces")
+        # Most are new. Asking for two columns takes half the time of asking for thirty, and says where the rest lie.
+        known = store.rows(
+            scope, store.select(scope, t, t.c.timestamp, t.c.id).where(t.c.id.in_(part)), tag="ingest-ids"
+        )
+        if known:
+            times, names = ([*values] for values in zip(*known, strict=True))
+            query = store.select(scope, t).where(t.c.timestamp.in_(times), t.c.id.in_(names))
+            found += store.records(scope, Trace, query, tag="ingest-traces")
     return moves.newest(found, key=lambda trace: trace.id)
 
 
