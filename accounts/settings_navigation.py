@@ -13,6 +13,7 @@ from accounts.access import organization_scope_for_user, scope_for_user
 from accounts.models import Organization, Project, User
 from accounts.roles import Role
 from config.errors import NotFound
+from config.posting import page_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -49,19 +50,6 @@ OWN: Entries = (
     ("account_change_password", _("Password"), Role.NONE),
     ("accounts:organization-list", _("Organizations"), Role.NONE),
 )
-#: pages that are reached by a form and show the page they belong to again
-_SHOWN_ON = {
-    "accounts:project-rename": "accounts:project-settings",
-    "accounts:project-delete": "accounts:project-settings",
-    "accounts:project-api-key-create": "accounts:project-api-keys",
-    "accounts:project-member-role": "accounts:project-members",
-    "accounts:organization-rename": "accounts:organization-settings",
-    "accounts:project-create": "accounts:organization-settings",
-    "accounts:organization-api-key-create": "accounts:organization-api-keys",
-    "accounts:member-add": "accounts:organization-members",
-    "accounts:member-role": "accounts:organization-members",
-    "accounts:organization-create": "accounts:organization-list",
-}
 
 
 def settings_groups(
@@ -82,9 +70,7 @@ def settings_groups(
 def _group(
     request: HttpRequest, kind: str | Promise, of: Project | Organization | None, role: Role, entries: Entries
 ) -> Group:
-    match = request.resolver_match
-    here = match.view_name if match else ""
-    here = _SHOWN_ON.get(here, here)
+    here = page_of(request.resolver_match)
     arguments = [of.pk] if of else []
     links = tuple(
         Link(label, reverse(name, args=arguments), name == here)

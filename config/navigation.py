@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Project
 from accounts.queries import projects_of
+from config.posting import page_of
 
 LAST_PROJECT = "last_project_id"
 THEME_COOKIE = "theme"
@@ -73,7 +74,7 @@ class Frame:
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
         match = request.resolver_match
-        self._here = match.view_name if match else ""
+        self._here = page_of(match)
         self._project_id = match.kwargs.get("project_id", "") if match else ""
 
     @cached_property

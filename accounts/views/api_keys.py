@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from accounts import actions
 from accounts.access import OrganizationScope, ProjectScope, organization_page, project_page
@@ -18,6 +18,7 @@ from accounts.queries import get_organization, get_project, list_api_keys
 from accounts.roles import Role
 from accounts.views.answers import see_other
 from accounts.views.forms_in_pages import submit
+from config.posting import posted_from
 from config.rendering import render_page
 
 Scope = ProjectScope | OrganizationScope
@@ -30,13 +31,13 @@ def project_api_keys(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
 
 
 @never_cache
-@require_POST
+@posted_from("accounts:project-api-keys")
 @project_page(Role.ADMIN)
 def project_api_key_create(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     return _create(request, scope)
 
 
-@require_POST
+@posted_from("accounts:project-api-keys")
 @project_page(Role.ADMIN)
 def project_api_key_revoke(request: HttpRequest, scope: ProjectScope, key_id: str) -> HttpResponse:
     return _revoke(request, scope, key_id)
@@ -49,13 +50,13 @@ def organization_api_keys(request: HttpRequest, scope: OrganizationScope) -> Htt
 
 
 @never_cache
-@require_POST
+@posted_from("accounts:organization-api-keys")
 @organization_page(Role.ADMIN)
 def organization_api_key_create(request: HttpRequest, scope: OrganizationScope) -> HttpResponse:
     return _create(request, scope)
 
 
-@require_POST
+@posted_from("accounts:organization-api-keys")
 @organization_page(Role.ADMIN)
 def organization_api_key_revoke(request: HttpRequest, scope: OrganizationScope, key_id: str) -> HttpResponse:
     return _revoke(request, scope, key_id)

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from accounts import actions
 from accounts.access import OrganizationScope, ProjectScope, organization_page, project_page
@@ -27,6 +27,7 @@ from accounts.queries import (
 from accounts.roles import Role
 from accounts.views.answers import see_other
 from accounts.views.forms_in_pages import submit
+from config.posting import posted_from
 from config.rendering import render_page
 
 
@@ -45,7 +46,7 @@ def organization_members(request: HttpRequest, scope: OrganizationScope) -> Http
     return _organization_page(request, scope)
 
 
-@require_POST
+@posted_from("accounts:organization-members")
 @organization_page(Role.ADMIN)
 def member_add(request: HttpRequest, scope: OrganizationScope) -> HttpResponse:
     form = InviteForm(request.POST, own_role=scope.role, projects=list_projects(scope))
@@ -70,7 +71,7 @@ def member_add(request: HttpRequest, scope: OrganizationScope) -> HttpResponse:
     return see_other(_members_url(scope))
 
 
-@require_POST
+@posted_from("accounts:organization-members")
 @organization_page(Role.ADMIN)
 def member_role(request: HttpRequest, scope: OrganizationScope, user_id: str) -> HttpResponse:
     form = RoleForm(request.POST, own_role=scope.role)
@@ -84,7 +85,7 @@ def member_role(request: HttpRequest, scope: OrganizationScope, user_id: str) ->
     return see_other(_members_url(scope))
 
 
-@require_POST
+@posted_from("accounts:organization-members")
 @organization_page(Role.VIEWER)
 def member_remove(request: HttpRequest, scope: OrganizationScope, user_id: str) -> HttpResponse:
     actions.remove_member(scope, user_id=user_id, actor=Actor.of(request))
@@ -95,7 +96,7 @@ def member_remove(request: HttpRequest, scope: OrganizationScope, user_id: str) 
     return see_other(_members_url(scope))
 
 
-@require_POST
+@posted_from("accounts:organization-members")
 @organization_page(Role.ADMIN)
 def invitation_withdraw(request: HttpRequest, scope: OrganizationScope, invitation_id: int) -> HttpResponse:
     actions.withdraw_invitation(scope, invitation_id=invitation_id, actor=Actor.of(request))
@@ -109,7 +110,7 @@ def project_members(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     return _project_page(request, scope)
 
 
-@require_POST
+@posted_from("accounts:project-members")
 @project_page(Role.ADMIN)
 def project_member_role(request: HttpRequest, scope: ProjectScope, user_id: str) -> HttpResponse:
     form = ProjectRoleForm(request.POST, own_role=scope.role)

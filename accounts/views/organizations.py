@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from accounts import actions
 from accounts.access import OrganizationScope, organization_page, signed_in
@@ -18,6 +18,7 @@ from accounts.queries import get_organization, organizations_of, projects_of
 from accounts.roles import Role
 from accounts.views.answers import see_other
 from accounts.views.forms_in_pages import submit
+from config.posting import posted_from
 from config.rendering import render_page
 
 
@@ -28,7 +29,7 @@ def organization_list(request: HttpRequest, user: User) -> HttpResponse:
     return _list_page(request, user)
 
 
-@require_POST
+@posted_from("accounts:organization-list")
 @signed_in
 def organization_create(request: HttpRequest, user: User) -> HttpResponse:
     form = NameForm(request.POST)
@@ -46,7 +47,7 @@ def organization_settings(request: HttpRequest, scope: OrganizationScope) -> Htt
     return _page(request, scope)
 
 
-@require_POST
+@posted_from("accounts:organization-settings")
 @organization_page(Role.ADMIN)
 def organization_rename(request: HttpRequest, scope: OrganizationScope) -> HttpResponse:
     form = NameForm(request.POST)
@@ -57,7 +58,7 @@ def organization_rename(request: HttpRequest, scope: OrganizationScope) -> HttpR
     return _page(request, scope, rename=form, status=422)
 
 
-@require_POST
+@posted_from("accounts:organization-settings")
 @organization_page(Role.ADMIN)
 def project_create(request: HttpRequest, scope: OrganizationScope) -> HttpResponse:
     form = NameForm(request.POST, prefix="project")

@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from accounts import actions
 from accounts.access import ProjectScope, project_page
@@ -16,6 +16,7 @@ from accounts.queries import get_project
 from accounts.roles import Role
 from accounts.views.answers import see_other
 from accounts.views.forms_in_pages import submit
+from config.posting import posted_from
 from config.rendering import render_page
 
 
@@ -25,7 +26,7 @@ def project_settings(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     return _page(request, scope)
 
 
-@require_POST
+@posted_from("accounts:project-settings")
 @project_page(Role.ADMIN)
 def project_rename(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     form = NameForm(request.POST)
@@ -35,7 +36,7 @@ def project_rename(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     return _page(request, scope, rename=form, status=422)
 
 
-@require_POST
+@posted_from("accounts:project-settings")
 @project_page(Role.OWNER)
 def project_delete(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     project = get_project(scope)

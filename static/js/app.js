@@ -1,4 +1,4 @@
-// What every page has: copying, menus, failures, dialogs, panes, keys, polling that rests. One module per behaviour.
+// What every page has: copying, menus, failures, dialogs, panes, keys, theme, polling. One module per behaviour.
 import "./copy.js";
 import "./failures.js";
 import "./filters.js";
@@ -6,4 +6,5 @@ import "./keys.js";
 import "./menus.js";
 import "./panes.js";
 import "./polling.js";
+import "./theme.js";
 import "./time.js";

@@ -21,21 +21,22 @@ ORGANIZATION_READS = {
     "organization-members": Role.VIEWER,
     "organization-api-keys": Role.ADMIN,
 }
-WRITES = [
-    "project-rename",
-    "project-delete",
-    "project-api-key-create",
-    "project-api-key-revoke",
-    "project-member-role",
-    "organization-rename",
-    "project-create",
-    "organization-api-key-create",
-    "organization-api-key-revoke",
-    "member-add",
-    "member-role",
-    "member-remove",
-    "invitation-withdraw",
-]
+#: address of a form -> the page it stands on, where a GET of that address leads
+PAGE_OF_FORM = {
+    "project-rename": "project-settings",
+    "project-delete": "project-settings",
+    "project-api-key-create": "project-api-keys",
+    "project-api-key-revoke": "project-api-keys",
+    "project-member-role": "project-members",
+    "organization-rename": "organization-settings",
+    "project-create": "organization-settings",
+    "organization-api-key-create": "organization-api-keys",
+    "organization-api-key-revoke": "organization-api-keys",
+    "member-add": "organization-members",
+    "member-role": "organization-members",
+    "member-remove": "organization-members",
+    "invitation-withdraw": "organization-members",
+}
 
 
 def url(name: str, workspace: Workspace) -> str:
@@ -65,13 +66,14 @@ def test_reading_by_role(name, workspace, alice, bob, charlie):
     assert alice.post(address).status_code == Status.METHOD_NOT_ALLOWED
 
 
-@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("name", PAGE_OF_FORM)
 def test_writing_by_role(name, workspace, alice, bob, charlie):
     address = url(name, workspace)
     assert Client().post(address).status_code == Status.FOUND
     assert charlie.post(address).status_code == Status.NOT_FOUND
     assert bob.post(address).status_code == Status.FORBIDDEN
-    assert alice.get(address).status_code == Status.METHOD_NOT_ALLOWED
+    assert alice.get(address)["Location"] == url(PAGE_OF_FORM[name], workspace)
+    assert alice.put(address).status_code == Status.METHOD_NOT_ALLOWED
     workspace.project.refresh_from_db()
     assert workspace.project.name == "Chatbot"
     assert workspace.project.deleted_at is None
@@ -88,6 +90,7 @@ def test_key_is_shown_once_and_works(workspace, alice):
     shown = alice.post(address, {"note": "staging", "expires": "30"})
     assert shown.status_code == Status.OK
     assert "no-store" in shown["Cache-Control"]
+    assert f'href="{url("project-api-keys", workspace)}" aria-current="page"' in shown.content.decode()
     secret = re.search(r"sk-lf-[0-9a-f-]{36}", shown.content.decode()).group()
     key = ApiKey.objects.get()
     assert (key.note, key.created_by) == ("staging", workspace.alice)
@@ -154,6 +157,20 @@ def test_organization_and_project_are_made(workspace, charlie):
     assert answer.status_code == Status.SEE_OTHER
     assert made.projects.get().name == "First"
     assert charlie.post(reverse("accounts:organization-create"), {"name": ""}).status_code == 422
+
+
+def test_address_of_a_new_organization_leads_to_the_list(workspace, alice):
+    assert alice.get(reverse("accounts:organization-create"))["Location"] == reverse("accounts:organization-list")
+
+
+def test_after_signing_in_a_form_leads_to_its_page(workspace):
+    client = Client()
+    sent_away = client.post(url("project-rename", workspace), {"name": "Better"})
+    workspace.alice.set_password(PASSWORD)
+    workspace.alice.save()
+    signed_in = client.post(sent_away["Location"], {"login": "alice@example.com", "password": PASSWORD}, follow=True)
+    assert signed_in.redirect_chain[-1][0] == url("project-settings", workspace)
+    assert signed_in.status_code == Status.OK
 
 
 def test_member_is_added_promoted_removed(workspace, alice):

@@ -87,7 +87,8 @@ def test_pages_are_valid_html(address, db, settings, analytics_server):
 
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
     workspace = make_workspace()
-    make_key(workspace.project)
+    for _ in range(2):
+        make_key(workspace.project)
     chat = '[{"role": "user", "content": "**hi**"}, {"role": "assistant", "content": "yes"}]'
     traced = put_trace(
         workspace.project.pk, {"name": HOSTILE, "level": "ERROR", "parent_id": "gone"}, {"end_time": None},
@@ -105,5 +106,5 @@ def test_pages_are_valid_html(address, db, settings, analytics_server):
     policy = answer["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    for label in re.findall(r'<label[^>]*for="([^"]+)"', html):
-        assert label in ids
+    for name in re.findall(r'<label[^>]*for="([^"]+)"|data-copy="([^"]*)"', html):
+        assert "".join(name) in ids

@@ -6,10 +6,11 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from accounts.access import ProjectScope, project_page
 from accounts.roles import Role
+from config.posting import posted_from
 from config.rendering import render_page
 from tracing.ingest import dead_letters
 from tracing.queries import problems
@@ -29,7 +30,7 @@ def dead_letter_list(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     return render_page(request, "tracing/dead_letter_list.html", context)
 
 
-@require_POST
+@posted_from("tracing:dead-letter-list")
 @project_page(Role.MEMBER)
 def dead_letter_replay(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """The chosen letters, or all that wait."""

@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from accounts import actions
 from accounts.access import ProjectScope, project_page, scope_for_user
@@ -21,6 +21,7 @@ from accounts.queries import list_api_keys
 from accounts.roles import Role
 from config.errors import Unavailable
 from config.navigation import THEME_COOKIE, THEMES, Frame
+from config.posting import posted_from
 from config.rendering import render_page
 from tracing.queries import pages
 from tracing.views.snippets import snippets
@@ -48,7 +49,7 @@ def onboarding(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
 
 
 @never_cache
-@require_POST
+@posted_from("tracing:onboarding")
 @project_page(Role.ADMIN)
 def onboarding_key(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """A new pair of keys, shown in the snippets this once."""
@@ -73,7 +74,7 @@ def _onboarding(request: HttpRequest, scope: ProjectScope, public_key: str = "",
 
 
 @login_not_required
-@require_POST
+@posted_from("tracing:home")
 def theme(request: HttpRequest) -> HttpResponse:
     """`light`, `dark`, or "" for the system's; in a cookie, so that the server sets it before the first paint."""
     chosen, back = request.POST.get("theme", ""), request.POST.get("next", "")
