@@ -143,6 +143,28 @@ def _assert_count(product, environment, count):
     assert stored_count(product, environment) == count
 
 
+def test_a_payload_that_kills_the_worker_is_buried_and_costs_nobody_else(tmp_path):
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.clients.deadly.settings"}
+    instance = Instance(tmp_path, free_port(), environment=settings)
+    instance.start()
+    try:
+        with Exporters(instance, "beside-it") as load, instance.client() as client:
+            time.sleep(0.3)
+            assert client.post("/api/public/otel/v1/traces", json=payload("deadly", 1)[0]).status_code == 200
+            time.sleep(1)
+
+        def nothing_waits():
+            assert "was buried: Given up" in instance.log()
+            assert not list((instance.data_dir / "inbox").glob("*.inbox"))
+
+        eventually(nothing_waits, 2 * _RECOVERY_SECONDS)
+        assert_exactly_once(instance, load)
+        assert stored_count(instance, "deadly") == 0
+        assert instance.log().count("was buried") == 1
+    finally:
+        instance.stop()
+
+
 def test_a_stop_under_load_answers_or_refuses_but_never_fails(product):
     statuses = []
     with httpx.Client(base_url=product.url, auth=product.auth, timeout=5) as client:

@@ -1,0 +1,1 @@
+"""An app under which a payload that holds the word `deadly` ends the worker, as one does that takes all memory."""
