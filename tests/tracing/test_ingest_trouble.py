@@ -340,6 +340,20 @@ def test_large_resource_on_many_spans_fits_a_small_engine(sender, monkeypatch, w
     assert len(store.rows(sender.scope, query, tag="test")) == 4000
 
 
+@pytest.mark.parametrize("name", ["resource", "gen_ai__prompt__10000__content"])
+def test_small_payload_that_becomes_too_much_is_buried_before_it_fills_the_memory(sender, waits, monkeypatch, name):
+    monkeypatch.setattr("tracing.ingest.otlp.records._MOST_BYTES", 50_000_000)
+    attributes, resource = ({}, {name: "x" * 100_000}) if name == "resource" else ({name: "x"}, {})
+    spans = [span("a" * 32, f"{number:016x}", "bare", **attributes) for number in range(1100)]
+    send(sender, "a", "b")
+    assert sender.post(OTLP, export(spans[:300], resource=resource)).status_code == 200
+    assert sender.post(OTLP, export(spans, resource=resource)).status_code == 200
+    drain.drain()
+    assert names(sender) == ["a", "b", *["bare"] * 300]
+    [letter] = letters(sender)
+    assert letter.reason == "TooLarge: The spans of this payload become more than 50,000,000 bytes."
+
+
 def test_row_that_never_fits_is_buried_and_its_neighbours_land_at_once(sender, own_inbox, monkeypatch, waits):
     other = Sender()
     send(sender, "a", "b")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from config.errors import TooLarge
 from tracing.analytics.records import Observation, ObservationType
 from tracing.ingest.model import Decoded, Envelope, SetAside, TraceUpdate, reason_of
 from tracing.ingest.otlp import content, context, json_encoding, protobuf, tools
@@ -39,30 +40,39 @@ _AGENT_OPERATIONS = frozenset(("invoke_agent", "agent_step"))
 _VERSION = re.compile(r"\d{1,9}")
 #: first major version of the SDKs that send everything about a trace on each of its spans
 _DIRECT_SDKS = {"python": 4, "javascript": 5}
+#: Each span carries its resource, and `a.9999` alone asks for a list of ten thousand: a small payload can become rows
+#: beyond all memory. No exporter that means well comes near this.
+_MOST_BYTES = 512 << 20
 #: what a payload's spans become, by trace id and span id
 _Found = dict[tuple[str, str], tuple[Observation, TraceUpdate]]
 
 
 def decode(body: bytes, envelope: Envelope) -> Decoded:
-    """Records of one payload. Raises ValueError if it cannot be parsed at all, which the door has ruled out."""
+    """Records of one payload. Raises TooLarge, and ValueError if it cannot be parsed, which the door has ruled out."""
     found: _Found = {}
     decoded = Decoded()
+    left = _MOST_BYTES
     for group in _groups(body, envelope):
-        decoded.set_aside += _map_group(group, envelope, found)
+        set_aside, left = _map_group(group, envelope, found, left)
+        decoded.set_aside += set_aside
     for observation, update in found.values():
         decoded.observations.append(observation)
         decoded.trace_updates.append(update)
     return decoded
 
 
-def _map_group(group: SpanGroup, envelope: Envelope, found: _Found) -> list[SetAside]:
-    """Adds to `found` what the spans become. One bad span must not take its neighbours with it: returns those."""
+def _map_group(group: SpanGroup, envelope: Envelope, found: _Found, left: int) -> tuple[list[SetAside], int]:
+    """Adds to `found` what the spans become. One bad span must not take its neighbours with it: returns those.
+
+    `left` is how many bytes they may become, and with the answer how many the next group may.
+    """
     bad: dict[str, list[Any]] = {}
     try:
         source = _Source(group, envelope)
     except Exception as error:
         bad[reason_of(error)] = list(group.spans)
-        return _set_aside(group, bad)
+        return _set_aside(group, bad), left
+    repeated = sum(map(len, source.origin.values()))
     for raw in group.spans:
         try:
             observation, update = source.map(group.read(raw))
@@ -71,7 +81,10 @@ def _map_group(group: SpanGroup, envelope: Envelope, found: _Found) -> list[SetA
         else:
             # The same span twice in one payload: the last one is the newest.
             found[observation.trace_id, observation.id] = observation, update
-    return _set_aside(group, bad) if bad else []
+            left -= repeated + len(observation.input) + len(observation.output)
+            if left < 0:
+                raise TooLarge(f"The spans of this payload become more than {_MOST_BYTES:,} bytes.")
+    return (_set_aside(group, bad) if bad else []), left
 
 
 def _set_aside(group: SpanGroup, bad: dict[str, list[Any]]) -> list[SetAside]:
