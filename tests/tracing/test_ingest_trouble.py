@@ -406,9 +406,10 @@ def test_rows_that_the_store_never_takes_are_buried_at_once(sender, monkeypatch,
     assert "Cannot parse" in letter.reason
 
 
-def test_row_that_ends_the_engine_is_buried(sender, monkeypatch, waits, tmp_path):
+def test_row_that_ends_the_engine_is_buried(sender, monkeypatch, waits, tmp_path, request):
     monkeypatch.setattr(drain, "_MOST_FAILURES", 2)  # each failure is some starts of a server
     server = local_server(tmp_path)
+    request.addfinalizer(server.stop)
     server.start()
 
     def deadly(table, columns, body):
@@ -430,4 +431,3 @@ def test_row_that_ends_the_engine_is_buried(sender, monkeypatch, waits, tmp_path
             drain.drain()
         assert names(sender) == ["a", "b"]
         assert len(letters(sender)) == 1
-    server.stop()
