@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tracing.analytics.records import EPOCH, Trace
-from tracing.analytics.records import NEVER
+from tracing.analytics.records import EPOCH, NEVER, Trace
 from tracing.ingest.merge import merge_traces
 from tracing.ingest.model import TraceUpdate
 
