@@ -49,7 +49,7 @@ def broker() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A browser or a foreign SDK on a busy machine may miss one moment; what is broken fails three times."""
+    """A foreign SDK on a busy machine may miss one moment; what is broken fails three times."""
     for item in items:
-        if "tests/browser" in item.nodeid or "tests/clients" in item.nodeid:
+        if "tests/clients" in item.nodeid:
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))

