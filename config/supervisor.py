@@ -168,8 +168,8 @@ def make_plan() -> Plan:
     environment.setdefault("MALLOC_ARENA_MAX", "2")
     # Bodies and batches of some megabytes are taken from the heap and kept a while, not mapped and zeroed by the
     # kernel each time: halves the time of the check at the door.
-    environment.setdefault("MALLOC_MMAP_THRESHOLD_", str(64 << 20))
-    environment.setdefault("MALLOC_TRIM_THRESHOLD_", str(64 << 20))
+    environment.setdefault("MALLOC_MMAP_THRESHOLD_", str(8 << 20))
+    environment.setdefault("MALLOC_TRIM_THRESHOLD_", str(32 << 20))
     environment.setdefault("C_FORCE_ROOT", "true")  # in a container root is usual; tasks are JSON, not pickles
     if not (os.environ.get("REDIS_HOST") or os.environ.get("REDIS_CONNECTION_STRING")):
         facts |= {"redis_host": "127.0.0.1", "redis_port": _free_port(), "redis_auth": secrets.token_hex(16)}
