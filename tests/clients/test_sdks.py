@@ -114,6 +114,17 @@ def test_langchain_model(run, client):
     assert_call(call, model="deepseek-chat", question=DORIS_QUESTION)
 
 
+def test_llama_index_through_openinference(run, page_of):
+    trace = run("llama-index", "llama_index_question.py").trace(observations=3)
+    assert trace["name"] == "llama-index-trace"
+    # The instrumentation makes a span of the decorated method and one of the method inside.
+    call = ["DeepSeek.complete", "GENERATION", []]
+    assert tree(trace) == [["llama-index-trace", "SPAN", [[*call[:2], [call]]]]]
+    outer, inner = (each for each in trace["observations"] if each["type"] == "GENERATION")
+    assert_call(inner, model="deepseek-chat", question=DORIS_QUESTION)
+    assert DORIS_QUESTION in page_of(trace, outer)
+
+
 @pytest.mark.parametrize("client", PYTHON)
 def test_langchain_chain_with_user_session_and_tags(run, page_of, client):
     program = "langchain_chain_v2.py" if major_of(client) == 2 else "langchain_chain.py"
