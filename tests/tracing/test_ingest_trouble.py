@@ -1,5 +1,7 @@
 """Whatever goes wrong behind the door, what was accepted waits or is shown, and holds up nobody."""
 
+import threading
+
 import pytest
 from django.core.management import call_command
 from django.db import OperationalError
@@ -412,10 +414,13 @@ def test_row_that_ends_the_engine_is_buried(sender, monkeypatch, waits, tmp_path
     request.addfinalizer(server.stop)
     server.start()
 
+    one_at_a_time = threading.Lock()  # the tables are written side by side
+
     def deadly(table, columns, body):
         if b"poison" in body:
-            server.kill()
-            server.start()
+            with one_at_a_time:
+                server.kill()
+                server.start()
             raise client.StoreAway("The connection broke off.")
         insert_body(table, columns, body)
 
