@@ -40,11 +40,6 @@ def plain(body: bytes) -> list[list[Any]]:
         return [orjson.loads(line) for line in body.split(b"\n")[2:] if line]
 
 
-def time_of(text: str) -> datetime:
-    """A time as a plain row has it."""
-    return _time(text)
-
-
 @contextmanager
 def collector_paused() -> Iterator[None]:
     """Thousands of new objects and not one of them garbage: looking for it takes longer than making them (5,000 full
@@ -65,7 +60,7 @@ def _converter(kind: str) -> Converter | None:
         if kind.startswith(wrapper):
             return _converter(kind[len(wrapper) : -1])
     if kind.startswith("DateTime"):
-        return _time
+        return time_of
     if kind.startswith("Decimal"):
         return Decimal
     if kind.startswith("Date"):
@@ -77,7 +72,8 @@ def _converter(kind: str) -> Converter | None:
     return None
 
 
-def _time(value: str) -> datetime:
+def time_of(value: str) -> datetime:
+    """A time from the store's text of it."""
     return datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 

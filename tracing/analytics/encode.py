@@ -16,26 +16,20 @@ from typing import Any
 import orjson
 
 _OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
-#: One call each costs as much again as the writing; beyond this there is nothing more to save.
-_RECORDS_PER_LINE = 64
 #: Decimal(18, 12) holds six digits before the point.
 MONEY_LIMIT = Decimal("999999.999999999999")
 _INT64_LIMIT = 2**63 - 1
 
 
 def rows(records: Sequence[Any]) -> tuple[list[str], bytes]:
-    """Column names, and one JSON list per record. A line holds `_RECORDS_PER_LINE` of them, parted by commas."""
+    """Column names, and one JSON list per record, parted by commas."""
     columns, values = _reader(type(records[0]))  # type: ignore[arg-type] # mypy doubts that types can be hashed
-    starts = range(0, len(records), _RECORDS_PER_LINE)
-    return columns, b"\n".join([_line([*map(values, records[at : at + _RECORDS_PER_LINE])]) for at in starts])
-
-
-def _line(values: list[tuple[Any, ...]]) -> memoryview:
+    read = [*map(values, records)]
     try:
-        listed = orjson.dumps(values, _money, _OPTIONS)
+        listed = orjson.dumps(read, _money, _OPTIONS)
     except TypeError:  # orjson.JSONEncodeError is one
-        listed = orjson.dumps([[_clean(value) for value in record] for record in values], _money, _OPTIONS)
-    return memoryview(listed)[1:-1]
+        listed = orjson.dumps([[_clean(value) for value in record] for record in read], _money, _OPTIONS)
+    return columns, listed[1:-1]
 
 
 @lru_cache(maxsize=8)

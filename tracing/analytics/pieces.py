@@ -13,7 +13,7 @@ from tracing.analytics import encode
 _PIECE_BYTES = 32 << 20
 #: What is encoded ahead of its insert. A batch is rarely more; the rest of one that is waits as records.
 _READY_BYTES = 64 << 20
-#: Rows that are encoded in one go.
+#: Rows that are encoded in one go. A call for each would take as long again; beyond this there is nothing to save.
 _RUN = 64
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from copy import copy
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from tracing.analytics.records import EPOCH, NEVER, Score, Trace
+from tracing.analytics.records import NEVER, Score, Trace
 from tracing.ingest.clock import microseconds
 from tracing.ingest.environment import DEFAULT
 from tracing.ingest.merge_observations import merge_observation as merge_observation
@@ -20,7 +20,6 @@ from tracing.ingest.merge_observations import observation_update as observation_
 from tracing.ingest.model import TraceUpdate
 from tracing.ingest.text import preview
 
-_ONE_US = timedelta(microseconds=1)
 #: belong together: those of the earliest root
 _ROOT_FIELDS = frozenset({"root_id", "root_type", "input_preview", "output_preview"})
 _PREVIEW_OF = {"input": "input_preview", "output": "output_preview"}
@@ -108,7 +107,7 @@ class _TraceMerge:
         self.changed = True
 
     def _set_fields(self, update: TraceUpdate) -> None:
-        at = (update.at - EPOCH) // _ONE_US
+        at = microseconds(update.at)
         fields = update.fields
         for name, value in fields.items():
             if name == "environment":
@@ -144,7 +143,7 @@ class _TraceMerge:
         self.changed = True
 
     def _set_metadata(self, update: TraceUpdate) -> None:
-        at = (update.at - EPOCH) // _ONE_US
+        at = microseconds(update.at)
         metadata = self.trace.metadata
         for key, value in update.metadata.items():
             if self._is_newer(f"metadata.{key}", metadata.get(key, ""), value, at) or key not in metadata:
@@ -153,7 +152,7 @@ class _TraceMerge:
     def _set_root(self, update: TraceUpdate, at: int) -> None:
         """The earliest root counts. Of one root sent again, the later event; at one time, the greater values."""
         trace, set_at, fields = self.trace, self.trace.set_at, update.fields
-        start = ((update.start or update.timestamp) - EPOCH) // _ONE_US
+        start = microseconds(update.start or update.timestamp)
         root_id = fields["root_id"]
         known = set_at.get(_ROOT_START)
         mine, theirs = (start, root_id), (known, trace.root_id)

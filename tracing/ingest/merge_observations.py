@@ -12,7 +12,8 @@ from copy import copy
 from datetime import timedelta
 from typing import Any
 
-from tracing.analytics.records import EPOCH, ZERO, Level, Observation
+from tracing.analytics.records import ZERO, Level, Observation
+from tracing.ingest.clock import microseconds
 from tracing.ingest.environment import DEFAULT
 from tracing.ingest.model import ObservationPatch, TraceUpdate
 from tracing.ingest.otlp import tools
@@ -112,7 +113,7 @@ def _complete(merged: Observation) -> None:
     _add_tools(merged)
     merged.latency_us = None if end is None else (end - start) // _ONE_US
     merged.time_to_first_token_us = None if first_token is None else (first_token - start) // _ONE_US
-    merged.row_version = max(merged.row_version, (merged.created_at - EPOCH) // _ONE_US)
+    merged.row_version = max(merged.row_version, microseconds(merged.created_at))
 
 
 def _add_tools(merged: Observation) -> None:

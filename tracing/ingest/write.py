@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import chain
 from typing import TypeVar
 
@@ -17,8 +17,9 @@ from sqlalchemy import ColumnElement, and_, false
 from accounts.access import ProjectScope, scope_for_task
 from config.errors import Unavailable
 from tracing.analytics import store, tables
-from tracing.analytics.records import EPOCH, NEVER, Observation, Score, Trace
+from tracing.analytics.records import NEVER, Observation, Score, Trace
 from tracing.ingest import doorbell, enrich, media, merge, moves
+from tracing.ingest.clock import microseconds
 from tracing.ingest.inbox import Payload
 from tracing.ingest.model import Decoded, ObservationPatch, TraceUpdate
 
@@ -29,7 +30,6 @@ _LOCK_SECONDS = 8
 _MAX_WAIT_SECONDS = 60
 #: ids in one IN list: keeps the query text and its parsing small
 _IDS_PER_QUERY = 2000
-_ONE_US = timedelta(microseconds=1)
 
 
 #: a payload that cannot be stored, and why
@@ -91,7 +91,7 @@ def _by_project(batch: Batch) -> dict[str, _Project]:
     projects: dict[str, _Project] = defaultdict(_Project)
     for payload, decoded in batch.parts:
         share = projects[payload.envelope.project_id]
-        version = _microseconds(payload.envelope.received_at)
+        version = microseconds(payload.envelope.received_at)
         for observation in decoded.observations:
             observation.row_version = version
             key = (observation.trace_id, observation.id)
@@ -309,10 +309,6 @@ def _tombstone(project_id: str, trace_id: str, id_: str, start_time: datetime, v
         row_version=version,
         is_deleted=True,
     )
-
-
-def _microseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // _ONE_US
 
 
 def _chunks(items: list[T]) -> Iterable[list[T]]:
