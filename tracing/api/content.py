@@ -27,10 +27,10 @@ def parsed(text: str) -> Any:
     """
     if not text:
         return None
-    return orjson.Fragment(text) if is_json(text) else text
+    return orjson.Fragment(text) if _is_json(text) else text
 
 
-def is_json(text: str) -> bool:
+def _is_json(text: str) -> bool:
     if text[:1] not in _JSON_STARTS:
         return False
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from config.api import as_number, iso
 from tracing.analytics.records import Score, Trace
-from tracing.api.content import Json, is_json, nested, parsed
+from tracing.api.content import Json, nested, parsed
 from tracing.api.numbers import rounded
 from tracing.api.present_observations import observation_v1
 from tracing.queries.paging import Numbered
@@ -95,7 +95,8 @@ def _score_metadata(text: str) -> Any:
     value = parsed(text)
     if value is None:
         return {}
-    return value if text.lstrip()[:1] == "{" and is_json(text) else {"metadata": value}
+    is_object = value is not text and text.lstrip().startswith("{")
+    return value if is_object else {"metadata": value}
 
 
 def _whole(value: float | None) -> int | float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -64,7 +64,7 @@ def _starts(bounds: list[tuple[datetime, datetime]], unit: str) -> set[int]:
     return starts
 
 
-def _between(first: datetime, last: datetime, seconds: int) -> Iterator[int]:
+def _between(first: datetime, last: datetime, seconds: int) -> range:
     begin, end = (int(time.timestamp()) // seconds * seconds for time in (first, last))
     # A trace that goes on for days needs no more of its minutes to be found too long for them.
-    return iter(range(begin, min(end, begin + seconds * _MOST_STARTS) + 1, seconds))
+    return range(begin, min(end, begin + seconds * _MOST_STARTS) + 1, seconds)
