@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Response, sync_playwright
 
 from tests.instance import Instance
 
@@ -86,3 +86,8 @@ def back_to_another_filter(page: Page, steps: int = 1) -> None:
     """A list is read again on the way: `page.go_back()` returns before that, and takes it for another way."""
     with page.expect_event("load"):
         page.evaluate(f"history.go({-steps})")
+
+
+def rows(page: Page) -> Locator:
+    """Those of the trace list."""
+    return page.locator("table.traces tbody tr")

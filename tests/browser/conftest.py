@@ -91,3 +91,10 @@ def scriptless(browser: Browser, state: object) -> Iterator[Page]:
 @pytest.fixture
 def project_url(server: Instance) -> str:
     return f"{server.url}/projects/{server.project_id}"
+
+
+@pytest.fixture
+def listed(page: Page, project_url: str, demo: DemoData) -> Page:
+    """The trace list with all that the demo sent."""
+    page.goto(f"{project_url}/traces/?range=all")
+    return page

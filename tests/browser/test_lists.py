@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import Error, expect
 
-from tests.browser.chromium import PHONE, back_to_another_filter, fill_in_and_sign_in, new_context
+from tests.browser.chromium import PHONE, back_to_another_filter, fill_in_and_sign_in, new_context, rows
 
 EVERYTHING = re.compile(r"/traces/\?range=all$")
 
@@ -37,16 +37,6 @@ class Held:
             with suppress(Error):  # the page that asked may be gone
                 route.fulfill(response=route.fetch())
         self._page.wait_for_timeout(300)  # in which a late answer would do its harm
-
-
-@pytest.fixture
-def listed(page, project_url, demo):
-    page.goto(f"{project_url}/traces/?range=all")
-    return page
-
-
-def rows(page):
-    return page.locator("table.traces tbody tr")
 
 
 def facet(page, name):

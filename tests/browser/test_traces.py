@@ -5,22 +5,11 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.chromium import back_to_another_filter
+from tests.browser.chromium import back_to_another_filter, rows
 
 SELECTED = "#tree .row[aria-selected='true']"
-
-
-@pytest.fixture
-def listed(page, project_url, demo):
-    page.goto(f"{project_url}/traces/?range=all")
-    return page
-
-
-def rows(page):
-    return page.locator("table.traces tbody tr")
 
 
 def test_filters_are_in_the_address_and_survive_going_back(listed, project_url):

@@ -4,7 +4,7 @@ import importlib
 import os
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -14,6 +14,7 @@ from django.db import connection
 from tests.tracing.otlp_requests import JSON, PROTOBUF, as_json, as_protobuf, request
 from tests.tracing.otlp_requests import span as odd_span
 from tests.tracing.otlp_samples import export, span
+from tests.tracing.score_rules import Rules
 from tests.tracing.sender import OTLP, Sender
 from tracing.analytics.records import EPOCH, Observation
 from tracing.ingest import dead_letters, doorbell, drain, scores
@@ -122,16 +123,6 @@ def test_an_event_is_stored_as_it_would_have_been(sender, name, kind, body):
     assert [comparable(row) for row in sender.traces()] == [comparable(row) for row in other.traces()]
     assert [comparable(row) for row in sender.observations()] == [comparable(row) for row in other.observations()]
     assert len(sender.traces()) == 1
-
-
-@dataclass
-class Rules:
-    name: str = "configured"
-    data_type: str = "NUMERIC"
-    is_archived: bool = False
-    min_value: float | None = None
-    max_value: float | None = None
-    labels: dict[str, float] = field(default_factory=dict)
 
 
 SCORE = {"id": "s", "traceId": "t", "name": "quality", "value": 0.5, "configId": "c"}

@@ -1,9 +1,10 @@
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
 
+from tests.tracing.score_rules import Rules
 from tracing.ingest import scores
 from tracing.ingest.merge import merge_score
 from tracing.ingest.model import Envelope, PayloadRejected
@@ -11,16 +12,6 @@ from tracing.ingest.model import Envelope, PayloadRejected
 RECEIVED = datetime(2026, 5, 1, tzinfo=UTC)
 ENVELOPE = Envelope(project_id="p", kind="scores", received_at=RECEIVED)
 VALID = {"id": "s", "traceId": "t", "name": "quality", "value": 0.5}
-
-
-@dataclass
-class Rules:
-    name: str = "configured"
-    data_type: str = "NUMERIC"
-    is_archived: bool = False
-    min_value: float | None = None
-    max_value: float | None = None
-    labels: dict[str, float] = field(default_factory=dict)
 
 
 @pytest.fixture
