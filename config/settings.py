@@ -234,11 +234,31 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+#: The version of the API we speak: clients pick their contract by it. Ours is in `config.__version__`.
+LANGFUSE_API_VERSION = "4.35.0"
 # What the public API needs is named on `config.api.PublicView`. A view that forgets to build on it is closed.
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "config.openapi.PublicSchema",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Spanwise public API",
+    "VERSION": LANGFUSE_API_VERSION,
+    "SCHEMA_PATH_PREFIX": "/api/public/",
+    "OAS_VERSION": "3.1.0",
+    "SECURITY": [{"projectKey": []}],
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "projectKey": {
+                "type": "http",
+                "scheme": "basic",
+                "description": "Public key as user, secret key as password.",
+            }
+        }
+    },
 }
 
 LOGGING = {
@@ -248,5 +268,3 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": os.environ.get("LANGFUSE_LOG_LEVEL", "info").upper()},
 }
-#: The version of the API we speak: clients pick their contract by it. Ours is in `config.__version__`.
-LANGFUSE_API_VERSION = "4.35.0"
