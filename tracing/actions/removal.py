@@ -1,4 +1,4 @@
-"""What people and programs can do to recorded data."""
+"""Removing recorded data: traces, scores, whole projects."""
 
 from __future__ import annotations
 
