@@ -26,6 +26,7 @@ NO_HEADER = "No authorization header"
 INVALID = "Invalid credentials. Confirm that you've configured the correct host."
 ORGANIZATION_KEY = "Project ID not found for API token. Are you using an organization key?"
 PUBLIC_KEY_ONLY = "Access denied - insufficient permissions for this endpoint"
+ORGANIZATION_KEY_NEEDED = "Invalid API key. Organization-scoped API key required for this operation."
 
 P = ParamSpec("P")
 
@@ -70,6 +71,7 @@ class KeyAccess:
     scope: ProjectScope | None
     organization_id: str
     key_id: str
+    public_key: str = ""
 
 
 def _require(has: Role, needed: Role) -> None:
@@ -146,11 +148,11 @@ def _valid_key(public_key: str) -> ApiKey | None:
 
 def _access_of(key: ApiKey, level: AccessLevel) -> KeyAccess:
     if key.project is None:
-        return KeyAccess(level, None, key.organization_id or "", key.id)
+        return KeyAccess(level, None, key.organization_id or "", key.id, key.public_key)
     # A public key alone hands in scores and may see nothing.
     role = Role.NONE if level is AccessLevel.SCORES else Role.ADMIN
     scope = ProjectScope(key.project.id, role, public_key=key.public_key)
-    return KeyAccess(level, scope, key.project.organization_id, key.id)
+    return KeyAccess(level, scope, key.project.organization_id, key.id, key.public_key)
 
 
 def project_key(authorization: str | None) -> ProjectScope:
@@ -161,6 +163,21 @@ def project_key(authorization: str | None) -> ProjectScope:
     if access.level is not AccessLevel.PROJECT:
         raise Forbidden(PUBLIC_KEY_ONLY)
     return access.scope
+
+
+def organization_scope_for_key(opened: KeyAccess) -> OrganizationScope:
+    """The organization that a key of its own manages; Forbidden for keys of projects."""
+    if opened.level is not AccessLevel.ORGANIZATION:
+        raise Forbidden(ORGANIZATION_KEY_NEEDED)
+    return OrganizationScope(opened.organization_id, Role.OWNER, public_key=opened.public_key)
+
+
+def project_of_organization(scope: OrganizationScope, project_id: str) -> ProjectScope:
+    """One project of an organization, for whoever manages that. NotFound for any other, be it there or not."""
+    scope.require(Role.ADMIN)
+    if not Project.objects.present().filter(pk=project_id, organization_id=scope.organization_id).exists():
+        raise NotFound("Project not found or you don't have access to it")
+    return ProjectScope(project_id, scope.role, user_id=scope.user_id, public_key=scope.public_key)
 
 
 def role_in_project(organization_role: Role, project_role: Role | None) -> Role:

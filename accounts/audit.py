@@ -27,6 +27,10 @@ class Actor:
         return cls.person(request.user, get_adapter(request).get_client_ip(request))
 
     @classmethod
+    def key(cls, request: HttpRequest, public_key: str) -> Actor:
+        return cls(name=public_key, ip=get_adapter(request).get_client_ip(request))
+
+    @classmethod
     def person(cls, user: AbstractBaseUser | AnonymousUser, ip: str | None = None) -> Actor:
         return cls(user.pk or "", user.get_username(), ip)
 

@@ -23,7 +23,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import access
-from accounts.access import AccessLevel, KeyAccess, ProjectScope
+from accounts.access import AccessLevel, KeyAccess, OrganizationScope, ProjectScope
 from config.errors import Forbidden, Invalid, SpanwiseError, TooLarge, Unavailable
 
 log = logging.getLogger(__name__)
@@ -155,6 +155,8 @@ class PublicView(APIView):
     renderer_classes = [JsonRenderer]
     parser_classes = [JsonParser]
     content_negotiation_class = AlwaysJson
+    #: whether bodies of errors name their kind beside the message
+    names_errors = True
 
     @property
     def scope(self) -> ProjectScope:
@@ -222,12 +224,34 @@ class KeyView(PublicView):
     permission_classes = []
 
 
+class OrganizationView(PublicView):
+    """A route for keys of organizations. Its errors carry a message alone."""
+
+    permission_classes = []
+    names_errors = False
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.organization  # noqa: B018 - a key of a project ends here, whatever it asked for
+
+    @property
+    def organization(self) -> OrganizationScope:
+        return access.organization_scope_for_key(self.opened)
+
+
 class PostedElsewhere(OpenView):
     """Paths whose POST is answered before Django's middleware: only preflights and wrong verbs come here."""
 
 
 def exception_handler(error: Exception, context: Any) -> Response:
     """The contract's body and status for anything that goes wrong."""
+    response = _answer_to(error)
+    if not context["view"].names_errors:
+        response.data.pop("error", None)
+    return response
+
+
+def _answer_to(error: Exception) -> Response:
     if isinstance(error, SpanwiseError):
         response = Response(error_body(error), status=error.status)
         if isinstance(error, Unavailable):

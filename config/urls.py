@@ -8,6 +8,7 @@ from django.urls import include, path, re_path
 from config import api
 
 urlpatterns = [
+    path("api/public/", include("accounts.api.urls")),
     path("api/public/", include("tracing.api.urls")),
     re_path(r"^api(?:/[\s\S]*)?\Z", api.not_found),
     path("admin/", admin.site.urls),

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.conf import settings
 from django.db import DatabaseError, connection
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.access import AccessLevel
-from accounts.models import Project
-from config.api import KeyView, OpenView
-from config.errors import Forbidden, NotFound, Unavailable
+from config.api import OpenView
+from config.errors import Unavailable
 from tracing.analytics import store
 from tracing.queries import liveness
 
@@ -33,33 +29,6 @@ class Health(OpenView):
 
 class Ready(Health):
     pass
-
-
-class Projects(KeyView):
-    """The one project that the key opens."""
-
-    def get(self, request: Request) -> Response:
-        access = self.opened
-        if access.scope is None:
-            raise Forbidden("Invalid API key. Are you using an organization key?")
-        if access.level is not AccessLevel.PROJECT:
-            raise Forbidden("Access denied - insufficient permissions for this endpoint")
-        project = Project.objects.present().select_related("organization").filter(pk=access.scope.project_id).first()
-        if project is None:
-            raise NotFound("Project not found")
-        return Response({"data": [_project(project)]})
-
-
-def _project(project: Project) -> dict[str, Any]:
-    item: dict[str, Any] = {
-        "id": project.id,
-        "name": project.name,
-        "organization": {"id": project.organization.id, "name": project.organization.name},
-        "metadata": project.metadata or {},
-    }
-    if project.retention_days:
-        item["retentionDays"] = project.retention_days
-    return item
 
 
 def _problem(request: Request) -> str:

@@ -10,7 +10,6 @@ from tracing.api import health, media, metrics, observations, scores, traces
 urlpatterns = [
     path("health", health.Health.as_view()),
     path("ready", health.Ready.as_view()),
-    path("projects", health.Projects.as_view()),
     path("ingestion", PostedElsewhere.as_view()),
     path("otel/v1/traces", PostedElsewhere.as_view()),
     path("otel/v1/metrics", PostedElsewhere.as_view()),
