@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+#: Bytes as they are, in a body that is no JSON.
+Binary = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
+
+#: What may open a route; the values are names of the security schemes in the document.
+PROJECT_KEY = "projectKey"
+ORGANIZATION_KEY = "organizationKey"
+PUBLIC_KEY = "publicKey"
 
 
 class Shape(BaseModel):
@@ -55,6 +63,7 @@ class Parameter:
     description: str = ""
     is_required: bool = False
     in_path: bool = False
+    example: Any = None
 
 
 _TYPES = {str: "string", int: "integer", float: "number"}
@@ -71,6 +80,7 @@ def parameter(
     choices: Sequence[str] = (),
     many: bool = False,
     required: bool = False,
+    example: Any = None,
 ) -> Parameter:
     """One parameter of the query. `kind` is str, int, float, bool or "time"; `many`: repeated or with commas."""
     if kind is bool:
@@ -81,7 +91,14 @@ def parameter(
         schema = {"type": _TYPES[kind]}
     more = {"minimum": low, "maximum": high, "default": default, "enum": list(choices) or None}
     schema |= {key: value for key, value in more.items() if value is not None}
-    return Parameter(name, {"type": "array", "items": schema} if many else schema, description, required)
+    return Parameter(
+        name, {"type": "array", "items": schema} if many else schema, description, required, example=example
+    )
+
+
+def in_path(name: str, description: str) -> Parameter:
+    """Words for a part of the address; `name` as in the route, such as `trace_id`."""
+    return Parameter(name, {"type": "string", "minLength": 1}, description, is_required=True, in_path=True)
 
 
 #: Of the lists that are read by number.
@@ -93,7 +110,10 @@ PAGE = (
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """`body` and the values of `answers` (by status) are shapes, or None where there is none."""
+    """`body` and the values of `answers` (by status) are shapes, or None where there is none.
+
+    A `body` that is a mapping has a shape for each of several media types.
+    """
 
     summary: str
     query: tuple[Parameter, ...] = ()
@@ -101,6 +121,9 @@ class Description:
     answers: Mapping[int, Any] = field(default_factory=dict)
     text: str = ""
     is_deprecated: bool = False
+    keys: tuple[str, ...] | None = None
+    example: Any = None
+    is_body_optional: bool = False
 
 
 def describe(
@@ -113,10 +136,25 @@ def describe(
     answers: Mapping[int, Any] | None = None,
     text: str = "",
     deprecated: bool = False,
+    keys: Sequence[str] | None = None,
+    example: Any = None,
+    optional_body: bool = False,
 ) -> Callable[[Verb], Verb]:
     """Says what a verb takes and answers. `answers` are the statuses beside the usual one that have a shape of their
-    own; the errors that every route may answer are added to all."""
-    description = Description(summary, tuple(query), body, {status: answer, **(answers or {})}, text, deprecated)
+    own; the errors that every route may answer are added to all. `keys`: which kinds open it, where it is not the usual
+    one of its view; any of them is enough. `example` is a body that works; `query` may also hold words for parts of the
+    address (`in_path`)."""
+    description = Description(
+        summary,
+        tuple(query),
+        body,
+        {status: answer, **(answers or {})},
+        text,
+        deprecated,
+        None if keys is None else tuple(keys),
+        example,
+        optional_body,
+    )
 
     def attach(verb: Verb) -> Verb:
         verb.description_of_route = description  # type: ignore[attr-defined]

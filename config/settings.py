@@ -246,17 +246,35 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Spanwise public API",
+    "DESCRIPTION": (
+        "Reads and writes of one project. Sign in with HTTP Basic: the public key as user, the secret key as password. "
+        "Bodies are JSON in UTF-8, times are ISO 8601 with an offset, unknown parameters are ignored unless a route "
+        "says that it is strict."
+    ),
     "VERSION": LANGFUSE_API_VERSION,
+    "SERVERS": [{"url": "/", "description": "The instance that serves this document."}],
     "SCHEMA_PATH_PREFIX": "/api/public/",
     "OAS_VERSION": "3.1.0",
-    "SECURITY": [{"projectKey": []}],
+    "CAMELIZE_NAMES": True,
+    "SORT_OPERATIONS": False,
+    "POSTPROCESSING_HOOKS": [],
     "APPEND_COMPONENTS": {
         "securitySchemes": {
             "projectKey": {
                 "type": "http",
                 "scheme": "basic",
-                "description": "Public key as user, secret key as password.",
-            }
+                "description": "A project's key: the public key as user, the secret key as password.",
+            },
+            "organizationKey": {
+                "type": "http",
+                "scheme": "basic",
+                "description": "An organization's key: the public key as user, the secret key as password.",
+            },
+            "publicKey": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A project's public key alone, as browsers may hold it. It only adds scores.",
+            },
         }
     },
 }
