@@ -136,9 +136,10 @@ SCORE = {"id": "s", "traceId": "t", "name": "quality", "value": 0.5, "configId":
     ],
 )
 def test_a_score_waits_until_its_config_is_right(sender, monkeypatch, path, body, item_id):
-    known = {}
-    monkeypatch.setattr(scores, "_rules_lookups", [lambda _, config_id: known.get(config_id)])
+    known = {"c": Rules()}
+    monkeypatch.setattr(scores, "_rules_lookups", [lambda _, config_id, is_fresh: known.get(config_id)])
     sender.post(path, body)
+    known.clear()  # after the door, before the worker
     drain.drain()
     [letter] = waiting(sender)
     assert (letter.item_id, letter.reason) == (item_id, "There is no score config of that id.")

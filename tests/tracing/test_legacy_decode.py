@@ -31,7 +31,7 @@ def event(type_, body, second=0):
 
 def decode(*events) -> Decoded:
     """Through the door and the inbox, as in life."""
-    receipt = legacy.receive({"batch": list(events)}, AccessLevel.PROJECT)
+    receipt = legacy.receive({"batch": list(events)}, AccessLevel.PROJECT, "p")
     assert receipt.response["errors"] == []
     return legacy.decode_body(orjson.dumps(receipt.accepted), ENVELOPE)
 

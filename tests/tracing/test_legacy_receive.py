@@ -31,7 +31,7 @@ def expected(type_, received, *path):
 
 
 def receive(*events, level=AccessLevel.PROJECT):
-    return legacy.receive({"batch": list(events)}, level)
+    return legacy.receive({"batch": list(events)}, level, "p")
 
 
 def without(key):
@@ -51,7 +51,7 @@ def without(key):
 )
 def test_batch_that_is_none_is_refused(payload, error):
     with pytest.raises(PayloadRejected) as caught:
-        legacy.receive(payload, AccessLevel.PROJECT)
+        legacy.receive(payload, AccessLevel.PROJECT, "p")
     assert caught.value.status == 400
     assert caught.value.body == {"message": "Invalid request data", "errors": [error]}
 

@@ -3,7 +3,9 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
+from django.db import OperationalError
 
+from config.errors import Unavailable
 from tests.tracing.score_rules import Rules
 from tracing.ingest import scores
 from tracing.ingest.merge import merge_score
@@ -17,13 +19,17 @@ VALID = {"id": "s", "traceId": "t", "name": "quality", "value": 0.5}
 @pytest.fixture
 def rules(monkeypatch):
     known: dict[str, Rules] = {}
-    monkeypatch.setattr(scores, "_rules_lookups", [lambda project_id, config_id: known.get(config_id)])
+    monkeypatch.setattr(scores, "_rules_lookups", [lambda project_id, config_id, is_fresh: known.get(config_id)])
     return known
+
+
+def parse_many(payload):
+    return scores.parse_many(payload, ENVELOPE.project_id)
 
 
 def decoded(payload):
     """Through the door and the inbox, as in life."""
-    return scores.decode_body(orjson.dumps(scores.parse_many(payload).accepted), ENVELOPE)
+    return scores.decode_body(orjson.dumps(parse_many(payload).accepted), ENVELOPE)
 
 
 def stored(payload):
@@ -33,31 +39,31 @@ def stored(payload):
 
 def issues_of(payload):
     with pytest.raises(PayloadRejected) as caught:
-        scores.parse_many(payload)
+        parse_many(payload)
     assert caught.value.status == 400
     assert caught.value.body["message"] == "Invalid request data"
     return orjson.loads(orjson.dumps(caught.value.body["error"]))
 
 
 def test_one_score_is_answered_with_its_id():
-    receipt = scores.parse_many(VALID)
+    receipt = parse_many(VALID)
     assert (receipt.status, receipt.response) == (200, {"id": "s"})
 
 
 def test_score_without_id_gets_one():
     payload = {key: value for key, value in VALID.items() if key != "id"}
-    receipt = scores.parse_many(payload)
+    receipt = parse_many(payload)
     assert receipt.response["id"] == receipt.accepted[0]["id"] != ""
 
 
 def test_all_of_an_array_accepted():
-    receipt = scores.parse_many([VALID, VALID | {"id": "s2"}])
+    receipt = parse_many([VALID, VALID | {"id": "s2"}])
     assert (receipt.status, receipt.response, len(receipt.accepted)) == (202, {"message": "Accepted"}, 2)
 
 
 def test_some_of_an_array_rejected():
     bad = [VALID | {"name": "broken", "value": None}, 5, VALID | {"timestamp": "now"}]
-    receipt = scores.parse_many([VALID, *bad])
+    receipt = parse_many([VALID, *bad])
     assert (receipt.status, len(receipt.accepted)) == (207, 1)
     assert (receipt.response["accepted"], receipt.response["rejected"]) == (1, 3)
     first, second, third = (error["message"] for error in receipt.response["errors"])
@@ -125,7 +131,8 @@ def test_correction_is_named_output():
     assert stored({"traceId": "t", "value": "better", "dataType": "CORRECTION"}).name == "output"
 
 
-def test_all_fields_are_kept():
+def test_all_fields_are_kept(rules):
+    rules["cfg"] = Rules(name="n")
     sent = {"observationId": "o", "comment": "c", "metadata": {"a": [1]}, "environment": "Prod", "queueId": "q"}
     score = stored(VALID | sent | {"configId": "cfg", "source": "ANNOTATION"})
     assert (score.trace_id, score.observation_id, score.comment, score.metadata) == ("t", "o", "c", '{"a":[1]}')
@@ -140,24 +147,48 @@ def test_time_is_the_servers_for_one_and_the_clients_for_many():
 
 
 @pytest.mark.parametrize(
-    ("config", "sent"),
+    ("config", "sent", "field"),
     [
-        (None, {}),
-        (Rules(is_archived=True), {}),
-        (Rules(max_value=0.4), {}),
-        (Rules(min_value=0.6), {}),
-        (Rules(data_type="BOOLEAN"), {"dataType": "NUMERIC"}),
-        (Rules(data_type="BOOLEAN"), {}),
-        (Rules(data_type="CATEGORICAL", labels={"good": 1}), {"value": "bad"}),
-        (Rules(data_type="CATEGORICAL", labels={"good": 1}), {}),
+        (None, {}, "configId"),
+        (Rules(is_archived=True), {}, "configId"),
+        (Rules(max_value=0.4), {}, "value"),
+        (Rules(min_value=0.6), {}, "value"),
+        (Rules(data_type="BOOLEAN"), {"dataType": "NUMERIC"}, "dataType"),
+        (Rules(data_type="BOOLEAN"), {}, "value"),
+        (Rules(data_type="CATEGORICAL", labels={"good": 1}), {"value": "bad"}, "value"),
+        (Rules(data_type="CATEGORICAL", labels={"good": 1}), {}, "value"),
     ],
 )
-def test_score_that_breaks_its_config_is_set_aside(rules, config, sent):
-    if config:
-        rules["c"] = config
-    result = decoded(VALID | {"configId": "c"} | sent)
+def test_score_that_breaks_its_config_is_refused_and_set_aside(rules, config, sent, field):
+    score = VALID | {"configId": "c"} | sent
+    fitting = "CATEGORICAL" if isinstance(score["value"], str) else "NUMERIC"
+    rules["c"] = Rules(data_type=fitting, labels={"bad": 1})
+    accepted = orjson.dumps(parse_many(score).accepted)
+
+    rules["c"] = config
+    assert [issue["path"] for issue in issues_of(score)] == [[field]]
+    # What was accepted before the config became so waits for people.
+    result = scores.decode_body(accepted, ENVELOPE)
     assert result.scores == []
     assert [(item.item_id, bool(item.reason)) for item in result.set_aside] == [("s", True)]
+
+
+def test_a_config_that_changed_elsewhere_is_looked_at_again(monkeypatch):
+    known = {False: Rules(max_value=0.1), True: Rules(max_value=1)}
+    monkeypatch.setattr(scores, "_rules_lookups", [lambda project_id, config_id, is_fresh: known[is_fresh]])
+    assert stored(VALID | {"configId": "c"}).value == 0.5
+    known[True] = known[False]
+    assert [issue["path"] for issue in issues_of(VALID | {"configId": "c"})] == [["value"]]
+
+
+def test_nothing_is_refused_while_the_configs_cannot_be_read(monkeypatch):
+    def fail(project_id, config_id, is_fresh):
+        raise OperationalError("away")
+
+    monkeypatch.setattr(scores, "_rules_lookups", [fail])
+    accepted = parse_many(VALID | {"configId": "c"}).accepted
+    with pytest.raises(Unavailable):
+        scores.decode_body(orjson.dumps(accepted), ENVELOPE)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def ingestion(request: HttpRequest) -> HttpResponse:
     """`POST /api/public/ingestion`: the event batches of older SDKs."""
     access = _access(request, allow_scores_key=True)
     with Body(request, settings.INGESTION_MAX_BYTES) as body:
-        receipt = legacy.receive(_parsed(body), access.level)
+        receipt = legacy.receive(_parsed(body), access.level, _project_id(access))
         if receipt.accepted:
             _keep(Payload(_envelope(request, access, "ingestion"), _packed(receipt.accepted)))
     return _json(207, receipt.response)
@@ -61,7 +61,7 @@ def create_scores(request: HttpRequest) -> HttpResponse:
     """`POST /api/public/scores`: one score as an object, or many as an array."""
     access = _access(request, allow_scores_key=True)
     with Body(request, settings.INGESTION_MAX_BYTES) as body:
-        receipt = scores.parse_many(_parsed(body))
+        receipt = scores.parse_many(_parsed(body), _project_id(access))
         if receipt.accepted:
             _keep(Payload(_envelope(request, access, "scores"), _packed(receipt.accepted)))
     return _json(receipt.status, receipt.response)
@@ -134,15 +134,19 @@ def _access(request: HttpRequest, *, allow_scores_key: bool) -> KeyAccess:
     return access
 
 
-def _envelope(request: HttpRequest, access: KeyAccess, kind: str, content_type: str = "") -> Envelope:
+def _project_id(access: KeyAccess) -> str:
     assert access.scope is not None
+    return access.scope.project_id
+
+
+def _envelope(request: HttpRequest, access: KeyAccess, kind: str, content_type: str = "") -> Envelope:
     headers = request.headers
     return Envelope(
-        project_id=access.scope.project_id,
+        project_id=_project_id(access),
         kind=kind,
         received_at=datetime.now(UTC),
         content_type=content_type.lower(),
-        public_key=access.scope.public_key,
+        public_key=access.scope.public_key if access.scope else "",
         sdk_name=headers.get("X-Langfuse-Sdk-Name", ""),
         sdk_version=headers.get("X-Langfuse-Sdk-Version", ""),
         ingestion_version=_ingestion_version(headers.get("X-Langfuse-Ingestion-Version")) if kind == "otlp" else 0,
@@ -169,4 +173,4 @@ def _unavailable(message: str) -> HttpResponse:
 
 
 def _json(status: int, body: Any) -> HttpResponse:
-    return HttpResponse(orjson.dumps(body), status=status, content_type="application/json; charset=utf-8")
+    return HttpResponse(orjson.dumps(body), status=status, content_type="application/json")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -32,6 +31,8 @@ from tracing.ingest.model import Decoded, Envelope, PayloadRejected, Refused, Se
 from tracing.ingest.text import as_text
 
 _LONGEST_TEXT = 500
+#: characters of a value that an error repeats
+_LONGEST_SHOWN = 100
 _CORRECTION_NAME = "output"
 _TARGETS = ("traceId", "sessionId", "datasetRunId", "observationId")
 _ONE_TARGET = (
@@ -67,33 +68,38 @@ class ScoreRules(Protocol):
         """Number by label of a categorical config."""
 
 
-RulesLookup = Callable[[str, str], ScoreRules | None]
+class RulesLookup(Protocol):
+    def __call__(self, project_id: str, config_id: str, *, is_fresh: bool) -> ScoreRules | None:
+        """The rules of a config; those that are not fresh may be some seconds old."""
+
+
 _rules_lookups: list[RulesLookup] = []
 
 
 def set_rules_lookup(lookup: RulesLookup) -> None:
-    """The app that owns score configs says here how to find one: (project id, config id) -> its rules."""
+    """The app that owns score configs says here how to find one."""
     _rules_lookups[:] = [lookup]
 
 
-def parse_many(payload: Any) -> ScoreReceipt:
+def parse_many(payload: Any, project_id: str) -> ScoreReceipt:
     """Check what was sent to `POST /scores`. Raises PayloadRejected when nothing of it can be accepted."""
     if isinstance(payload, list):
-        return _parse_array(payload)
-    issues = find_issues(payload, ())
+        return _parse_array(payload, project_id)
+    issues = find_issues(payload, ()) or find_breaches(payload, project_id, ())
     if issues:
         raise PayloadRejected(400, {"message": "Invalid request data", "error": issues})
     accepted = normalised(payload)
     return ScoreReceipt([accepted], 200, {"id": accepted["id"]})
 
 
-def _parse_array(payload: list[Any]) -> ScoreReceipt:
+def _parse_array(payload: list[Any], project_id: str) -> ScoreReceipt:
     accepted: list[dict[str, Any]] = []
     errors: list[dict[str, str]] = []
     for position, item in enumerate(payload):
         issues = find_issues(item, ())
         if isinstance(item, dict):
             check_datetime(item, "timestamp", (), issues)
+        issues = issues or find_breaches(item, project_id, ())
         if issues:
             errors.append({"message": _refusal(item, position, issues)})
             continue
@@ -128,6 +134,15 @@ def find_issues(body: Any, path: Path) -> list[Issue]:
     _check_value(body, data_type, path, issues)
     # Rules between fields make no sense to a client before each field is right.
     return issues or _find_conflicts(body, data_type, path)
+
+
+def find_breaches(body: dict[str, Any], project_id: str, path: Path) -> list[Issue]:
+    """How a score without other issues breaks its config, so that its sender hears of it and not only we do."""
+    try:
+        _, breach = _hold_against_config(body, project_id)
+    except Unavailable:
+        return []  # an outage refuses nobody: the worker waits for the database, and looks at the config then
+    return [custom((*path, breach.field), breach.reason)] if breach else []
 
 
 def _check_value(body: dict[str, Any], data_type: Any, path: Path, issues: list[Issue]) -> None:
@@ -194,43 +209,59 @@ def decode_body(body: bytes, envelope: Envelope) -> Decoded:
 
 def decode_score(body: dict[str, Any], envelope: Envelope, at: datetime) -> Score:
     """The record of one accepted score. Raises Refused where it breaks its config."""
-    rules = _find_rules(envelope.project_id, body.get("configId"))
-    problem = _breach(body, rules.rules) if rules.is_known else ""
-    if problem:
-        raise Refused(problem)
-    return _record(body, rules.rules, envelope, at)
+    rules, breach = _hold_against_config(body, envelope.project_id)
+    if breach:
+        raise Refused(breach.reason)
+    return _record(body, rules, envelope, at)
 
 
-@dataclass(slots=True)
-class _Found:
-    is_known: bool = False
-    rules: ScoreRules | None = field(default=None)
+@dataclass(frozen=True, slots=True)
+class _Breach:
+    """Why a score cannot be one of its config, and which of its fields says so."""
+
+    field: str
+    reason: str
+
+
+def _hold_against_config(body: dict[str, Any], project_id: str) -> tuple[ScoreRules | None, _Breach | None]:
+    config_id = body.get("configId")
+    if not config_id or not _rules_lookups:
+        return None, None
+    rules = _find_rules(project_id, config_id, is_fresh=False)
+    breach = _find_breach(body, rules)
+    if breach:  # of the config as it was some seconds ago; another process may have changed it since
+        rules = _find_rules(project_id, config_id, is_fresh=True)
+        breach = _find_breach(body, rules)
+    return rules, breach
 
 
 @needs_database()
-def _find_rules(project_id: str, config_id: str | None) -> _Found:
-    if not config_id or not _rules_lookups:
-        return _Found()
-    return _Found(True, _rules_lookups[0](project_id, config_id))
+def _find_rules(project_id: str, config_id: str, *, is_fresh: bool) -> ScoreRules | None:
+    return _rules_lookups[0](project_id, config_id, is_fresh=is_fresh)
 
 
-def _breach(body: dict[str, Any], rules: ScoreRules | None) -> str:
-    """Why a score cannot be one of its config, or nothing."""
+def _find_breach(body: dict[str, Any], rules: ScoreRules | None) -> _Breach | None:
     if rules is None:
-        return "There is no score config of that id."
+        return _Breach("configId", "There is no score config of that id.")
     if rules.is_archived:
-        return f"The score config {rules.name!r} is archived."
-    value, data_type = body["value"], body.get("dataType") or rules.data_type
+        return _Breach("configId", f"The score config {rules.name!r} is archived.")
+    data_type = body.get("dataType") or rules.data_type
     if data_type != rules.data_type:
-        return f"The score is {data_type}, its config {rules.name!r} is {rules.data_type}."
+        return _Breach("dataType", f"The score is {data_type}, its config {rules.name!r} is {rules.data_type}.")
+    reason = _value_breach(body["value"], rules)
+    return _Breach("value", reason) if reason else None
+
+
+def _value_breach(value: Any, rules: ScoreRules) -> str:
+    data_type, shown = rules.data_type, repr(value)[:_LONGEST_SHOWN]
     if isinstance(value, str) == (data_type in (ScoreType.NUMERIC, ScoreType.BOOLEAN)):
-        return f"A {data_type} score cannot have the value {value!r}."
+        return f"A {data_type} score cannot have the value {shown}."
     if data_type == ScoreType.BOOLEAN and value not in (0, 1):
         return "The value of a BOOLEAN score is 0 or 1."
     if data_type == ScoreType.CATEGORICAL and value not in rules.labels:
-        return f"The config {rules.name!r} has no category {value!r}."
+        return f"The config {rules.name!r} has no category {shown}."
     if data_type == ScoreType.NUMERIC and not _is_within(value, rules.min_value, rules.max_value):
-        return f"The value {value} is out of the range of the config {rules.name!r}."
+        return f"The value {shown} is out of the range of the config {rules.name!r}."
     if data_type == ScoreType.TEXT and not 1 <= len(value) <= _LONGEST_TEXT:
         return f"The value of a TEXT score has 1 to {_LONGEST_TEXT} characters."
     return ""

@@ -23,12 +23,12 @@ class LegacyReceipt:
     response: dict[str, Any]
 
 
-def receive(payload: Any, level: AccessLevel) -> LegacyReceipt:
+def receive(payload: Any, level: AccessLevel, project_id: str) -> LegacyReceipt:
     """Raises PayloadRejected when the batch as a whole makes no sense; a bad event only costs itself."""
     valid: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
     for event in _batch(payload):
-        error = _find_error(event, level)
+        error = _find_error(event, level, project_id)
         if error is None:
             valid.append(event)
         else:
@@ -53,7 +53,7 @@ def _rejected(expected: str, received: str) -> PayloadRejected:
     return PayloadRejected(400, {"message": _INVALID, "errors": errors})
 
 
-def _find_error(event: Any, level: AccessLevel) -> dict[str, Any] | None:
+def _find_error(event: Any, level: AccessLevel, project_id: str) -> dict[str, Any] | None:
     if not isinstance(event, dict):
         message = f"Invalid input: expected object, received {kind_of(event)}"
         return _invalid("unknown", [{"code": "invalid_type", "expected": "object", "path": [], "message": message}])
@@ -64,6 +64,8 @@ def _find_error(event: Any, level: AccessLevel) -> dict[str, Any] | None:
     if level is not AccessLevel.PROJECT and event["type"] not in events.OPEN_TYPES:
         denied = {"message": "Authentication error", "error": "Access Scope Denied"}
         return {"id": event["id"], "status": 401, **denied}
+    if event["type"] == events.SCORE and (breaches := scores.find_breaches(event["body"], project_id, ("body",))):
+        return _invalid(event["id"], breaches)
     return None
 
 
