@@ -6,11 +6,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.api import PublicView
+from config.describe import PAGE, describe, in_path
 from config.errors import Invalid
 from tracing.analytics.records import Level
 from tracing.api import present
 from tracing.api.params import Params
 from tracing.api.present_observations import GROUPS_V2, observation_v1, observation_v2
+from tracing.api.shapes import observations as shapes
 from tracing.queries import filters, observations
 from tracing.queries.filters import Column, Filter
 from tracing.queries.observations import ObservationFilters
@@ -21,6 +23,12 @@ _DEFAULT_GROUPS = frozenset({"core", "basic"})
 
 
 class Observations(PublicView):
+    @describe(
+        "List observations by page",
+        query=(*PAGE, *shapes.LIST_V1),
+        answer=shapes.ObservationPageV1,
+        text="Newest first. The second version reads long lists faster and lets one choose the fields.",
+    )
     def get(self, request: Request) -> Response:
         params = Params(request.query_params)
         number = params.page()
@@ -35,6 +43,11 @@ class Observations(PublicView):
 
 
 class OneObservation(PublicView):
+    @describe(
+        "One observation",
+        query=(in_path("observation_id", "The observation; ids may hold slashes, escaped as %2F."),),
+        answer=shapes.ObservationV1,
+    )
     def get(self, request: Request, observation_id: str) -> Response:
         one = observations.get_observation(self.scope, observation_id)
         prices = unit_prices(self.scope, {one.model_id})
@@ -42,28 +55,36 @@ class OneObservation(PublicView):
 
 
 class ObservationsV2(PublicView):
+    @describe(
+        "List observations by cursor",
+        query=shapes.LIST_V2,
+        answer=shapes.ObservationPageV2,
+        text=(
+            "Newest first; send `meta.cursor` back for the next page. Values of metadata are cut after 200 characters "
+            "unless the group io is asked for or expandMetadata names their key."
+        ),
+    )
     def get(self, request: Request) -> Response:
         params = Params(request.query_params)
         # An empty limit asks for nothing, as upstream does; an absent one for fifty.
         limit = params.integer("limit", 0 if params.has("limit") else 50, low=0, high=1000)
-        if params.text("parseIoAsJson").lower() == "true":
+        if params.flag("parseIoAsJson"):
             raise Invalid("parseIoAsJson is not supported: input and output are always returned as text.")
         parent_id = params.text("parentObservationId") if params.has("parentObservationId") else None
         items, is_root = _filters_v2(params.text("filter")), params.flag("isRootObservation")
         wanted = _filters(params, items, parent_id=parent_id, is_root=is_root)
-        groups = _groups(params)
+        groups, cursor, expanded = _groups(params), params.text("cursor"), frozenset(params.words("expandMetadata"))
         params.check()
         page = observations.page_observations(
             self.scope,
             wanted,
             limit=limit,
-            cursor=params.text("cursor"),
+            cursor=cursor,
             with_content="io" in groups,
             with_metadata="metadata" in groups,
         )
         has_prices = "model" in groups
         prices = unit_prices(self.scope, {one.model_id for one in page.items}) if has_prices else {}
-        expanded = frozenset(params.words("expandMetadata"))
         project_id = self.scope.project_id
         shown = [
             observation_v2(one, project_id, groups, prices.get(one.model_id, UNKNOWN), expanded) for one in page.items
@@ -72,13 +93,12 @@ class ObservationsV2(PublicView):
 
 
 def _groups(params: Params) -> frozenset[str]:
-    if not params.text("fields"):
-        return _DEFAULT_GROUPS
-    return frozenset({"core", *params.words("fields")}) & GROUPS_V2
+    asked = params.words("fields")
+    return frozenset({"core", *asked}) & GROUPS_V2 if asked else _DEFAULT_GROUPS
 
 
 def _filters_v1(text: str) -> tuple[Filter, ...]:
-    dropped = {name: Column("numbers") for name in observations.DROPPED_V1}
+    dropped = {name: Column(filters.ANYTHING) for name in observations.DROPPED_V1}
     if not text:
         return ()
     items = filters.parse(text, {**dropped, **observations.COLUMNS_V1})
@@ -88,7 +108,7 @@ def _filters_v1(text: str) -> tuple[Filter, ...]:
 def _filters_v2(text: str) -> tuple[Filter, ...]:
     if not text:
         return ()
-    items = tuple(filters.parse(text, observations.COLUMNS_V2, frozenset({"matches"})))
+    items = tuple(filters.parse(text, observations.COLUMNS_V2, frozenset({filters.MATCHES})))
     observations.check_text_search(items)
     return items
 

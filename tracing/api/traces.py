@@ -6,10 +6,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.api import PublicView
+from config.describe import describe
 from config.errors import Invalid
 from tracing import actions
 from tracing.api import present
 from tracing.api.params import Params
+from tracing.api.shapes import traces as shapes
 from tracing.queries import filters, sessions, traces
 from tracing.queries.prices import unit_prices
 from tracing.queries.traces import Parts, TraceFilters
@@ -18,6 +20,7 @@ _MOST_DELETED = 1000
 
 
 class Traces(PublicView):
+    @describe("List traces", query=shapes.LIST, answer=shapes.TracePage)
     def get(self, request: Request) -> Response:
         params = Params(request.query_params)
         number = params.page()
@@ -28,41 +31,62 @@ class Traces(PublicView):
         page = traces.list_traces(self.scope, wanted, number=number, order=order, descending=is_descending, parts=parts)
         return Response({"data": [present.trace_item(row, parts) for row in page.items], "meta": present.meta(page)})
 
+    @describe(
+        "Delete traces",
+        body=shapes.TraceIds,
+        example={"traceIds": ["4bf92f3577b34da6a3ce929d0e0e4736"]},
+        text="With their observations, scores and links to media. Ids that are not there are no error.",
+    )
     def delete(self, request: Request) -> Response:
         actions.delete_traces(self.scope, _ids(self.body()))
         return Response({"message": "Traces deleted successfully"})
 
 
 class OneTrace(PublicView):
+    @describe(
+        "One trace with its observations and scores",
+        query=(shapes.TRACE_ID, shapes.FIELDS),
+        answer=shapes.TraceDetail,
+    )
     def get(self, request: Request, trace_id: str) -> Response:
-        parts = _parts(Params(request.query_params))
+        params = Params(request.query_params)
+        parts = _parts(params)
+        params.check()
         detail = traces.get_trace(self.scope, trace_id, parts=parts)
         prices = unit_prices(self.scope, {one.model_id for one in detail.observations})
         return Response(present.trace_detail(detail, parts, prices))
 
+    @describe(
+        "Delete one trace",
+        query=(shapes.TRACE_ID,),
+        text="With its observations, scores and links to media. A trace that is not there is no error.",
+    )
     def delete(self, request: Request, trace_id: str) -> Response:
         actions.delete_traces(self.scope, [trace_id])
         return Response({"message": "Trace deleted successfully"})
 
 
 class Sessions(PublicView):
+    @describe("List sessions", query=shapes.LIST_SESSIONS, answer=shapes.SessionPage)
     def get(self, request: Request) -> Response:
         params = Params(request.query_params)
         number = params.page()
         from_time, to_time = params.time("fromTimestamp"), params.time("toTimestamp")
+        environments = params.words("environment")
         params.check()
         page = sessions.list_sessions(
             self.scope,
             number=number,
             from_time=from_time,
             to_time=to_time,
-            environments=params.words("environment"),
+            environments=environments,
         )
         shown = [present.session(item, self.scope.project_id) for item in page.items]
         return Response({"data": shown, "meta": present.meta(page)})
 
 
 class OneSession(PublicView):
+    @describe("One session with its traces", query=(shapes.SESSION_ID,), answer=shapes.SessionDetail)
     def get(self, request: Request, session_id: str) -> Response:
         parts = Parts(io=True, scores=False, observations=False, metrics=False)
         detail = sessions.get_session(self.scope, session_id, parts=parts)
@@ -97,9 +121,9 @@ def _order(params: Params) -> tuple[str, bool]:
 
 def _parts(params: Params) -> Parts:
     """Unknown groups are ignored; no parameter means all."""
-    if not params.has("fields") or not params.text("fields"):
-        return Parts()
     asked = params.words("fields")
+    if not asked:
+        return Parts()
     return Parts(**{group: group in asked for group in ("io", "scores", "observations", "metrics")})
 
 

@@ -1,0 +1,1 @@
+"""How the bodies of the public API look, for its document."""
