@@ -122,6 +122,7 @@ ROW_OPERATIONS = [
     functions.has(O.tags, "a"),
     functions.has_any(O.tags, ["a", "b"]),
     functions.has_all(O.tags, ["a", "b"]),
+    functions.any_starts_with(functions.map_keys(O.metadata), "k"),
     functions.array_length(O.tags),
     functions.explode(O.tags),
     functions.lower(O.name),

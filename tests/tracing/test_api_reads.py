@@ -122,7 +122,7 @@ def test_simple_parameters_of_traces(api, params, found):
         ({"type": "stringOptions", "column": "level", "operator": "any of", "value": ["ERROR"]}, ["t1"]),
         ({"type": "number", "column": "errorCount", "operator": ">", "value": 0}, ["t1"]),
         ({"type": "number", "column": "totalCost", "operator": ">", "value": 0.0005}, ["t1"]),
-        ({"type": "number", "column": "latency", "operator": "<", "value": 59.5}, ["t2"]),
+        ({"type": "number", "column": "latency", "operator": "<", "value": 59.5}, ["folder/t 3%", "t2"]),
         ({"type": "number", "column": "tokens", "operator": "=", "value": 170}, ["t1"]),
         ({"type": "numberObject", "column": "scores_avg", "key": "quality", "operator": ">=", "value": 0.75}, ["t1"]),
         (

@@ -226,6 +226,11 @@ def has_all(values: Any, members: Any) -> Operation:
     return Operation("has_all", Boolean(), values, members)
 
 
+def any_starts_with(values: Any, start: str) -> Operation:
+    """Whether any member of a list of texts begins so."""
+    return Operation("any_starts_with", Boolean(), values, start)
+
+
 def array_length(values: Any) -> Operation:
     return Operation("array_length", BigInteger(), values)
 

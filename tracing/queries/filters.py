@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, not_, or_
 from accounts.access import ProjectScope
 from config.errors import Invalid
 from tracing.analytics import functions as fn
-from tracing.queries.periods import is_known_year
+from tracing.queries.periods import parse_time
 
 Clause = ColumnElement[bool]
 Build = Callable[[ProjectScope, "Filter"], Clause]
@@ -53,6 +52,8 @@ FITS: dict[str, frozenset[str]] = {
     "categories": frozenset({"categoryOptions", "stringOptions"}),
     "booleans": frozenset({"booleanObject"}),
 }
+#: A column of this kind is known and takes any filter; whoever has one drops what is asked of it.
+ANYTHING = "anything"
 
 _TEXT: dict[str, Callable[[Any, Any], Clause]] = {
     "=": lambda column, value: column == value,
@@ -92,7 +93,6 @@ OPERATORS: dict[str, dict[str, Callable[[Any, Any], Clause]]] = {
         **_TEXT,
         "is set": lambda column, value: column != "",
         "is not set": lambda column, value: column == "",
-        "matches": lambda column, value: fn.contains(column, value),
     },
     "arrayOptions": {
         "any of": lambda column, values: fn.has_any(column, values),
@@ -104,9 +104,14 @@ OPERATORS: dict[str, dict[str, Callable[[Any, Any], Clause]]] = {
         "is not null": lambda column, value: column.is_not(None),
     },
 }
+#: Found in long texts with the help of an index; only some routes offer it.
+MATCHES = "matches"
+_TEXT_TYPES = {"string", "stringObject"}
 _NEEDS_KEY = {"stringObject", "numberObject", "booleanObject", "categoryOptions"}
 #: Beyond it integers of the store wrap and decimals overflow.
 LARGEST_NUMBER = 10**18
+#: The database would take minutes to understand thousands of them, or end.
+MOST_FILTERS = 200
 #: Labels that a column's name does not tell; the other labels are its words, as in "User ID".
 _LABELS = {
     "bookmarked": "⭐️",
@@ -126,6 +131,8 @@ _LABELS = {
     "score_booleans": "Scores (boolean)",
 }
 _WORD = re.compile(r"[A-Z]?[a-z]+")
+#: A boolean column may also be asked with texts.
+_BOOLEANS = (True, False, "true", "false")
 #: Accepted by every client and ignored by the server.
 _IGNORED = {"positionInTrace"}
 
@@ -138,8 +145,8 @@ def condition(scope: ProjectScope, column: Column, item: Filter) -> Clause:
         return _null_condition(column, item)
     if column.kind == "map":
         return _map_condition(column.expression, item)
-    if column.kind == "boolean" and item.type == "string":
-        return _EQUAL["="](column.expression, str(item.value).lower() == "true")
+    if column.kind == "boolean":
+        return _EQUAL[item.operator](column.expression, item.value)
     if column.kind == "list":
         return OPERATORS["arrayOptions"][item.operator](column.expression, item.value)
     return OPERATORS[item.type][item.operator](column.expression, item.value)
@@ -161,11 +168,14 @@ def _null_condition(column: Column, item: Filter) -> Clause:
 def _map_condition(expression: Any, item: Filter) -> Clause:
     """The key must be there, also for `does not contain`."""
     is_there = fn.map_contains(expression, item.key)
-    if item.operator == "is set":
-        return is_there  # type: ignore[return-value]
-    if item.operator == "is not set":
-        return not_(is_there)
-    return and_(is_there, OPERATORS["stringObject"][item.operator](fn.map_get(expression, item.key), item.value))
+    if item.operator in ("is set", "is not set"):
+        # An object is stored as its members, under dotted names.
+        is_set = or_(is_there, fn.any_starts_with(fn.map_keys(expression), f"{item.key}."))
+        return is_set if item.operator == "is set" else not_(is_set)
+    value = fn.map_get(expression, item.key)
+    if item.operator == MATCHES:
+        return and_(is_there, fn.contains(value, item.value))
+    return and_(is_there, OPERATORS["stringObject"][item.operator](value, item.value))
 
 
 def conditions(scope: ProjectScope, columns: Mapping[str, Column], items: Iterable[Filter]) -> list[Clause]:
@@ -188,9 +198,11 @@ def parse(text: str, columns: Mapping[str, Column], extra_operators: frozenset[s
 def parse_items(
     items: Any, columns: Mapping[str, Column], extra_operators: frozenset[str] = frozenset(), at: tuple[Any, ...] = ()
 ) -> list[Filter]:
-    """Checked filters; `extra_operators` are allowed for text beside the usual ones."""
+    """Checked filters; `extra_operators` are allowed for text and texts by key beside the usual ones."""
     if not isinstance(items, list):
         raise Invalid(issues=[_issue((*at, "filter"), "Invalid input: expected array")])
+    if len(items) > MOST_FILTERS:
+        raise Invalid(issues=[_issue((*at, "filter"), f"Too big: expected array to have <={MOST_FILTERS} items")])
     issues: list[dict[str, object]] = []
     filters = []
     for number, item in enumerate(items):
@@ -220,7 +232,7 @@ def _shape_problem(item: Any, extra_operators: frozenset[str]) -> tuple[str, str
         return None
     if not isinstance(item.get("column"), str):
         return "column", "Invalid input: expected string"
-    allowed = [*OPERATORS[kind], *(sorted(extra_operators) if kind == "string" else ())]
+    allowed = [*OPERATORS[kind], *(sorted(extra_operators) if kind in _TEXT_TYPES else ())]
     if item.get("operator") not in allowed:
         return "operator", f"Invalid operator. Expected one of {', '.join(allowed)}"
     if kind in _NEEDS_KEY and not isinstance(item.get("key"), str):
@@ -245,16 +257,10 @@ def _value_problem(kind: str, operator: Any, value: Any) -> str:
             return "Invalid input: expected array of strings"
         return "Too small: expected array to have >=1 items" if kind == "stringOptions" and not value else ""
     if kind == "datetime":
-        return "" if _time(value) else "Invalid ISO datetime"
+        return "" if isinstance(value, str) and parse_time(value) else "Invalid ISO datetime"
+    if kind == "null":
+        return "" if value in ("", None) else 'Invalid input: expected ""'
     return ""
-
-
-def _time(value: Any) -> datetime | None:
-    try:
-        parsed = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    return parsed if parsed.tzinfo and is_known_year(parsed) else None
 
 
 def label_of(name: str) -> str:
@@ -275,12 +281,19 @@ def _name_of(called: str, columns: Mapping[str, Column]) -> str:
 
 def _checked(item: dict[str, Any], columns: Mapping[str, Column]) -> Filter:
     name = _name_of(item["column"], columns)
-    kind, value = item["type"], item.get("value")
-    if kind not in FITS[columns[name].kind]:
-        fitting = ", ".join(sorted(FITS[columns[name].kind]))
+    kind, column = item["type"], columns[name]
+    if column.kind != ANYTHING and kind not in FITS[column.kind]:
+        fitting = ", ".join(sorted(FITS[column.kind]))
         raise Invalid(f"Filter type {kind} does not fit column {item['column']}. Use one of: {fitting}.")
+    if column.kind == "boolean" and (item["operator"] not in _EQUAL or item["value"] not in _BOOLEANS):
+        raise Invalid(f"Column {item['column']} can only be compared with true and false, by = or <>.")
+    return Filter(kind, name, item["operator"], _value(kind, column, item.get("value")), str(item.get("key") or ""))
+
+
+def _value(kind: str, column: Column, value: Any) -> Any:
+    """What was sent, as what it stands for."""
     if kind == "datetime":
-        value = _time(value)
-    elif kind in ("number", "numberObject"):
-        value = Decimal(str(value)) if isinstance(value, float) else value
-    return Filter(kind, name, item["operator"], value, str(item.get("key") or ""))
+        return parse_time(value)
+    if kind in ("number", "numberObject") and isinstance(value, float):
+        return Decimal(str(value))
+    return value in (True, "true") if column.kind == "boolean" else value

@@ -16,7 +16,7 @@ from tracing.analytics import store
 from tracing.analytics.decode import time_of
 from tracing.analytics.tables import observations, traces
 from tracing.queries import filters
-from tracing.queries.filters import Column, Filter
+from tracing.queries.filters import MATCHES, Column, Filter
 from tracing.queries.paging import Keyed, Numbered, PageNumber, before, cut, decode_cursor, encode_cursor
 from tracing.queries.parallel import together
 
@@ -185,7 +185,7 @@ def _content(column: Any) -> filters.Build:
     """Input and output can be searched for words in any case (`matches`) or compared."""
 
     def build(scope: ProjectScope, item: Filter) -> Clause:
-        if item.operator == "matches":
+        if item.operator == MATCHES:
             return fn.search(column, item.value)  # type: ignore[return-value]
         return filters.condition(scope, Column("text", column), item)
 
@@ -221,9 +221,12 @@ COLUMNS_V2: dict[str, Column] = {
     "ingestionSdkName": Column("text", o.sdk_name),
     "ingestionSdkVersion": Column("text", o.sdk_version),
     "ingestionSource": Column("text", o.source),
+    # Evaluators name themselves and their rule in the metadata of the spans of their runs, and of their scores.
+    "evaluatorId": Column("text", fn.map_get(o.metadata, "evaluator_id")),
+    "ruleId": Column("text", fn.map_get(o.metadata, "rule_id")),
 }
 #: Score filters on v1 lists are dropped without a word, as clients rely on.
-DROPPED_V1 = frozenset({"scores", "scores_avg", "score_categories", "score_booleans", "Scores (numeric)"})
+DROPPED_V1 = frozenset({"scores", "scores_avg", "score_categories", "score_booleans"})
 
 
 def list_observations(
@@ -304,13 +307,13 @@ def check_text_search(items: tuple[Filter, ...]) -> None:
     """Input and output are too long to scan for just anything: one of their filters must be `=` or `matches`."""
     content = [item for item in items if item.column in ("input", "output")]
     for item in items:
-        if item.operator == "matches" and not any(character.isalnum() for character in str(item.value)):
+        if item.operator == MATCHES and not any(character.isalnum() for character in str(item.value)):
             raise Invalid("A text search needs at least one letter or digit.")
-        if item.operator == "matches" and item.column not in ("input", "output", "metadata"):
+        if item.operator == MATCHES and item.column not in ("input", "output", "metadata"):
             raise Invalid(f"Operator matches is not supported on column {item.column}.")
     if any(item.type != "string" for item in content):
         raise Invalid("Filters on input and output must be of type string.")
-    if content and not any(item.operator in ("=", "matches") for item in content):
+    if content and not any(item.operator in ("=", MATCHES) for item in content):
         raise Invalid('Filters on input and output need at least one with operator "=" or "matches".')
 
 

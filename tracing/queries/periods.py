@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +23,21 @@ _EARLIEST, _TOO_LATE = datetime(1900, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tz
 def is_known_year(moment: datetime) -> bool:
     """Whether the store can hold this zoned time, and whether it can be moved by a period without overflow."""
     return _EARLIEST <= moment < _TOO_LATE
+
+
+#: An offset's plus sign that nobody escaped arrives as a space.
+_LOST_PLUS = re.compile(r" (\d\d:?\d\d)$")
+
+
+def parse_time(text: str) -> datetime | None:
+    """ISO 8601 with `Z` or an offset; None for anything else: dates without a time, years beyond all calendars."""
+    try:
+        moment = datetime.fromisoformat(_LOST_PLUS.sub(r"+\1", text))
+    except ValueError:
+        return None
+    if moment.tzinfo is None or not ("T" in text or " " in text):
+        return None
+    return moment if is_known_year(moment) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, not_
+from sqlalchemy import ColumnElement, and_, not_, or_
 
 from accounts.access import ProjectScope
 from config.errors import NotFound
 from tracing.analytics import functions as fn
 from tracing.analytics import store
 from tracing.analytics.decode import time_of
-from tracing.analytics.records import Score, Trace
+from tracing.analytics.records import NEVER, Score, Trace
 from tracing.analytics.tables import observations, scores, traces
 from tracing.queries import filters
 from tracing.queries.bounds import has_observations, inside_of
@@ -110,14 +110,46 @@ def _worst_level() -> Any:
     return fn.if_else(has["ERROR"], "ERROR", fn.if_else(has["WARNING"], "WARNING", rest))
 
 
-def _in_observations(kind: str, total: Any) -> Column:
-    """A column that is a sum over the trace's observations."""
+#: For text filters that also hold where there is nothing: the opposite of each.
+_OPPOSITE = {"none of": "any of", "does not contain": "contains", "is null": "is not null"}
+
+
+def _in_observations(kind: str, total: Any, bounds: Sequence[Clause] = ()) -> Column:
+    """A column that is a sum over the trace's observations: zero, or no text, where there are none. Only observations
+    within the bounds are looked at."""
 
     def build(scope: ProjectScope, item: Filter) -> Clause:
-        matching = store.select(scope, observations, o.trace_id).group_by(o.trace_id)
-        return t.id.in_(matching.having(filters.condition(scope, Column(kind, total), item)))
+        column = Column(kind, total)
+        if not _holds_for_none(kind, item):
+            return t.id.in_(_traces_with(scope, filters.condition(scope, column, item), bounds))
+        if item.operator in _OPPOSITE:
+            opposite = filters.condition(scope, column, replace(item, operator=_OPPOSITE[item.operator]))
+        else:
+            opposite = not_(filters.condition(scope, column, item))
+        return t.id.not_in(_traces_with(scope, opposite, bounds))
 
     return Column(kind, build=build)
+
+
+def _holds_for_none(kind: str, item: Filter) -> bool:
+    if kind == "number" and item.type == "number":
+        return bool(filters.OPERATORS["number"][item.operator](0, item.value))
+    return item.operator in _OPPOSITE if kind == "text" else item.operator == "is not null"
+
+
+def _traces_with(scope: ProjectScope, total: Clause, bounds: Sequence[Clause]) -> Any:
+    return store.select(scope, observations, o.trace_id).where(*bounds).group_by(o.trace_id).having(total)
+
+
+def _bounds(scope: ProjectScope, clauses: Sequence[Clause]) -> list[Clause]:
+    """When the observations of the traces that fulfil `clauses` start: all others need not be summed up."""
+    if not clauses:
+        return []
+    first, last = (
+        store.select(scope, traces, end).where(t.last_start > NEVER, *clauses).scalar_subquery()
+        for end in (fn.min(t.first_start), fn.max(t.last_start))
+    )
+    return [o.start_time >= first, o.start_time <= last]
 
 
 def _of_scores(scope: ProjectScope, *where: Clause) -> Clause:
@@ -130,7 +162,12 @@ def _score_numbers(scope: ProjectScope, item: Filter) -> Clause:
 
 
 def _score_categories(scope: ProjectScope, item: Filter) -> Clause:
-    matching = _of_scores(scope, s.name == item.key, s.string_value.in_(item.value))
+    """Without a key, as options of a list come, a value is that of any score, or `name:value`."""
+    if item.type == "categoryOptions":
+        is_one = and_(s.name == item.key, s.string_value.in_(item.value))
+    else:
+        is_one = or_(s.string_value.in_(item.value), fn.concat(s.name, ":", s.string_value).in_(item.value))
+    matching = _of_scores(scope, s.data_type != "NUMERIC", is_one)
     return not_(matching) if item.operator == "none of" else matching
 
 
@@ -140,10 +177,26 @@ def _score_booleans(scope: ProjectScope, item: Filter) -> Clause:
     return not_(matching) if item.operator == "<>" else matching
 
 
-def _level_count(level: str) -> Column:
-    return _in_observations("number", fn.count_if(o.level == level))
+def _level_count(level: str) -> tuple[str, Any]:
+    return "number", fn.count_if(o.level == level)
 
 
+#: Columns that are sums over the observations of a trace: kind and sum.
+_SUMS: dict[str, tuple[str, Any]] = {
+    "level": ("text", _worst_level()),
+    "errorCount": _level_count("ERROR"),
+    "warningCount": _level_count("WARNING"),
+    "defaultCount": _level_count("DEFAULT"),
+    "debugCount": _level_count("DEBUG"),
+    "inputTokens": ("number", fn.sum(o.input_tokens)),
+    "outputTokens": ("number", fn.sum(o.output_tokens)),
+    "totalTokens": ("number", fn.sum(o.total_tokens)),
+    "tokens": ("number", fn.sum(o.total_tokens)),
+    "latency": ("number", fn.ms_diff(fn.min(o.start_time), _latest()) / 1000.0),
+    "inputCost": ("number", fn.sum(o.input_cost)),
+    "outputCost": ("number", fn.sum(o.output_cost)),
+    "totalCost": ("number", fn.sum(o.total_cost)),
+}
 COLUMNS: dict[str, Column] = {
     "id": Column("text", t.id),
     "name": Column("text", t.name),
@@ -158,19 +211,7 @@ COLUMNS: dict[str, Column] = {
     "tags": Column("list", t.tags),
     "traceTags": Column("list", t.tags),
     "bookmarked": Column("boolean", t.bookmarked),
-    "level": _in_observations("text", _worst_level()),
-    "errorCount": _level_count("ERROR"),
-    "warningCount": _level_count("WARNING"),
-    "defaultCount": _level_count("DEFAULT"),
-    "debugCount": _level_count("DEBUG"),
-    "inputTokens": _in_observations("number", fn.sum(o.input_tokens)),
-    "outputTokens": _in_observations("number", fn.sum(o.output_tokens)),
-    "totalTokens": _in_observations("number", fn.sum(o.total_tokens)),
-    "tokens": _in_observations("number", fn.sum(o.total_tokens)),
-    "latency": _in_observations("number", fn.ms_diff(fn.min(o.start_time), _latest()) / 1000.0),
-    "inputCost": _in_observations("number", fn.sum(o.input_cost)),
-    "outputCost": _in_observations("number", fn.sum(o.output_cost)),
-    "totalCost": _in_observations("number", fn.sum(o.total_cost)),
+    **{name: _in_observations(kind, total) for name, (kind, total) in _SUMS.items()},
     "scores_avg": Column("numbers", build=_score_numbers),
     "score_categories": Column("categories", build=_score_categories),
     "score_booleans": Column("booleans", build=_score_booleans),
@@ -200,7 +241,17 @@ def trace_clauses(scope: ProjectScope, wanted: TraceFilters) -> list[Clause]:
         clauses.append(t.timestamp >= wanted.from_time)
     if wanted.to_time and "timestamp" not in taken:
         clauses.append(t.timestamp < wanted.to_time)
-    return clauses + filters.conditions(scope, COLUMNS, wanted.items)
+    clauses += filters.conditions(scope, COLUMNS, (item for item in wanted.items if COLUMNS[item.column].build is None))
+    looked_up = [item for item in wanted.items if COLUMNS[item.column].build is not None]
+    return clauses + filters.conditions(scope, _columns_within(scope, clauses, looked_up), looked_up)
+
+
+def _columns_within(scope: ProjectScope, clauses: list[Clause], items: Sequence[Filter]) -> dict[str, Column]:
+    """The columns, of which sums look no further than the traces that fulfil `clauses`."""
+    if not any(item.column in _SUMS for item in items):
+        return COLUMNS
+    bounds = _bounds(scope, clauses)
+    return COLUMNS | {name: _in_observations(kind, total, bounds) for name, (kind, total) in _SUMS.items()}
 
 
 def list_traces(

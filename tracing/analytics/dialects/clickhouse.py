@@ -87,6 +87,7 @@ FUNCTIONS: dict[str, str | Callable[[Arguments, Options], str]] = {
     "has": "has({0}, {1})",
     "has_any": "hasAny({0}, {1})",
     "has_all": "hasAll({0}, {1})",
+    "any_starts_with": "arrayExists(member -> startsWith(member, {1}), {0})",
     "array_length": "length({0})",
     "explode": "arrayJoin({0})",
     "lower": "lowerUTF8({0})",
