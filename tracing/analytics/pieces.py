@@ -24,6 +24,7 @@ class Encoded:
     columns: list[str]
     ready: list[bytes]
     rest: Sequence[Any]
+    projects: frozenset[str]
 
     def bodies(self) -> Iterator[bytes]:
         yield from self.ready
@@ -35,14 +36,15 @@ def encoded(records: Sequence[Any]) -> Encoded:
     """At least one record is needed: the columns are its fields."""
     columns: list[str] = []
     ready: list[bytes] = []
+    projects = frozenset(record.project_id for record in records)
     size = 0
     for start in range(0, len(records), _RUN):
         if size >= _READY_BYTES:
-            return Encoded(columns, ready, records[start:])
+            return Encoded(columns, ready, records[start:], projects)
         columns, body = encode.rows(records[start : start + _RUN])
         ready.append(body)
         size += len(body)
-    return Encoded(columns, ready, ())
+    return Encoded(columns, ready, (), projects)
 
 
 def pieces(parts: Sequence[Encoded]) -> Iterator[bytes]:

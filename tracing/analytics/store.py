@@ -21,7 +21,7 @@ from sqlalchemy import select as sqlalchemy_select
 from sqlalchemy.sql import ClauseElement
 
 from config.errors import SpanwiseError, TooExpensive
-from tracing.analytics import client, decode, paging, pieces, tables, tenancy
+from tracing.analytics import client, decode, paging, pieces, tables, tenancy, versions
 from tracing.analytics import functions as fn
 from tracing.analytics.dialects.clickhouse import Statement, compile_query
 from tracing.analytics.pieces import Encoded as Encoded
@@ -89,15 +89,18 @@ def insert(
     `ready` are further observations. The tables are written side by side: each insert waits for its own fsync.
     """
     parts = [part for part in (ready, encoded(observations)) if part is not None]
-    waiting = [
-        _inserts.submit(_insert, table.name, [pieces.encoded(records)])
+    others = [
+        (table.name, pieces.encoded(records))
         for table, records in ((tables.traces, traces), (tables.scores, scores))
         if records
     ]
+    waiting = [_inserts.submit(_insert, name, [part]) for name, part in others]
     try:
         _insert(tables.observations.name, parts)
     finally:
         wait(waiting)
+        # Also of a failed insert some rows may be there.
+        versions.changed(frozenset().union(*(part.projects for part in (*parts, *(part for _, part in others)))))
     for insertion in waiting:
         insertion.result()
 
@@ -146,6 +149,14 @@ def plain(scope: ProjectScope, query: Select[Any], *, tag: str) -> list[list[Any
     For thousands of wide rows that go out as JSON again: Python's own values would take longer than reading them.
     """
     return decode.plain(_answer(scope, query, tag, _PLAIN_SETTINGS))
+
+
+def count(scope: ProjectScope, query: Select[Any], *, tag: str) -> int:
+    """The first value of the only row of a query that counts. It is computed once for each state of the project's data:
+    the total of a list is the same on all of its pages, and costs more the more there is."""
+    statement = _compiled(scope, query)
+    question = f"{statement.sql} {sorted(statement.parameters.items())}"
+    return versions.remembered(scope.project_id, question, lambda: int(rows(scope, query, tag=tag)[0][0]))
 
 
 def records(scope: ProjectScope, kind: type[Record], query: Select[Any], *, tag: str) -> list[Record]:
@@ -211,6 +222,7 @@ def delete(scope: ProjectScope, table: Table, where: ColumnElement[bool], *, tag
     )
     settings = {**_READ_SETTINGS, "max_execution_time": 120, "log_comment": _comment(scope, tag)}
     client.call(lambda c: c.command(statement.sql, parameters=statement.parameters, settings=settings))
+    versions.changed([scope.project_id])
 
 
 def ping() -> bool:
