@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,7 +11,10 @@ from typing import IO, Any
 
 import orjson
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import resolve
+from django.utils.encoding import escape_uri_path
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, status
 from rest_framework.authentication import BaseAuthentication
@@ -24,7 +28,8 @@ from rest_framework.views import APIView
 
 from accounts import access
 from accounts.access import AccessLevel, KeyAccess, OrganizationScope, ProjectScope
-from config.errors import Forbidden, Invalid, SpanwiseError, TooLarge, Unavailable
+from config.body import Body, parse_json
+from config.errors import Forbidden, Invalid, SpanwiseError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +44,15 @@ _USUAL_HEADERS = (
     "Authorization, Content-Type, Content-Encoding, X-Langfuse-Sdk-Name, X-Langfuse-Sdk-Version, "
     "X-Langfuse-Sdk-Variant, X-Langfuse-Sdk-Integration, X-Langfuse-Public-Key, X-Langfuse-Ingestion-Version"
 )
+_API_PATH = re.compile(r"/+api(?:/|\Z)")
+_SLASHES = re.compile("//+")
 _ERROR_NAMES = {
     400: "InvalidRequestError",
     404: "LangfuseNotFoundError",
     405: "MethodNotAllowedError",
     409: "LangfuseConflictError",
     413: "PayloadTooLargeError",
+    415: "UnsupportedMediaTypeError",
     422: "Request timed out",
     501: "NotImplementedError",
     503: "ServiceUnavailableError",
@@ -76,7 +84,9 @@ class JsonRenderer(BaseRenderer):
     charset = None
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
-        return to_json(data)
+        # A 204 has no body: bytes there would be taken for the start of the next answer.
+        has_body = renderer_context is None or renderer_context["response"].status_code != status.HTTP_204_NO_CONTENT
+        return to_json(data) if has_body else b""
 
 
 class JsonParser(BaseParser):
@@ -124,27 +134,35 @@ def as_number(value: Decimal) -> int | float:
 
 def from_json(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
+        document = parse_json(body)
     except ValueError:
         raise Invalid("Invalid JSON") from None
+    if rb"\u0000" in body and _holds_nul(document):  # PostgreSQL refuses it, in text and in JSON
+        raise Invalid("Text must not hold the character U+0000.")
+    return document
 
 
-def read_body(request: HttpRequest, *, limit: int | None = None) -> bytes:
-    """The whole body, also when it is chunked and has no length. Raises TooLarge while reading, not after."""
-    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if limit is None else limit
-    length = request.META.get("CONTENT_LENGTH") or ""
-    if length.isdecimal() and int(length) > most:
-        raise TooLarge(f"The body is larger than {most} bytes.")
-    # Django takes a missing length for an empty body; the server ends this stream by itself.
-    is_chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
-    stream: Any = request.META["wsgi.input"] if is_chunked and not length else request
-    chunks, size = [], 0
-    while chunk := stream.read(min(1 << 20, most + 1 - size)):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > most:
-            raise TooLarge(f"The body is larger than {most} bytes.")
-    return b"".join(chunks)
+def _holds_nul(document: Any) -> bool:
+    todo = [document]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, str) and "\x00" in value:
+            return True
+        if isinstance(value, dict):
+            todo += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            todo += value
+    return False
+
+
+def is_api_path(path: str) -> bool:
+    """Whether clients, and no people, ask for this: also with the slashes that a base address ending in one brings."""
+    return _API_PATH.match(path) is not None
+
+
+def tidy_path(path: str) -> str:
+    """Without repeated slashes, and without one at the end."""
+    return _SLASHES.sub("/", path).rstrip("/")
 
 
 class PublicView(APIView):
@@ -176,8 +194,8 @@ class PublicView(APIView):
 
     def body(self) -> Any:
         """The JSON body; an empty one is the empty object."""
-        raw = read_body(self.request._request)
-        return from_json(raw) if raw.strip() else {}
+        with Body(self.request._request, settings.DATA_UPLOAD_MAX_MEMORY_SIZE) as raw:
+            return from_json(raw) if raw.strip() else {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if request.method == "OPTIONS":
@@ -263,6 +281,8 @@ def _answer_to(error: Exception) -> Response:
         return _plain(405, "Method not allowed")
     if isinstance(error, exceptions.APIException):
         return _plain(error.status_code, str(error.detail))
+    if isinstance(error, SuspiciousOperation):  # what Django itself refuses, such as thousands of parameters
+        return _plain(400, "The request cannot be understood.")
     log.exception("the public API failed", exc_info=error)
     return Response({"message": "Internal Server Error", "error": "InternalServerError"}, status=500)
 
@@ -283,6 +303,24 @@ def _plain(code: int, message: str) -> Response:
 
 @csrf_exempt
 def not_found(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-    """Any path below /api/ that is nobody's: clients want JSON, never a page."""
-    body = to_json({"message": "Not Found", "error": "LangfuseNotFoundError"})
-    return HttpResponse(body, status=404, content_type="application/json", headers=CORS_HEADERS)
+    """Any path below /api/ that is nobody's: clients want JSON, never a page.
+
+    One that only has slashes too many is sent to the right one. 308 keeps verb and body.
+    """
+    path = tidy_path(request.path_info)
+    if path != request.path_info and resolve(path).func is not not_found:
+        query = request.META.get("QUERY_STRING", "")
+        location = f"{escape_uri_path(path)}{'?' if query else ''}{query}"
+        return _bare(308, {"message": f"Moved to {path}"}, Location=location)
+    return failure(404, "Not Found")
+
+
+def failure(code: int, message: str) -> HttpResponse:
+    """The contract's body outside of a view."""
+    return _bare(code, {"message": message, "error": _ERROR_NAMES.get(code, "InternalServerError")})
+
+
+def _bare(code: int, body: Any, **headers: str) -> HttpResponse:
+    return HttpResponse(
+        to_json(body), status=code, content_type="application/json", headers={**CORS_HEADERS, **headers}
+    )

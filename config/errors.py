@@ -46,6 +46,12 @@ class TooLarge(SpanwiseError):
     status = 413
 
 
+class Unsupported(SpanwiseError):
+    """A body in a form that is not read here: the message names those that are."""
+
+    status = 415
+
+
 class TooExpensive(SpanwiseError):
     """A query hit its limit of time, rows or memory: the message tells how to narrow it."""
 

@@ -24,7 +24,10 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class IngestFastPath:
-    """Answers ingestion before sessions, messages and the rest: telemetry needs none of them."""
+    """Answers ingestion before sessions, messages and the rest: telemetry needs none of them.
+
+    Slashes too many, as a base address that ends in one brings, are forgiven: not every exporter follows a redirect.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         from tracing.ingest import receive
@@ -33,9 +36,13 @@ class IngestFastPath:
         self._routes, self._answer = receive.ROUTES, receive.answer
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        handler = self._routes.get(request.path_info)
-        if handler is not None and request.method == "POST":
-            return self._answer(request, handler)
+        if request.method == "POST":
+            handler = self._routes.get(request.path_info) or self._routes.get(api.tidy_path(request.path_info))
+            if handler is not None:
+                return self._answer(request, handler)
+        if request.META.get("HTTP_HOST") == "":
+            # granian's way to say that none was sent, as monitors with HTTP/1.0 do; Django would take it for a bad one.
+            del request.META["HTTP_HOST"]
         return self.get_response(request)
 
 
@@ -45,7 +52,7 @@ class LoginRequired(LoginRequiredMiddleware):
     def process_view(
         self, request: HttpRequest, view_func: Any, view_args: Any, view_kwargs: Any
     ) -> HttpResponseBase | None:
-        if request.path_info.startswith(("/api/", "/accounts/", "/static/")):
+        if api.is_api_path(request.path_info) or request.path_info.startswith(("/accounts/", "/static/")):
             return None
         return super().process_view(request, view_func, view_args, view_kwargs)
 
@@ -96,12 +103,12 @@ class Errors:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         # No id in an address holds one, and PostgreSQL fails when it is asked for one.
         if "\x00" in request.path_info:
-            is_api = request.path_info.startswith("/api/")
-            return api.not_found(request) if is_api else error_page(request, 404, "")
+            is_api = api.is_api_path(request.path_info)
+            return api.failure(404, "Not Found") if is_api else error_page(request, 404, "")
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if request.path_info.startswith("/api/"):
+        if api.is_api_path(request.path_info):
             return None
         if isinstance(exception, SpanwiseError):
             return error_page(request, exception.status, exception.message)

@@ -13,9 +13,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from accounts.access import ORGANIZATION_KEY, PUBLIC_KEY_ONLY, AccessLevel, KeyAccess, authenticate
-from config.errors import Forbidden, SpanwiseError, Unauthenticated, Unavailable
+from config.api import CORS_HEADERS, error_body
+from config.body import BadEncoding, Body
+from config.errors import Forbidden, SpanwiseError, Unavailable
 from tracing.ingest import doorbell, legacy, otlp, scores
-from tracing.ingest.body import BadEncoding, Body
 from tracing.ingest.inbox import FolderInbox, GroupCommit, Payload
 from tracing.ingest.model import Envelope, PayloadRejected
 from tracing.ingest.text import as_text, parse_json
@@ -82,25 +83,16 @@ def answer(request: HttpRequest, handler: _Handler) -> HttpResponse:
         response = handler(request)
     except PayloadRejected as rejected:
         response = _json(rejected.status, rejected.body)
-    except BadEncoding:
-        message = "Failed to decompress request body"
-        response = _json(400, {"message": message, "error": "InvalidRequestError"})
-    except Unauthenticated as error:
-        response = _json(401, {"message": error.message})
-    except Forbidden as error:
-        response = _json(403, {"message": error.message})
-    except Unavailable as error:
-        response = _unavailable(error.message)
     except SpanwiseError as error:
-        response = _json(error.status, {"message": error.message, "error": type(error).__name__})
-    except OSError as error:
-        # Disk full, folder gone: never accept what cannot be kept.
-        log.error("The inbox cannot be written: %s", error)
-        response = _unavailable("The inbox cannot be written. Try again.")
+        response = _json(error.status, error_body(error))
+        if isinstance(error, Unavailable):
+            response["Retry-After"] = str(error.retry_after_seconds)
     except Exception:
         log.exception("Receiving %s failed", request.path)
-        response = _unavailable("Temporarily unavailable. Try again.")
-    response["Access-Control-Allow-Origin"] = request.headers.get("Origin", "*")
+        response = _json(503, error_body(Unavailable("Temporarily unavailable. Try again.")))
+        response["Retry-After"] = "5"
+    for name, value in CORS_HEADERS.items():
+        response[name] = value
     return response
 
 
@@ -163,13 +155,12 @@ def _ingestion_version(value: str | None) -> int:
 
 
 def _keep(payload: Payload) -> None:
-    _commits.store(payload)
-
-
-def _unavailable(message: str) -> HttpResponse:
-    response = _json(503, {"message": message, "error": "ServiceUnavailableError"})
-    response["Retry-After"] = "5"
-    return response
+    """Raises Unavailable when the disk is full or the folder gone: never accept what cannot be kept."""
+    try:
+        _commits.store(payload)
+    except OSError as error:
+        log.error("The inbox cannot be written: %s", error)
+        raise Unavailable("The inbox cannot be written. Try again.") from error
 
 
 def _json(status: int, body: Any) -> HttpResponse:

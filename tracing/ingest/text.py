@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
 
+from config.body import parse_json as parse_json
 from tracing.analytics.records import PREVIEW_CHARACTERS
 
 #: nested deeper, an object stays JSON text
 _DEEPEST = 12
-#: a backslash, a surrogate pair, and as the group half of one, as JSON escapes them
-_SURROGATES = re.compile(
-    rb"\\(?:\\|u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(u[dD][89a-fA-F][\da-fA-F]{2}))"
-)
-
-
-def parse_json(body: bytes) -> Any:
-    """The document. Raises ValueError.
-
-    JavaScript writes half a surrogate pair when it cuts a text in two. orjson refuses that; the half becomes the
-    replacement character.
-    """
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        if b"\\u" not in body:
-            raise
-    return orjson.loads(_SURROGATES.sub(_mended, body))
-
-
-def _mended(escape: re.Match[bytes]) -> bytes:
-    return b"\\ufffd" if escape[1] else escape[0]
 
 
 def as_text(value: Any) -> str:
