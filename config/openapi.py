@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import core_schema
 
-from config.api import KeyView, OpenView
+from config.api import KeyView, OpenView, OrganizationView
 from config.describe import ORGANIZATION_KEY, PROJECT_KEY, Description, Parameter, Problem
 
 PREFIX = "/api/public/"
@@ -132,6 +132,8 @@ class PublicSchema(AutoSchema):
             return self._described.keys
         if isinstance(self.view, OpenView):
             return ()
+        if isinstance(self.view, OrganizationView):
+            return (ORGANIZATION_KEY,)
         return (PROJECT_KEY, ORGANIZATION_KEY) if isinstance(self.view, KeyView) else (PROJECT_KEY,)
 
     def _get_parameters(self) -> list[dict[str, Any]]:

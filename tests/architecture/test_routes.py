@@ -10,11 +10,11 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 #: what anybody may ask for
-PUBLIC = {"tracing:theme"}
+PUBLIC = {"tracing:theme", "api-reference-start", "api-reference", "api-operation"}
 #: links that the SDKs make: they only lead to the guarded address, which is where the project is looked up
 REDIRECTS = ("project/",)
 #: parts of the site that have a rule of their own, each with its own tests: keys, allauth, the admin site
-OWN_RULES = ("api/", "^api", "accounts/", "admin/", "static/")
+OWN_RULES = ("api/", "^/*api", "accounts/", "admin/", "static/")
 
 
 def _routes(patterns: list[Any], prefix: str = "", namespace: str = "") -> Iterator[tuple[str, str, Any]]:

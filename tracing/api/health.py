@@ -8,16 +8,29 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.api import OpenView
+from config.describe import Shape, describe, parameter
 from config.errors import Unavailable
 from tracing.analytics import store
 from tracing.queries import liveness
 
 _AWAY = "Database not available"
+_ASKED = (
+    parameter("failIfDatabaseUnavailable", "Also ask the stores: 503 when one is away.", bool),
+    parameter("failIfNoRecentEvents", "503 when nothing was stored within the last three minutes.", bool),
+)
+
+
+class Condition(Shape):
+    """`status` is OK, or says what is wrong."""
+
+    status: str
+    version: str
 
 
 class Health(OpenView):
     """Every verb is welcome: load balancers use what they like."""
 
+    @describe("Whether the instance is well", query=_ASKED, answer=Condition, answers={503: Condition})
     def get(self, request: Request) -> Response:
         body = {"status": "OK", "version": settings.LANGFUSE_API_VERSION}
         if problem := _problem(request):

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from config.api import PostedElsewhere
-from tracing.api import health, media, metrics, observations, scores, traces
+from tracing.api import health, ingestion, media, metrics, models, observations, scores, traces
 
 urlpatterns = [
     path("health", health.Health.as_view()),
     path("ready", health.Ready.as_view()),
-    path("ingestion", PostedElsewhere.as_view()),
-    path("otel/v1/traces", PostedElsewhere.as_view()),
-    path("otel/v1/metrics", PostedElsewhere.as_view()),
+    path("ingestion", ingestion.Ingestion.as_view()),
+    path("otel/v1/traces", ingestion.OtlpTraces.as_view()),
+    path("otel/v1/metrics", ingestion.OtlpMetrics.as_view()),
     path("traces", traces.Traces.as_view()),
     path("traces/<id:trace_id>", traces.OneTrace.as_view()),
     path("observations", observations.Observations.as_view()),
@@ -30,4 +29,6 @@ urlpatterns = [
     path("media", media.MediaUpload.as_view()),
     path("media/content/<str:token>", media.content, name="media-content"),
     path("media/<str:media_id>", media.OneMedia.as_view()),
+    path("models", models.Models.as_view()),
+    path("models/<id:model_id>", models.OneModel.as_view()),
 ]
