@@ -96,6 +96,8 @@ O = tables.observations.c  # noqa: E741 - short for the table below
 OPERATIONS = [
     functions.bucket(O.start_time, unit="month", timezone="Europe/Berlin"),
     functions.ms_diff(O.start_time, O.end_time),
+    functions.quantile_sampled(functions.to_float(O.total_cost), q=0.5),
+    functions.histogram(O.latency_us, bins=3),
     functions.quantile_exact(O.latency_us, q=0.5),
     functions.stddev(O.latency_us),
     functions.sum_map(O.usage),
@@ -136,6 +138,7 @@ ROW_OPERATIONS = [
     functions.concat(O.name, "-", O.id),
     functions.to_text(O.latency_us),
     functions.to_number(O.name),
+    functions.json_length(O.tool_calls),
     functions.json_text(O.model_parameters, "a", "b"),
     functions.if_else(O.is_root, O.name, "none"),
     functions.empty_to_null(O.user_id),

@@ -17,6 +17,7 @@ def api():
     api = make_api()
     p = api.project_id
     common = {"total_tokens": 100, "input_tokens": 60, "output_tokens": 40, "total_cost": Decimal("0.5")}
+    common["cost"] = {"total": Decimal("0.5")}
     store.insert(
         traces=[
             trace(p, "t1", 0, name="chat", user_id="alice", tags=["a"]),
@@ -58,6 +59,7 @@ def api():
                 type="TOOL",
                 tool_definitions={"add": "{}", "sub": "{}"},
                 called_tool_names=["add"],
+                tool_calls='[{"name":"add"}]',
             ),
         ],
         scores=[score(p, "s", 0, trace_id="t1", value=1.0)],
@@ -116,7 +118,7 @@ def test_cost_and_tokens_by_model_and_day(api):
             {
                 "providedModelName": None,
                 "time_dimension": "2026-03-04",
-                "sum_totalCost": 0,
+                "sum_totalCost": None,
                 "sum_totalTokens": 0,
                 "count_count": 1,
             },
@@ -259,7 +261,7 @@ def test_v2_has_more_dimensions_and_measures(api):
         ("metrics", {"timeDimension": {"granularity": "year"}}, "Invalid request data"),
         ("metrics", {"config": {"row_limit": 5000}}, "Invalid request data"),
         ("metrics", {"config": {"row_limit": 0}}, "Invalid request data"),
-        ("metrics", {"orderBy": [{"field": [], "direction": "asc"}]}, "Invalid orderBy field"),
+        ("metrics", {"orderBy": [{"field": [], "direction": "asc"}]}, "Invalid request data"),
         ("metrics", {"toTimestamp": "9999-12-31T23:59:59-01:00"}, "Invalid request data"),
         ("metrics", {"fromTimestamp": "0001-01-01T00:00:00+01:00"}, "Invalid request data"),
     ],

@@ -24,6 +24,10 @@ UNITS = (
 )  # fmt: skip
 
 
+#: of a histogram
+MOST_BINS = 100
+
+
 class Operation(FunctionElement[Any]):
     """One operation on columns and values. `constants` go into the text of the statement."""
 
@@ -132,6 +136,11 @@ def quantile_if(value: Any, condition: Any, *, q: float) -> Operation:
     return Operation("quantile_if", Float(), value, condition, q=_share(q))
 
 
+def quantile_sampled(value: Any, *, q: float) -> Operation:
+    """Interpolated between neighbours: exact for groups of up to 8192 values, from a sample as large beyond."""
+    return Operation("quantile_sampled", Float(), value, q=_share(q))
+
+
 def quantile_exact(value: Any, *, q: float) -> Operation:
     """Interpolated between neighbours; holds every value in memory."""
     return Operation("quantile_exact", Float(), value, q=_share(q))
@@ -188,6 +197,14 @@ def collect_arrays(value: Any) -> Operation:
 def sum_map(value: Any) -> Operation:
     """Maps of numbers, added key by key."""
     return Operation("sum_map", _kind(value), value)
+
+
+def histogram(value: Any, *, bins: int) -> Operation:
+    """Bars as `[lower, upper, height]`, at most `bins` of them, as narrow as the values lie close. Neighbours smooth one
+    another, so heights have fractions; together they are about the number of values. An empty list without any."""
+    if not 1 <= bins <= MOST_BINS:
+        raise ValueError(f"bins must be between 1 and {MOST_BINS}, not {bins!r}")
+    return Operation("histogram", NullType(), value, bins=int(bins))
 
 
 def stddev(value: Any) -> Operation:
@@ -286,6 +303,15 @@ def to_text(value: Any) -> Operation:
 def to_number(text: Any) -> Operation:
     """None when it is not a number."""
     return Operation("to_number", Float(), text)
+
+
+def to_float(number: Any) -> Operation:
+    return Operation("to_float", Float(), number)
+
+
+def json_length(document: Any) -> Operation:
+    """How many members a JSON list has; 0 for anything else."""
+    return Operation("json_length", BigInteger(), document)
 
 
 def json_text(document: Any, *path: str) -> Operation:
