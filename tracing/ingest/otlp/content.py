@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from typing import Any
 
-import orjson
-
+from tracing.ingest.otlp import openinference
 from tracing.ingest.otlp.nested import rebuild
 from tracing.ingest.otlp.spans import Attributes, SpanEvent
+from tracing.ingest.otlp.tools import name_of
 from tracing.ingest.otlp.values import parsed, parsed_object
 from tracing.ingest.text import as_text
 
@@ -24,6 +24,8 @@ _FLUE_OUTPUT = (
     "flue.workflow.result",
 )
 _AI_INPUT = ("ai.prompt.messages", "ai.prompt", "ai.toolCall.args")
+#: what is embedded: JSON texts
+_AI_EMBEDDED = ("ai.value", "ai.values")
 _AI_OUTPUT = (
     "ai.result.text",
     "ai.toolCall.result",
@@ -104,9 +106,14 @@ def _ai_sdk(attributes: Attributes, scope_name: str) -> Content:
         output = text or _first(attributes, _AI_OUTPUT)
     if given is None or output is None:
         generic = _messages(attributes, scope_name)
-        given = generic[0] if given is None else given
+        given = (_ai_embedded(attributes) if generic[0] is None else generic[0]) if given is None else given
         output = generic[1] if output is None else output
     return given, output
+
+
+def _ai_embedded(attributes: Attributes) -> Any:
+    value = _first(attributes, _AI_EMBEDDED)
+    return [_parsed_if_json(item) for item in value] if isinstance(value, list) else value
 
 
 def _flue(attributes: Attributes, _: str) -> Content:
@@ -118,7 +125,12 @@ def _parsed_if_json(value: Any) -> Any:
     return value if content is None or isinstance(content, int | float) else content
 
 
-_SCOPES: dict[str, Rule] = {"genkit-tracer": _genkit, "ai": _ai_sdk, "@flue/opentelemetry": _flue}
+_SCOPES: dict[str, Rule] = {
+    "genkit-tracer": _genkit,
+    "ai": _ai_sdk,
+    "@flue/opentelemetry": _flue,
+    openinference.LLAMA_INDEX: openinference.llama_index,
+}
 _SCOPES_THAT_STOP = frozenset(("genkit-tracer", "ai"))
 
 
@@ -251,7 +263,7 @@ _RULES: tuple[tuple[tuple[str, ...], tuple[str, ...], Rule], ...] = (
     (("pydantic_ai.all_messages", "final_result"), (), _pydantic_ai),
     (("tool_arguments", "tool_response"), (), _pair("tool_arguments", "tool_response")),
     ((), ("gen_ai.prompt", "gen_ai.completion"), _spread("gen_ai.prompt", "gen_ai.completion")),
-    ((), ("llm.input_messages", "llm.output_messages"), _spread("llm.input_messages", "llm.output_messages")),
+    ((), (openinference.INPUT, openinference.OUTPUT), _spread(openinference.INPUT, openinference.OUTPUT)),
     ((*_MESSAGES, *_TOOL_CALL), (), _messages),
 )
 
@@ -266,6 +278,7 @@ KEYS = frozenset(
         "genkit:output",
         "ai.response.text",
         *_AI_INPUT,
+        *_AI_EMBEDDED,
         *_AI_OUTPUT,
         *_FLUE_INPUT,
         *_FLUE_OUTPUT,
@@ -283,13 +296,6 @@ def with_tools(given: Any, tools: list[Any]) -> Any:
     if isinstance(content, dict):
         own = content.get("tools")
         known = own if isinstance(own, list) else []
-        names = {_tool_name(tool) for tool in known}
-        return {**content, "tools": [*known, *(tool for tool in tools if _tool_name(tool) not in names)]}
+        names = {name_of(tool) for tool in known}
+        return {**content, "tools": [*known, *(tool for tool in tools if name_of(tool) not in names)]}
     return {"tools": tools} if given is None else {"prompt": given, "tools": tools}
-
-
-def _tool_name(tool: Any) -> Any:
-    if not isinstance(tool, dict):
-        return orjson.dumps(tool)
-    function = tool.get("function")
-    return function.get("name") if isinstance(function, dict) else tool.get("name")

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from tracing.ingest.otlp.shape import Shape
-from tracing.ingest.otlp.spans import Attributes
-from tracing.ingest.otlp.values import number_of, parsed, parsed_object, text_of, time_from_text
+from tracing.ingest.otlp.shape import FIRST_TOKEN, Shape
+from tracing.ingest.otlp.spans import Attributes, SpanEvent
+from tracing.ingest.otlp.values import number_of, parsed, parsed_object, text_of, time_from_ns, time_from_text
 from tracing.ingest.text import as_text
 
 _LANGFUSE_PARAMETERS = "langfuse.observation.model.parameters"
@@ -17,6 +17,10 @@ _LARGEST_PROMPT_VERSION = 65_535
 #: characters of model parameters worth remembering
 _LARGEST_REMEMBERED = 1_000
 _LONGEST_WAIT_MS = 366 * 86_400_000
+#: what instrumentations that name no time call the moments at which pieces of a streamed answer came
+_FIRST_TOKEN_EVENTS = frozenset(
+    ("First Token Stream Event", "gen_ai.content.completion.chunk", "llm.content.completion.chunk")
+)
 #: parameter -> attributes of the AI SDK, first found
 _AI_SDK = {
     "maxSteps": ("ai.settings.maxSteps",),
@@ -118,7 +122,9 @@ def prompt_of(attributes: Attributes) -> tuple[str, int | None]:
     return ("" if name is None else text_of(name)), (int(number) if is_version and number is not None else None)
 
 
-def completion_start_of(attributes: Attributes, shape: Shape, start: datetime) -> datetime | None:
+def completion_start_of(
+    attributes: Attributes, events: list[SpanEvent], shape: Shape, start: datetime
+) -> datetime | None:
     given = attributes.get("langfuse.observation.completion_start_time")
     if given is not None:
         # Some SDKs encode the date as JSON twice.
@@ -127,6 +133,7 @@ def completion_start_of(attributes: Attributes, shape: Shape, start: datetime) -
             return time
     for key in shape.first_token:
         wait = number_of(attributes[key])
-        if wait is not None and 0 <= wait <= _LONGEST_WAIT_MS:
-            return start + timedelta(milliseconds=math.ceil(wait))
-    return None
+        if wait is not None and 0 <= (milliseconds := wait * FIRST_TOKEN[key]) <= _LONGEST_WAIT_MS:
+            return start + timedelta(milliseconds=math.ceil(milliseconds))
+    times = [time_from_ns(event.time_ns) for event in events if event.name in _FIRST_TOKEN_EVENTS]
+    return min((time for time in times if time is not None and time >= start), default=None)

@@ -10,7 +10,7 @@ from typing import Any
 from config.errors import TooLarge
 from tracing.analytics.records import Observation, ObservationType
 from tracing.ingest.model import Decoded, Envelope, SetAside, TraceUpdate, reason_of
-from tracing.ingest.otlp import content, context, json_encoding, protobuf, tools
+from tracing.ingest.otlp import content, context, json_encoding, openinference, protobuf, tools
 from tracing.ingest.otlp.door import is_protobuf
 from tracing.ingest.otlp.experiment import add_experiment
 from tracing.ingest.otlp.generation import completion_start_of, model_of, parameters_of, prompt_of
@@ -21,6 +21,7 @@ from tracing.ingest.otlp.metadata import (
     trace_metadata,
     user_metadata,
 )
+from tracing.ingest.otlp.nested import rebuild
 from tracing.ingest.otlp.shape import Shape, shape_of
 from tracing.ingest.otlp.spans import Span, SpanEvent, SpanGroup
 from tracing.ingest.otlp.trace import update_of
@@ -161,7 +162,7 @@ class _Source:
         is_root, public = self._add_context(observation, attributes, shape)
         used_keys = self._add_content(observation, span, shape)
         if observation.type not in _PLAIN_TYPES:
-            self._add_generation(observation, attributes, shape)
+            self._add_generation(observation, span, shape)
         if shape.experiment:
             add_experiment(observation, attributes)
         about_observation, about_trace = self._add_metadata(observation, attributes, shape, used_keys)
@@ -232,6 +233,8 @@ class _Source:
             observation.output = text = output if isinstance(output, str) else as_text(output)
             observation.output_preview = preview(text)
             calls = tools.calls(text)
+            if not calls and shape.has_output_calls:
+                calls = tools.calls(as_text(rebuild(attributes, openinference.OUTPUT)))
             if calls:
                 observation.tool_calls = as_text(calls)
                 observation.called_tool_names = list(dict.fromkeys(call["name"] for call in calls))
@@ -239,8 +242,8 @@ class _Source:
             observation.events = _events(span.events)
         return used_keys
 
-    def _add_generation(self, observation: Observation, attributes: dict[str, Any], shape: Shape) -> None:
-        scope_name = self.scope_name
+    def _add_generation(self, observation: Observation, span: Span, shape: Shape) -> None:
+        attributes, scope_name = span.attributes, self.scope_name
         if attributes.get("gen_ai.operation.name") not in _AGENT_OPERATIONS:
             if shape.model or "genkit:metadata:subtype" in shape.keys:
                 observation.model = model_of(attributes, shape)
@@ -250,8 +253,8 @@ class _Source:
         observation.model_parameters = parameters_of(attributes, shape, scope_name)
         if observation.type == _GENERATION and shape.prompt:
             observation.prompt_name, observation.prompt_version = prompt_of(attributes)
-        if shape.completion_start:
-            first = completion_start_of(attributes, shape, observation.start_time)
+        if shape.completion_start or span.events:
+            first = completion_start_of(attributes, span.events, shape, observation.start_time)
             if first is not None:
                 observation.completion_start_time = first
                 observation.time_to_first_token_us = (first - observation.start_time) // _ONE_US

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tracing.ingest.otlp import content
+from tracing.ingest.otlp import content, openinference
 from tracing.ingest.otlp.spans import Attributes
 
 #: of names that are remembered, each counted with what else it takes; and the number of shapes that surely find room
@@ -24,6 +24,7 @@ _USER = (
     "langfuse.observation.metadata.langfuse_user_id",
     "langfuse.trace.metadata.langfuse_user_id",
     "ai.telemetry.metadata.userId",
+    "traceloop.association.properties.user_id",
 )
 _SESSION = (
     "langfuse.session.id",
@@ -32,6 +33,7 @@ _SESSION = (
     "langfuse.observation.metadata.langfuse_session_id",
     "langfuse.trace.metadata.langfuse_session_id",
     "ai.telemetry.metadata.sessionId",
+    "traceloop.association.properties.session_id",
 )
 _TAGS = (
     "langfuse.trace.tags",
@@ -59,7 +61,14 @@ _PROMPT = (
     "langfuse.prompt.version",
     "ai.telemetry.metadata.langfusePrompt",
 )
-_FIRST_TOKEN = ("ai.response.msToFirstChunk", "ai.stream.msToFirstChunk")
+#: wait for the first token -> milliseconds in its unit
+FIRST_TOKEN = {
+    "ai.response.msToFirstChunk": 1,
+    "ai.stream.msToFirstChunk": 1,
+    "gen_ai.response.time_to_first_chunk": 1000,
+    "gen_ai.client.operation.time_to_first_chunk": 1000,
+    "gen_ai.server.time_to_first_token": 1000,
+}
 _UPDATES = (
     "langfuse.trace.name",
     "langfuse.trace.input",
@@ -102,6 +111,7 @@ class Shape:
         "experiment",
         "first_token",
         "has_langfuse_content",
+        "has_output_calls",
         "has_trace_content",
         "keys",
         "metadata",
@@ -138,8 +148,9 @@ class Shape:
         self.environment = there(ENVIRONMENT)
         self.model = there(_MODEL)
         self.prompt = there(_PROMPT)
-        self.first_token = there(_FIRST_TOKEN)
+        self.first_token = there(FIRST_TOKEN)
         self.completion_start = bool(self.first_token) or "langfuse.observation.completion_start_time" in has
+        self.has_output_calls = any(key.startswith(openinference.OUTPUT) and ".tool_calls." in key for key in has)
         self.updates = there(_UPDATES)
         self.cost = there(_COST)
         self.experiment = any(key.startswith("langfuse.experiment.") for key in has)

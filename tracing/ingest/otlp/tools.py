@@ -18,8 +18,11 @@ _DEEPEST = 16
 
 
 def attached_tools(attributes: Attributes, keys: tuple[str, ...]) -> tuple[list[Any], tuple[str, ...]]:
-    """Definitions that an instrumentation sends in attributes, and the attributes they were found in."""
-    tools: list[Any] = []
+    """Definitions that an instrumentation sends in attributes, and the attributes they were found in.
+
+    Pydantic AI sends the same tools in two of them: the first definition of a name counts.
+    """
+    tools: dict[Any, Any] = {}
     used: list[str] = []
     for key in keys:
         value = attributes[key]
@@ -29,9 +32,18 @@ def attached_tools(attributes: Attributes, keys: tuple[str, ...]) -> tuple[list[
         if isinstance(found, dict):
             found = [found]
         if isinstance(found, list) and found:
-            tools += [parsed_object(tool) or tool for tool in found]
+            for tool in found:
+                tool = parsed_object(tool) or tool
+                tools.setdefault(name_of(tool), tool)
             used.append(key)
-    return tools, tuple(used)
+    return list(tools.values()), tuple(used)
+
+
+def name_of(tool: Any) -> str:
+    """What tells a definition from others: its name, or the whole of what has none."""
+    function = tool.get("function", tool) if isinstance(tool, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
+    return name if isinstance(name, str) else as_text(tool)
 
 
 def definitions(given: str) -> dict[str, str]:
@@ -118,7 +130,8 @@ def _requested(content: Any, depth: int) -> Iterator[dict[str, Any]]:
 def _calls_in_list(value: Any) -> Iterator[dict[str, Any]]:
     for call in _list(parsed(value)):
         if isinstance(call, dict):
-            yield call
+            wrapped = call.get("tool_call")  # as OpenInference names it
+            yield wrapped if isinstance(wrapped, dict) else call
 
 
 def _is_call(content: dict[str, Any]) -> bool:

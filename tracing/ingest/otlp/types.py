@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tracing.analytics.records import ObservationType
+from tracing.ingest.otlp import openinference
 from tracing.ingest.otlp.spans import Attributes
 from tracing.ingest.otlp.values import is_given
 
@@ -91,6 +92,8 @@ def type_of(attributes: Attributes, scope_name: str, span_name: str, *, old_pyth
         if isinstance(value, str) and value in known:
             if old_python_sdk and value == "span" and any(name in attributes for name in _GENERATION_ONLY):
                 return GENERATION
+            if known is _OPENINFERENCE and openinference.is_inner_step(scope_name, span_name):
+                return SPAN
             return known[value]
     if "ai.operationId" in attributes or "operation.name" in attributes:
         found = _ai_sdk_type(attributes)

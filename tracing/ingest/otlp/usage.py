@@ -67,6 +67,7 @@ _BEDROCK_DETAILS = {
     "cacheWriteInputTokens": "input_cache_write",
     "cacheCreationInputTokens": "input_cache_creation",
 }
+_AI_EMBEDDINGS = frozenset(("ai.embed.doEmbed", "ai.embedMany.doEmbed"))
 _AI_INPUT_PARTS = (
     "input_cached_tokens",
     "input_cache_creation",
@@ -192,6 +193,9 @@ def _ai_sdk(attributes: Attributes) -> Numbers:
     usage["input"] = _less(given, *(usage.get(part) for part in _AI_INPUT_PARTS)) or 0
     given = number("gen_ai.usage.completion_tokens", "gen_ai.usage.output_tokens") or 0
     usage["output"] = _less(given, usage.get("output_reasoning_tokens")) or 0
+    if attributes.get("ai.operationId") in _AI_EMBEDDINGS and not usage["input"]:
+        # Embeddings have input alone, and only the total of it is sent.
+        _put(usage, "input", usage.get("total"))
     return usage
 
 
