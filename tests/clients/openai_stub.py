@@ -116,9 +116,12 @@ def chunks(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def response_output(request: dict[str, Any]) -> list[dict[str, Any]]:
     """What the Responses API answers: calls of all functions that were offered, or a message."""
     text, is_result = openai_responses.asked(request)
-    functions = [tool["name"] for tool in request.get("tools") or [] if tool.get("type") == "function"]
+    functions = [tool for tool in request.get("tools") or [] if tool.get("type") == "function"]
     if functions and not is_result:
-        return [openai_responses.function_call(index, name, _ARGUMENTS) for index, name in enumerate(functions)]
+        return [
+            openai_responses.function_call(index, tool["name"], _structured(tool.get("parameters")))
+            for index, tool in enumerate(functions)
+        ]
     wanted = (request.get("text") or {}).get("format") or {}
     return [openai_responses.message(_structured(wanted.get("schema")) or f"{ANSWER}{text}")]
 
@@ -180,13 +183,10 @@ def _tool_calls(request: dict[str, Any]) -> list[dict[str, Any]]:
         {
             "id": f"call_{index}",
             "type": "function",
-            "function": {"name": tool["function"]["name"], "arguments": _ARGUMENTS},
+            "function": {"name": function["name"], "arguments": _structured(function.get("parameters"))},
         }
-        for index, tool in enumerate(tools)
+        for index, function in enumerate(tool["function"] for tool in tools)
     ]
-
-
-_ARGUMENTS = json.dumps({"city": "上海"}, ensure_ascii=False)
 
 
 @contextmanager
