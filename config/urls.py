@@ -11,6 +11,7 @@ urlpatterns = [
     path("api/public/openapi.json", reference_pages.OpenApiDocument.as_view(), name="openapi-document"),
     path("api/public/", include("accounts.api.urls")),
     path("api/public/", include("tracing.api.urls")),
+    path("api/public/", include("evals.api.urls")),
     re_path(r"^/*api(?:/[\s\S]*)?\Z", api.not_found),
     path("api-reference", reference_pages.api_reference_start, name="api-reference-start"),
     path("api-reference/", reference_pages.api_reference, name="api-reference"),

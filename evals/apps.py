@@ -1,5 +1,21 @@
+from typing import Any
+
 from django.apps import AppConfig
 
 
 class EvalsConfig(AppConfig):
     name = "evals"
+
+    def ready(self) -> None:
+        from accounts.signals import project_deleted
+        from evals.queries import find_score_rules
+        from tracing.ingest.scores import set_rules_lookup
+
+        set_rules_lookup(find_score_rules)
+        project_deleted.connect(_delete_data, dispatch_uid="evals-delete-data")
+
+
+def _delete_data(project_id: str, **_: Any) -> None:
+    from evals.actions import delete_project_configs
+
+    delete_project_configs(project_id)

@@ -12,6 +12,7 @@ from accounts.access import ProjectScope
 from accounts.models import Project
 from accounts.roles import Role
 from tracing.analytics import store, tables
+from tracing.models.comments import Comment, CommentObjectType
 from tracing.models.media import Media, MediaLink
 
 
@@ -21,12 +22,31 @@ def delete_traces(scope: ProjectScope, trace_ids: Sequence[str]) -> None:
     ids = list(dict.fromkeys(trace_ids))
     if not ids:
         return
+    _delete_comments(scope, ids)
     # The trace goes last: were this to stop half-way, it is still listed and can be deleted again.
     store.delete(scope, tables.scores, tables.scores.c.trace_id.in_(ids), tag="delete-traces")
     store.delete(scope, tables.observations, tables.observations.c.trace_id.in_(ids), tag="delete-traces")
     store.delete(scope, tables.traces, tables.traces.c.id.in_(ids), tag="delete-traces")
-    linkable = [one for one in ids if "\x00" not in one]  # PostgreSQL refuses NUL in text
-    MediaLink.objects.filter(project_id=scope.project_id, trace_id__in=linkable).delete()
+    MediaLink.objects.filter(project_id=scope.project_id, trace_id__in=_fit_for_database(ids)).delete()
+
+
+def _delete_comments(scope: ProjectScope, trace_ids: Sequence[str]) -> None:
+    """Those on the traces, and on their observations while these can still be found."""
+    comments = Comment.objects.filter(project_id=scope.project_id)
+    on_observations = comments.filter(object_type=CommentObjectType.OBSERVATION)
+    commented = list(on_observations.values_list("object_id", flat=True).distinct())
+    if commented:
+        o = tables.observations.c
+        query = store.select(scope, tables.observations, o.id).where(o.trace_id.in_(trace_ids), o.id.in_(commented))
+        ids = [row.id for row in store.rows(scope, query, tag="delete-traces")]
+        on_observations.filter(object_id__in=ids).delete()
+    on_traces = comments.filter(object_type=CommentObjectType.TRACE)
+    on_traces.filter(object_id__in=_fit_for_database(trace_ids)).delete()
+
+
+def _fit_for_database(ids: Sequence[str]) -> list[str]:
+    """PostgreSQL refuses NUL in text."""
+    return [one for one in ids if "\x00" not in one]
 
 
 def delete_score(scope: ProjectScope, score_id: str) -> None:
@@ -42,8 +62,9 @@ def deleted_projects() -> list[str]:
 
 
 def delete_project_data(scope: ProjectScope) -> None:
-    """Removes all telemetry of a project that was deleted. Safe to repeat."""
+    """Removes all telemetry of a project that was deleted, and what was said about it. Safe to repeat."""
     scope.require(Role.OWNER)
+    Comment.objects.filter(project_id=scope.project_id).delete()
     for table in (tables.scores, tables.observations, tables.traces):
         store.delete(scope, table, table.c.row_version >= 0, tag="delete-project")
     for media in Media.objects.filter(project_id=scope.project_id).iterator():

@@ -1,11 +1,20 @@
-"""Durations as the API shows them: seconds with milliseconds, whole numbers without a fraction."""
+"""Numbers as the API shows them: whole ones without a fraction, durations in seconds with milliseconds."""
 
 from __future__ import annotations
 
+from typing import overload
+
+
+@overload
+def whole(value: float) -> int | float: ...
+@overload
+def whole(value: float | None) -> int | float | None: ...
+def whole(value: float | None) -> int | float | None:
+    return int(value) if value is not None and value == int(value) else value
+
 
 def rounded(seconds: float) -> int | float:
-    shown = round(seconds, 3)
-    return int(shown) if shown == int(shown) else shown
+    return whole(round(seconds, 3))
 
 
 def seconds(microseconds: int | None) -> int | float | None:

@@ -8,7 +8,7 @@ from typing import Any
 from config.api import as_number, iso
 from tracing.analytics.records import Score, Trace
 from tracing.api.content import Json, nested, parsed
-from tracing.api.numbers import rounded
+from tracing.api.numbers import rounded, whole
 from tracing.api.present_observations import observation_v1
 from tracing.queries.paging import Numbered
 from tracing.queries.prices import UNKNOWN, UnitPrices
@@ -99,10 +99,6 @@ def _score_metadata(text: str) -> Any:
     return value if is_object else {"metadata": value}
 
 
-def _whole(value: float | None) -> int | float | None:
-    return int(value) if value is not None and value == int(value) else value
-
-
 def _score(score: Score) -> Json:
     item: Json = {
         "id": score.id,
@@ -126,7 +122,7 @@ def _score(score: Score) -> Json:
     }
     # A text has no number, and clients refuse a null one.
     if score.data_type != "TEXT":
-        item["value"] = _whole(score.value) if score.value is not None else 0
+        item["value"] = whole(score.value) if score.value is not None else 0
     return item
 
 
@@ -194,7 +190,7 @@ def score_v3(score: Score, groups: Sequence[str]) -> Json:
 
 def _value_v3(score: Score) -> Any:
     if score.data_type == "NUMERIC":
-        return _whole(score.value)
+        return whole(score.value)
     if score.data_type == "BOOLEAN":
         return score.value == 1
     return score.string_value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tracing.api import health, ingestion, media, metrics, models, observations, scores, traces
+from tracing.api import comments, health, ingestion, media, metrics, models, observations, scores, traces
 
 urlpatterns = [
     path("health", health.Health.as_view()),
@@ -24,6 +24,8 @@ urlpatterns = [
     path("v2/scores", scores.ScoresV2.as_view()),
     path("v2/scores/<id:score_id>", scores.OneScoreV2.as_view()),
     path("v3/scores", scores.ScoresV3.as_view()),
+    path("comments", comments.Comments.as_view()),
+    path("comments/<id:comment_id>", comments.OneComment.as_view()),
     path("metrics", metrics.MetricsV1.as_view()),
     path("v2/metrics", metrics.MetricsV2.as_view()),
     path("media", media.MediaUpload.as_view()),

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 Issue = dict[str, Any]
-Path = tuple[str, ...]
+Path = tuple[str | int, ...]
 
 LONGEST_ID = 800
 
