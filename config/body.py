@@ -97,12 +97,14 @@ class Body:
     def _read(self) -> bytes:
         """From the WSGI stream: the JS SDK sends chunked bodies without a length, HTTP/2 needs none, and Django takes
         both to be empty. The server ends such a stream by itself."""
-        stream = self._request.META["wsgi.input"]
-        declared = self._request.META.get("CONTENT_LENGTH") or ""
+        facts = self._request.META
+        stream, declared = facts["wsgi.input"], facts.get("CONTENT_LENGTH") or ""
         if declared.isdigit():
             self._check(int(declared))
             self._take(int(declared))
             return _read_exactly(stream, int(declared))
+        if not facts.get("wsgi.input_terminated") and not facts.get("HTTP_TRANSFER_ENCODING"):
+            return b""
         parts: list[bytes] = []
         size = 0
         while part := stream.read(_READ_BYTES):

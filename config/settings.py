@@ -16,6 +16,8 @@ _MEBIBYTE = 1024 * 1024
 DEBUG = env.flag("SPANWISE_DEBUG")
 DATA_DIR = Path(env.text("SPANWISE_DATA_DIR", str(BASE_DIR / "data"))).resolve()
 PORT = env.number("PORT", 3000)
+#: there while the supervisor ends the processes
+STOPPING_FILE = DATA_DIR / "run" / "stopping"
 _local = env.running_instance(DATA_DIR)
 
 # --- Secrets. Made on first start and kept in the data folder unless given. ------------------------------
@@ -33,6 +35,8 @@ _is_https = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _is_https
 SESSION_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = _is_https and env.flag("SPANWISE_SSL_REDIRECT")
+# A redirect would turn a POST into a GET, and monitors inside the network ask without TLS.
+SECURE_REDIRECT_EXEMPT = [r"^/*api/"]
 SECURE_HSTS_SECONDS = 31_536_000 if _is_https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _is_https
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _is_https else None

@@ -150,6 +150,11 @@ class Plan:
         return self.run_dir / "prepared"
 
     @property
+    def stopping_file(self) -> Path:
+        """There while the processes are ended: `/api/public/ready` fails then."""
+        return self.run_dir / "stopping"
+
+    @property
     def services_file(self) -> Path:
         return self.run_dir / "services.json"
 
@@ -386,6 +391,7 @@ def run() -> int:
     try:
         plan = make_plan()
         began = time.monotonic()
+        plan.stopping_file.unlink(missing_ok=True)
         todo = services(plan)
         stores = [service for service in todo if service.name in ("broker", "analytics")]
         for service in stores:
@@ -410,10 +416,18 @@ def run() -> int:
         say("supervisor", str(problem))
         return 1
     finally:
+        if running:
+            _tell_of_stopping(plan)
         for service in reversed(running):
             service.stop()
         if running:
             plan.services_file.unlink(missing_ok=True)
+            plan.stopping_file.unlink(missing_ok=True)
+
+
+def _tell_of_stopping(plan: Plan) -> None:
+    with contextlib.suppress(OSError):  # a full disk must not keep anything from being stopped
+        plan.stopping_file.touch()
 
 
 def _start(service: Service, running: list[Service]) -> None:

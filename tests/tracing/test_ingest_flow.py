@@ -158,7 +158,7 @@ def test_too_large_is_refused_while_reading(sender, settings, own_inbox):
 def test_chunked_body_without_length_is_read(sender):
     body = json.dumps(export([span("a" * 32, "b" * 16, "root")])).encode()
     request = RequestFactory().post(OTLP, content_type="application/json", headers=sender.headers)
-    request.META["CONTENT_LENGTH"] = ""
+    request.META |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
     request.META["wsgi.input"] = io.BytesIO(body)
     assert receive.answer(request, receive.otlp_traces).status_code == 200
     drain.drain()

@@ -1,9 +1,9 @@
-"""Liveness, readiness, and the project of a key."""
+"""Liveness and readiness."""
 
 from __future__ import annotations
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -11,6 +11,7 @@ from config.api import OpenView
 from config.describe import Shape, describe, parameter
 from config.errors import Unavailable
 from tracing.analytics import store
+from tracing.ingest import readiness, receive
 from tracing.queries import liveness
 
 _AWAY = "Database not available"
@@ -32,16 +33,34 @@ class Health(OpenView):
 
     @describe("Whether the instance is well", query=_ASKED, answer=Condition, answers={503: Condition})
     def get(self, request: Request) -> Response:
-        body = {"status": "OK", "version": settings.LANGFUSE_API_VERSION}
-        if problem := _problem(request):
-            return Response({**body, "status": problem}, status=503)
-        return Response(body)
+        problem = _problem(request)
+        return _condition(problem, 503) if problem else _condition("OK", 200)
 
     head = post = put = patch = delete = get
 
 
 class Ready(Health):
-    pass
+    """Fails while nothing that is sent could be kept, or nobody would store it."""
+
+    @describe(
+        "Whether the instance takes traces and stores them",
+        query=_ASKED,
+        answer=Condition,
+        answers={500: Condition, 503: Condition},
+        text="500 while it shuts down; 503 with what is wrong otherwise.",
+    )
+    def get(self, request: Request) -> Response:
+        if readiness.is_shutting_down():
+            return _condition(readiness.SHUTTING_DOWN, 500)
+        if problems := receive.readiness_problems():
+            return _condition(f"{'; '.join(problems)}.", 503)
+        return super().get(request)
+
+    head = post = put = patch = delete = get
+
+
+def _condition(words: str, status: int) -> Response:
+    return Response({"status": words, "version": settings.LANGFUSE_API_VERSION}, status=status)
 
 
 def _problem(request: Request) -> str:
@@ -52,7 +71,7 @@ def _problem(request: Request) -> str:
         return ""
     try:
         return "" if liveness.has_recent_events() else "No events within the last 3 minutes"
-    except (DatabaseError, Unavailable):
+    except (Error, Unavailable):
         return _AWAY
 
 
@@ -64,6 +83,6 @@ def _database_answers() -> bool:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
+    except Error:
         return False
     return True

@@ -12,6 +12,7 @@ from tracing import actions
 from tracing.api import present
 from tracing.api.params import Params
 from tracing.api.shapes import traces as shapes
+from tracing.api.single_writes import TraceWrites
 from tracing.queries import filters, sessions, traces
 from tracing.queries.prices import unit_prices
 from tracing.queries.traces import Parts, TraceFilters
@@ -19,7 +20,7 @@ from tracing.queries.traces import Parts, TraceFilters
 _MOST_DELETED = 1000
 
 
-class Traces(PublicView):
+class Traces(TraceWrites):
     @describe("List traces", query=shapes.LIST, answer=shapes.TracePage)
     def get(self, request: Request) -> Response:
         params = Params(request.query_params)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tracing.api import comments, health, ingestion, media, metrics, models, observations, scores, traces
+from tracing.api import comments, health, ingestion, media, metrics, models, observations, scores, single_writes, traces
 
 urlpatterns = [
     path("health", health.Health.as_view()),
@@ -12,6 +12,9 @@ urlpatterns = [
     path("ingestion", ingestion.Ingestion.as_view()),
     path("otel/v1/traces", ingestion.OtlpTraces.as_view()),
     path("otel/v1/metrics", ingestion.OtlpMetrics.as_view()),
+    path("spans", single_writes.Spans.as_view()),
+    path("generations", single_writes.Generations.as_view()),
+    path("events", single_writes.Events.as_view()),
     path("traces", traces.Traces.as_view()),
     path("traces/<id:trace_id>", traces.OneTrace.as_view()),
     path("observations", observations.Observations.as_view()),

@@ -25,6 +25,9 @@ _WAITING = "ingest:waiting"  # sorted set: key of an inbox entry -> when it arri
 _CLAIMED = "ingest:claimed"  # hash: key of an inbox entry -> "<failures> <host>:<pid>:<life>:<lease end>"
 _RUNG = "ingest:rung"  # set while a worker is on its way or draining
 _RUNG_SECONDS = 10
+_SEEN = "ingest:seen"  # set while workers look at the inbox, by sweeps and by drains
+#: Four sweeps. A worker that dies is started again within a fraction of it.
+_SEEN_SECONDS = 20
 #: A batch takes a few seconds at most; a worker on another machine that is silent for longer is taken to be dead.
 _LEASE_SECONDS = 60
 #: A lease that ends later than any can was given before the clock was set back.
@@ -84,6 +87,17 @@ def wait_for_ring_again() -> int:
 def keep_ringing() -> None:
     """While a worker drains, new entries need not call another."""
     broker().set(_RUNG, 1, ex=_RUNG_SECONDS)
+    be_seen()
+
+
+def be_seen() -> None:
+    """This worker looks at the inbox."""
+    broker().set(_SEEN, 1, ex=_SEEN_SECONDS)
+
+
+def has_worker() -> bool:
+    """Whether a worker looked at the inbox some seconds ago. Raises what the broker's client raises when it is away."""
+    return bool(broker().exists(_SEEN))
 
 
 def claim(count: int, *, has_company: bool = False) -> dict[str, int]:

@@ -83,6 +83,7 @@ def drain() -> None:
 
 def sweep(*, older_than_seconds: float) -> int:
     """Ring again for entries that nobody is working on. Returns how many were found."""
+    doorbell.be_seen()
     existing = set(inbox.keys())
     doorbell.forget_finished(existing)
     found = doorbell.announce([key for key in inbox.keys(older_than_seconds=older_than_seconds) if key in existing])

@@ -7,6 +7,7 @@ header (JSON of the envelope), body (bytes as received, decompressed).
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import struct
@@ -29,6 +30,7 @@ _ABANDONED_AFTER_SECONDS = 3600
 _ENTRY_BYTES = 12 << 20
 #: Shorter bodies are cheaper copied than written by a call of their own.
 _SHORT_BODY_BYTES = 64 << 10
+_PROBE_BYTES = 4 << 10
 
 
 class BrokenEntry(Exception):
@@ -107,6 +109,19 @@ class FolderInbox:
             draft.unlink(missing_ok=True)
             raise
         return key
+
+    def probe(self, wanted_bytes: int) -> None:
+        """Raises OSError unless an entry of this size could be written. Not fsynced: monitors ask every second."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Abandoned drafts are cleared away by their names, and so is this file.
+        draft = self.folder / f"{time.time_ns():020d}-{secrets.token_hex(6)}.probe.part"
+        try:
+            draft.write_bytes(b"\0" * _PROBE_BYTES)
+        finally:
+            draft.unlink(missing_ok=True)
+        facts = os.statvfs(self.folder)
+        if facts.f_bavail * facts.f_frsize < wanted_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def get(self, key: str) -> bytes | None:
         """The entry, or None when another worker has finished it."""

@@ -15,8 +15,8 @@ from django.http import HttpRequest, HttpResponse
 from accounts.access import ORGANIZATION_KEY, PUBLIC_KEY_ONLY, AccessLevel, KeyAccess, authenticate
 from config.api import CORS_HEADERS, error_body
 from config.body import BadEncoding, Body
-from config.errors import Forbidden, SpanwiseError, Unavailable
-from tracing.ingest import doorbell, legacy, otlp, scores
+from config.errors import Forbidden, Invalid, SpanwiseError, Unavailable
+from tracing.ingest import doorbell, legacy, otlp, readiness, scores
 from tracing.ingest.inbox import FolderInbox, GroupCommit, Payload
 from tracing.ingest.model import Envelope, PayloadRejected
 from tracing.ingest.text import as_text, parse_json
@@ -68,6 +68,14 @@ def create_scores(request: HttpRequest) -> HttpResponse:
     return _json(receipt.status, receipt.response)
 
 
+def keep_event(request: HttpRequest, access: KeyAccess, event: dict[str, Any]) -> None:
+    """One event of `/ingestion`, checked already. Raises Unavailable, and Invalid for what no worker could read."""
+    try:
+        _keep(Payload(_envelope(request, access, "ingestion"), _packed([event])))
+    except PayloadRejected as rejected:
+        raise Invalid(rejected.body["message"]) from None
+
+
 _Handler = Callable[[HttpRequest], HttpResponse]
 ROUTES: dict[str, _Handler] = {
     "/api/public/otel/v1/traces": otlp_traces,
@@ -75,6 +83,11 @@ ROUTES: dict[str, _Handler] = {
     "/api/public/ingestion": ingestion,
     "/api/public/scores": create_scores,
 }
+
+
+def readiness_problems() -> list[str]:
+    """What keeps payloads from being kept or stored; empty when nothing does."""
+    return readiness.problems(_commits.inbox)
 
 
 def answer(request: HttpRequest, handler: _Handler) -> HttpResponse:
