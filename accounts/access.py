@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
@@ -20,7 +21,7 @@ from accounts import key_usage, keys
 from accounts.key_cache import KeyCache
 from accounts.models import ApiKey, Membership, Project, ProjectMembership, User
 from accounts.roles import Role
-from config.errors import Forbidden, NotFound, Unauthenticated
+from config.errors import Forbidden, Invalid, NotFound, SpanwiseError, Unauthenticated
 
 NO_HEADER = "No authorization header"
 INVALID = "Invalid credentials. Confirm that you've configured the correct host."
@@ -163,6 +164,30 @@ def project_key(authorization: str | None) -> ProjectScope:
     if access.level is not AccessLevel.PROJECT:
         raise Forbidden(PUBLIC_KEY_ONLY)
     return access.scope
+
+
+def project_for_admin(authorization: str | None, admin_key: str, project_id: str) -> KeyAccess:
+    """One project, for whoever holds the instance's own key (`ADMIN_API_KEY`) and says so in both headers.
+
+    Raises SpanwiseError (500) where the instance has no such key, Unauthenticated for a wrong one, Invalid without a
+    project, NotFound for one that is not there.
+    """
+    if not settings.ADMIN_API_KEY:
+        raise SpanwiseError("This instance has no ADMIN_API_KEY.")
+    scheme, _, bearer = (authorization or "").partition(" ")
+    is_right = [_is_same(given, settings.ADMIN_API_KEY) for given in (bearer.strip(), admin_key)]
+    if scheme.lower() != "bearer" or not all(is_right):
+        raise Unauthenticated(INVALID)
+    if not project_id:
+        raise Invalid("The header x-langfuse-project-id is missing.")
+    project = None if "\x00" in project_id else Project.objects.present().filter(pk=project_id).first()
+    if project is None:
+        raise NotFound("Project not found")
+    return KeyAccess(AccessLevel.PROJECT, ProjectScope(project.pk, Role.ADMIN), project.organization_id, key_id="")
+
+
+def _is_same(given: str, secret: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), secret.encode())
 
 
 def organization_scope_for_key(opened: KeyAccess) -> OrganizationScope:

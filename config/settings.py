@@ -25,6 +25,8 @@ _secrets_dir = DATA_DIR / "secrets"
 SECRET_KEY = env.text("NEXTAUTH_SECRET") or env.secret("SECRET_KEY", _secrets_dir)
 SALT = env.secret("SALT", _secrets_dir)
 ENCRYPTION_KEY = env.secret("ENCRYPTION_KEY", _secrets_dir)
+#: opens every project to whoever runs the instance; without one that way is closed
+ADMIN_API_KEY = env.text("ADMIN_API_KEY")
 
 # --- Addresses -------------------------------------------------------------------------------------------
 #: what people type into the browser; links in e-mails, OAuth redirects and cookies follow it

@@ -30,6 +30,7 @@ urlpatterns = [
     path("comments", comments.Comments.as_view()),
     path("comments/<id:comment_id>", comments.OneComment.as_view()),
     path("metrics", metrics.MetricsV1.as_view()),
+    path("metrics/daily", metrics.DailyMetrics.as_view()),
     path("v2/metrics", metrics.MetricsV2.as_view()),
     path("media", media.MediaUpload.as_view()),
     path("media/content/<str:token>", media.content, name="media-content"),

@@ -6,6 +6,9 @@ import uuid
 
 from django.db import models
 
+#: longest id that a client may choose
+LONGEST_ID = 255
+
 
 def new_id() -> str:
     return str(uuid.uuid4())
@@ -29,7 +32,9 @@ class Tokenizer(models.TextChoices):
 class Model(models.Model):
     """How a model name is recognised, counted and priced. Without a project it is part of the built-in list."""
 
-    id = models.CharField(primary_key=True, max_length=255, default=new_id)
+    id = models.CharField(primary_key=True, max_length=LONGEST_ID, default=new_id)
+    #: The id that a client put the model under. Such ids are a project's own: two projects may choose the same.
+    chosen_id = models.CharField(max_length=LONGEST_ID, null=True, blank=True)
     project = models.ForeignKey("accounts.Project", models.CASCADE, null=True, blank=True, related_name="priced_models")
     name = models.CharField(max_length=255)
     #: regular expression (linear-time syntax: no look-around, no back-references) searched in the model name
@@ -54,10 +59,21 @@ class Model(models.Model):
             models.UniqueConstraint(
                 fields=["name"], condition=models.Q(project__isnull=True), name="tracing_model_builtin_once"
             ),
+            models.UniqueConstraint(fields=["project", "chosen_id"], name="tracing_model_chosen_id_once"),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def public_id(self) -> str:
+        """How clients call it, and what observations keep."""
+        return self.chosen_id or self.id
+
+    @classmethod
+    def is_called(cls, *public_ids: str) -> models.Q:
+        """The condition that a model's public id is one of these."""
+        return models.Q(chosen_id__in=public_ids) | models.Q(chosen_id=None, id__in=public_ids)
 
     @property
     def is_builtin(self) -> bool:

@@ -14,8 +14,10 @@ import orjson
 from tracing.models import Model, PricingTier
 from tracing.pricing.patterns import Test, compile_pattern
 
-_LONGEST_USAGE_PATTERN = 200
+LONGEST_USAGE_PATTERN = 200
 _LONGEST_REMEMBERED = 200
+#: a chat format adds a handful to each message
+_MOST_EXTRA_TOKENS = 1000
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "gt": operator.gt,
@@ -25,6 +27,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "neq": operator.ne,
 }
+OPERATORS = tuple(_COMPARE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +111,21 @@ def priced_model(model: Model, tiers: Iterable[PricingTier]) -> PricedModel:
     ordered = sorted(tiers, key=lambda tier: tier.priority)
     default = next((tier for tier in ordered if tier.is_default), None)
     return PricedModel(
-        id=model.id,
+        id=model.public_id,
         name=model.name,
         matches=compile_pattern(model.match_pattern),
         is_builtin=model.is_builtin,
         tokenizer=model.tokenizer,
-        tokenizer_config=model.tokenizer_config or {},
+        tokenizer_config=_tokenizer_config(model.tokenizer_config),
         default=_tier(default) if default else None,
         conditional=tuple(_tier(tier) for tier in ordered if not tier.is_default),
     )
+
+
+def _tokenizer_config(given: Any) -> dict[str, Any]:
+    """What counting can use. Clients may put any JSON there, and no count may become negative or absurd by it."""
+    entries = given.items() if isinstance(given, dict) else ()
+    return {key: value for key, value in entries if isinstance(value, str) or value in range(_MOST_EXTRA_TOKENS)}
 
 
 def _tier(tier: PricingTier) -> Tier:
@@ -132,7 +141,7 @@ def _tier(tier: PricingTier) -> Tier:
 def _condition(spec: Mapping[str, Any]) -> Condition:
     if "usageDetailPattern" in spec:
         flags = "" if spec.get("caseSensitive") else "(?i)"
-        test = compile_pattern(flags + spec["usageDetailPattern"], _LONGEST_USAGE_PATTERN + len(flags))
+        test = compile_pattern(flags + spec["usageDetailPattern"], LONGEST_USAGE_PATTERN + len(flags))
         return UsageCondition(_remembering(test), _COMPARE[spec["operator"]], Decimal(str(spec["value"])))
     return AttributeCondition(spec["source"], spec["key"], frozenset(spec["values"]))
 

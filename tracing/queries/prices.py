@@ -10,9 +10,9 @@ from decimal import Decimal
 from django.db.models import Q
 
 from accounts.access import ProjectScope
-from tracing.models.prices import PricingTier
+from tracing.models.prices import Model, PricingTier
 
-#: A price that was just changed may show the old figure beside old observations this long.
+#: A price that was changed elsewhere may show the old figure beside old observations this long.
 _SECONDS = 30.0
 _lock = threading.Lock()
 
@@ -51,12 +51,18 @@ def unit_prices(scope: ProjectScope, model_ids: set[str]) -> dict[str, UnitPrice
     return fresh | read
 
 
+def forget_unit_prices() -> None:
+    """See changes at once in this process."""
+    with _lock:
+        _known.clear()
+
+
 def _read(scope: ProjectScope, model_ids: set[str]) -> dict[str, UnitPrices]:
-    tiers = PricingTier.objects.filter(
-        Q(model__project_id=scope.project_id) | Q(model__project=None), is_default=True, model_id__in=model_ids
-    )
+    visible = Q(project_id=scope.project_id) | Q(project=None)
+    models = Model.objects.filter(visible, Model.is_called(*model_ids))
+    tiers = PricingTier.objects.filter(is_default=True, model__in=models).select_related("model")
     return {
-        tier.model_id: UnitPrices(*(_price(tier.prices.get(key)) for key in ("input", "output", "total")))
+        tier.model.public_id: UnitPrices(*(_price(tier.prices.get(key)) for key in ("input", "output", "total")))
         for tier in tiers
     }
 
