@@ -18,7 +18,7 @@ from tracing.analytics.records import Score
 from tracing.analytics.tables import scores, traces
 from tracing.queries import filters
 from tracing.queries.filters import Column, Filter
-from tracing.queries.paging import Keyed, Numbered, PageNumber, before, cut, decode_cursor, encode_cursor
+from tracing.queries.paging import Keyed, Numbered, PageNumber, cut, decode_cursor, encode_cursor
 from tracing.queries.parallel import together
 
 #: For how many scores it is looked up whether their traces exist. So many take 0.1 s beside 300,000 traces and 0.3 s
@@ -26,6 +26,8 @@ from tracing.queries.parallel import together
 MOST_LOOKED_UP = 50_000
 #: Programs score within minutes, people within days or months.
 _NEAR = timedelta(days=1)
+#: Rows before the page are read along; further down it is cheaper to sort once.
+_MOST_SKIPPED = 500
 #: More ids than this make their index useless.
 FEW = 500
 
@@ -172,7 +174,17 @@ def _span(scope: ProjectScope, clauses: list[Clause]) -> Any:
     return store.rows(scope, query, tag="score-count")[0]
 
 
+def _newest(
+    scope: ProjectScope, clauses: list[Clause], *, limit: int, after: tuple[Any, ...] | None = None, tag: str
+) -> list[Score]:
+    found = store.newest(scope, scores, *s, where=clauses, limit=limit, before=after, tag=tag)
+    return [Score(**row._asdict()) for row in found]
+
+
 def _page(scope: ProjectScope, clauses: list[Clause], number: PageNumber) -> list[Score]:
+    """The first pages are found by key, at a cost that does not grow with the project."""
+    if number.offset <= _MOST_SKIPPED:
+        return _newest(scope, clauses, limit=number.offset + number.limit, tag="score-list")[number.offset :]
     query = store.select(scope, scores).where(*clauses).order_by(s.timestamp.desc(), s.id.desc())
     return store.records(scope, Score, query.limit(number.limit).offset(number.offset), tag="score-list")
 
@@ -199,11 +211,8 @@ def _ids_of_traces(scope: ProjectScope, ids: set[str]) -> set[str]:
 
 def page_scores(scope: ProjectScope, wanted: ScoreFilters, *, limit: int, cursor: str = "") -> Keyed[Score]:
     """The page after `cursor`, newest first."""
-    clauses = _clauses(scope, wanted)
-    if cursor:
-        clauses.append(before((s.timestamp, s.id), decode_cursor(cursor, size=2)))
-    query = store.select(scope, scores).where(*clauses).order_by(s.timestamp.desc(), s.id.desc()).limit(limit + 1)
-    found = store.records(scope, Score, query, tag="score-page")
+    after = decode_cursor(cursor, size=2) if cursor else None
+    found = _newest(scope, _clauses(scope, wanted), limit=limit + 1, after=after, tag="score-page")
     return cut(found, limit, lambda last: encode_cursor(last.timestamp, last.id))
 
 

@@ -1,0 +1,222 @@
+"""What a read costs grows with what is looked at, and not with what is stored: counted in rows that the store read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.factories import basic, make_key, make_project
+from tests.rows_read import RowsRead, rows_read
+from tests.tracing.api_data import Api
+from tracing.analytics import client, store
+from tracing.analytics.records import Observation, Score, Trace
+
+pytestmark = pytest.mark.django_db
+
+#: A year that no other test writes to, so that its partitions hold these rows only.
+START = datetime(2019, 4, 1, tzinfo=UTC)
+DAYS, TRACES_A_DAY, SPANS_A_TRACE = 50, 160, 5
+TRACES = DAYS * TRACES_A_DAY
+SPANS = TRACES * SPANS_A_TRACE
+#: The store reads this many rows or none.
+GRANULE = 1024
+
+
+def _started(number: int) -> datetime:
+    return START + timedelta(seconds=number * 86_400 // TRACES_A_DAY)
+
+
+def _trace(project_id: str, number: int) -> Trace:
+    at = _started(number)
+    return Trace(
+        project_id=project_id,
+        id=f"t{number}",
+        timestamp=at,
+        name="chat",
+        user_id=f"user {number // 10}",
+        session_id=f"session {number // 4}",
+        root_id=f"t{number}.0",
+        first_start=at,
+        last_start=at + timedelta(seconds=SPANS_A_TRACE - 1),
+        row_version=1,
+    )
+
+
+def _spans(project_id: str, number: int) -> list[Observation]:
+    at, trace_id = _started(number), f"t{number}"
+    return [
+        Observation(
+            project_id=project_id,
+            trace_id=trace_id,
+            id=f"{trace_id}.{place}",
+            start_time=at + timedelta(seconds=place),
+            parent_id=f"{trace_id}.0" if place else "",
+            is_root=not place,
+            type="GENERATION" if place else "SPAN",
+            name="step",
+            model=f"model {place}" if place else "",
+            total_tokens=10,
+            total_cost=Decimal("0.001"),
+            user_id="" if place else f"user {number // 10}",
+            output=f"the xylophone of {number}" if (number, place) == (777, 2) else f"an answer to {number}",
+            row_version=1,
+        )
+        for place in range(SPANS_A_TRACE)
+    ]
+
+
+def _score(project_id: str, number: int) -> Score:
+    return Score(
+        project_id=project_id,
+        id=f"s{number}",
+        timestamp=_started(number),
+        name="quality",
+        trace_id=f"t{number}",
+        value=0.5,
+        row_version=1,
+    )
+
+
+def _fill(project_id: str, count: int) -> None:
+    numbers = range(count)
+    store.insert(
+        traces=[_trace(project_id, number) for number in numbers],
+        observations=[span for number in numbers for span in _spans(project_id, number)],
+        scores=[_score(project_id, number) for number in numbers],
+    )
+
+
+@pytest.fixture(scope="module")
+def full_project_id(analytics_server) -> str:
+    """A project with spans of fifty days, between two others; merged, as a store is that had a minute of rest."""
+    name = uuid4().hex
+    _fill(f"a-{name}", TRACES // 10)
+    _fill(f"m-{name}", TRACES)
+    _fill(f"z-{name}", TRACES // 10)
+    for table in ("observations", "traces", "scores"):
+        for month in ("201904", "201905"):
+            client.call(lambda one, sql=f"OPTIMIZE TABLE {table} PARTITION {month} FINAL": one.command(sql))
+    return f"m-{name}"
+
+
+@pytest.fixture
+def api(db, full_project_id) -> Api:
+    project = make_project(id=full_project_id)
+    return Api(project.id, basic(make_key(project)))
+
+
+TEN_DAYS_IN = {"fromTimestamp": "2019-04-11T00:00:00Z", "toTimestamp": "2019-04-12T00:00:00Z"}
+COST_BY_MODEL_AND_DAY = {
+    "view": "observations",
+    "metrics": [{"measure": "totalCost", "aggregation": "sum"}],
+    "dimensions": [{"field": "providedModelName"}],
+    "timeDimension": {"granularity": "day"},
+    "fromTimestamp": "2019-04-11T00:00:00Z",
+    "toTimestamp": "2019-04-16T00:00:00Z",
+}
+
+
+def _matching(word: str) -> list[dict[str, str]]:
+    return [{"type": "string", "column": "output", "operator": "matches", "value": word}]
+
+
+def _number(column: str, operator: str, value: int) -> list[dict[str, Any]]:
+    return [{"type": "number", "column": column, "operator": operator, "value": value}]
+
+
+#: What is asked, how many things are found, and the most granules that each query may read, or all in one.
+#: Bloom filters are wrong for one granule of a hundred and id, hence more than one where ids are looked up.
+BOUNDS: dict[str, tuple[str, dict[str, Any], int, dict[str, int] | int]] = {
+    "newest traces": ("traces", {}, 50, {"trace-list": 4, "trace-sums": 2, "trace-root-contents": 2}),
+    "next page of traces": ("traces", {"page": 2}, 50, {"trace-list": 6, "trace-sums": 2, "trace-root-contents": 2}),
+    "traces of a day": ("traces", TEN_DAYS_IN, 50, {"trace-list": 3, "trace-count": 3, "trace-sums": 2}),
+    "traces of a user": ("traces", {"userId": "user 500"}, 10, {"trace-list": 6, "trace-count": 4, "trace-sums": 2}),
+    "traces of a session": (
+        "traces",
+        {"sessionId": "session 500", "fields": "core,io,metrics"},
+        4,
+        {"trace-list": 6, "trace-count": 4, "trace-sums": 2, "trace-root-contents": 2},
+    ),
+    "traces of a day by a sum": (
+        "traces",
+        {**TEN_DAYS_IN, "filter": _number("errorCount", "=", 0)},
+        50,
+        {"trace-list": 10, "trace-count": 10},
+    ),
+    "newest observations": ("observations", {}, 50, {"observation-list": 4}),
+    "newest observations v2": ("v2/observations", {"fields": "core,basic,io,metadata,model,usage"}, 50, 4),
+    "observations v2 of a user": ("v2/observations", {"userId": "user 500"}, 10, 12),
+    "observations v2 of a trace": ("v2/observations", {"traceId": "t5000"}, 5, 8),
+    "a rare word": ("v2/observations", {"filter": _matching("xylophone")}, 1, 6),
+    "a word that is nowhere": ("v2/observations", {"filter": _matching("nowhere at all")}, 0, 4),
+    "cost by model and day, five of fifty": ("metrics", {"query": COST_BY_MODEL_AND_DAY}, 26, 7),
+    "cost by model and day, v2": ("v2/metrics", {"query": COST_BY_MODEL_AND_DAY}, 26, 7),
+    "newest scores": ("v3/scores", {}, 50, 4),
+    "newest scores v2": ("v2/scores", {}, 50, {"score-list": 4}),
+    "newest scores v1": ("scores", {}, 50, {"score-list": 4}),
+    "scores of a trace": ("v3/scores", {"traceId": "t5000"}, 1, 6),
+}
+
+
+@pytest.mark.parametrize("asked", BOUNDS)
+def test_rows_read_by_a_list(api, asked):
+    path, params, count, most = BOUNDS[asked]
+
+    with rows_read() as read:
+        found = api.get(path, **params)["data"]
+
+    assert len(found) == count
+    _check(read, most)
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("traces/t5000", {"trace": 4, "observations-of-trace": 2, "trace-scores": 6}),
+        ("observations/t5000.3", 6),
+        ("sessions/session%20500", 8),
+        ("v2/scores/s500", 4),
+    ],
+)
+def test_rows_read_for_one_thing(api, path, most):
+    with rows_read() as read:
+        api.get(path)
+
+    _check(read, most)
+
+
+@pytest.mark.parametrize("page_of", ["v2/observations", "v3/scores"])
+def test_a_page_far_down_costs_what_the_first_costs(api, page_of):
+    cursor = ""
+    for _ in range(10):
+        with rows_read() as read:
+            page = api.get(page_of, limit=100, cursor=cursor)
+        cursor = page["meta"]["cursor"]
+        assert len(page["data"]) == 100
+        _check(read, 7)
+
+
+@pytest.mark.parametrize(("path", "stored"), [("traces", TRACES), ("observations", SPANS), ("scores", TRACES)])
+def test_totals_of_a_project_read_its_rows_and_not_those_of_others(full_project_id, db, path, stored):
+    small_id = full_project_id.replace("m-", "z-")
+    small = Api(small_id, basic(make_key(make_project(id=small_id))))
+    own = stored // 10
+
+    with rows_read() as read:
+        total = small.get(path, limit=1)["meta"]["totalItems"]
+
+    assert total == own
+    assert max(read.by_tag.values()) <= 3 * own + 4 * GRANULE
+
+
+def _check(read: RowsRead, most: dict[str, int] | int) -> None:
+    if isinstance(most, int):
+        assert 0 <= read.total <= most * GRANULE, read.by_tag
+        return
+    assert most.keys() <= read.by_tag.keys()
+    over = {tag: read.by_tag[tag] for tag, granules in most.items() if read.by_tag[tag] > granules * GRANULE}
+    assert not over, read.by_tag
