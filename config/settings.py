@@ -41,7 +41,10 @@ SECURE_SSL_REDIRECT = _is_https and env.flag("SPANWISE_SSL_REDIRECT")
 SECURE_REDIRECT_EXEMPT = [r"^/*api/"]
 SECURE_HSTS_SECONDS = 31_536_000 if _is_https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _is_https
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _is_https else None
+# Signed addresses of media are those that the client itself used, whatever a proxy calls us. Who lies here gets
+# addresses that do not work.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+USE_X_FORWARDED_HOST = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
