@@ -7,6 +7,7 @@ from typing import Any
 
 from allauth.account.adapter import get_adapter
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest
 
@@ -24,11 +25,11 @@ class Actor:
     @classmethod
     def of(cls, request: HttpRequest) -> Actor:
         # allauth's rate limits go by the same address, so both know the same trusted proxies.
-        return cls.person(request.user, get_adapter(request).get_client_ip(request))
+        return cls.person(request.user, _address(request))
 
     @classmethod
     def key(cls, request: HttpRequest, public_key: str) -> Actor:
-        return cls(name=public_key, ip=get_adapter(request).get_client_ip(request))
+        return cls(name=public_key, ip=_address(request))
 
     @classmethod
     def person(cls, user: AbstractBaseUser | AnonymousUser, ip: str | None = None) -> Actor:
@@ -36,6 +37,13 @@ class Actor:
 
 
 SYSTEM = Actor()
+
+
+def _address(request: HttpRequest) -> str | None:
+    try:
+        return get_adapter(request).get_client_ip(request)  # type: ignore[no-any-return]
+    except PermissionDenied:  # no reason to fail what was asked for: behind a Unix socket nobody has an address
+        return None
 
 
 def record(

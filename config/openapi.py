@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
@@ -157,7 +158,7 @@ class PublicSchema(AutoSchema):
         return {str(status): self._answer(status, answers[status]) for status in sorted(answers)}
 
     def _answer(self, status: int, shape: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = {"description": _MEANINGS[status]}
+        answer: dict[str, Any] = {"description": _MEANINGS.get(status) or HTTPStatus(status).phrase}
         if shape is not None:
             answer["content"] = {_JSON: {"schema": self.registry.of(shape, "serialization")}}
         if status == 503:
@@ -238,6 +239,8 @@ def _parameter(one: Parameter) -> dict[str, Any]:
     made: dict[str, Any] = {"name": one.name, "in": "path" if one.in_path else "query", "schema": one.schema}
     if one.is_required:
         made["required"] = True
+    elif not one.in_path and one.schema["type"] != "array":
+        made["allowEmptyValue"] = True  # as if it were not there
     if one.description:
         made["description"] = one.description
     if one.example is not None:

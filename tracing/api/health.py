@@ -16,8 +16,8 @@ from tracing.queries import liveness
 
 _AWAY = "Database not available"
 _ASKED = (
-    parameter("failIfDatabaseUnavailable", "Also ask the stores: 503 when one is away.", bool),
-    parameter("failIfNoRecentEvents", "503 when nothing was stored within the last three minutes.", bool),
+    parameter("failIfDatabaseUnavailable", "Also ask the stores: 503 when one is away."),
+    parameter("failIfNoRecentEvents", "503 when nothing was stored within the last three minutes."),
 )
 
 

@@ -24,13 +24,27 @@ _LATER = "It can be read some moments later. Newer clients send OpenTelemetry."
 class TraceWrites(PublicView):
     """The part of `/traces` that writes."""
 
-    @describe("Write one trace", body=shapes.WrittenTrace, answer=shapes.Written, text=_LATER, deprecated=True)
+    @describe(
+        "Write one trace",
+        body=shapes.WrittenTrace,
+        optional_body=True,
+        answer=shapes.Written,
+        text=_LATER,
+        deprecated=True,
+    )
     def post(self, request: Request) -> Response:
         return _create(self, events.TRACE)
 
 
 class Spans(PublicView):
-    @describe("Write one span", body=shapes.WrittenSpan, answer=shapes.Written, text=_LATER, deprecated=True)
+    @describe(
+        "Write one span",
+        body=shapes.WrittenSpan,
+        optional_body=True,
+        answer=shapes.Written,
+        text=_LATER,
+        deprecated=True,
+    )
     def post(self, request: Request) -> Response:
         return _create(self, "span-create")
 
@@ -41,7 +55,12 @@ class Spans(PublicView):
 
 class Generations(PublicView):
     @describe(
-        "Write one generation", body=shapes.WrittenGeneration, answer=shapes.Written, text=_LATER, deprecated=True
+        "Write one generation",
+        body=shapes.WrittenGeneration,
+        optional_body=True,
+        answer=shapes.Written,
+        text=_LATER,
+        deprecated=True,
     )
     def post(self, request: Request) -> Response:
         return _create(self, "generation-create")
@@ -54,7 +73,14 @@ class Generations(PublicView):
 
 
 class Events(PublicView):
-    @describe("Write one event", body=shapes.WrittenEvent, answer=shapes.Written, text=_LATER, deprecated=True)
+    @describe(
+        "Write one event",
+        body=shapes.WrittenEvent,
+        optional_body=True,
+        answer=shapes.Written,
+        text=_LATER,
+        deprecated=True,
+    )
     def post(self, request: Request) -> Response:
         return _create(self, "event-create")
 

@@ -26,7 +26,7 @@ class WrittenTrace(Given):
     sessionId: str | None = None
     release: str | None = None
     version: str | None = None
-    environment: str | None = None
+    environment: Any = None  # what is no name of one becomes `default`
     public: bool | None = None
     tags: list[str] | None = None
     input: Any = None
@@ -42,7 +42,7 @@ class _Observation(Given):
     statusMessage: str | None = None
     parentObservationId: str | None = None
     version: str | None = None
-    environment: str | None = None
+    environment: Any = None  # what is no name of one becomes `default`
     input: Any = None
     output: Any = None
     metadata: Any = None
