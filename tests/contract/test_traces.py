@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.contract import reads_data
+from tests.contract.answers import NUL, issue, no_number, no_time, no_whole_number, page, several, too_big, too_small
 from tests.contract.harness import Case, check
 from tests.tracing.api_data import Api, make_api, trace
 from tracing.analytics import store
@@ -63,49 +64,6 @@ IO_A = {
 }
 SUMS_A = {"totalCost": 0.00075, "latency": 60}
 IO_C = {"input": None, "output": None, "metadata": {}}
-
-
-def page(*items: dict[str, Any], total: int = 1, number: int = 1, limit: int = 50) -> dict[str, Any]:
-    pages = -(-total // limit)
-    return {"data": list(items), "meta": {"page": number, "limit": limit, "totalItems": total, "totalPages": pages}}
-
-
-def issue(code: str, name: str, message: str, **more: Any) -> dict[str, Any]:
-    return {"message": "Invalid request data", "error": [{"code": code, "path": [name], "message": message, **more}]}
-
-
-def too_small(name: str, low: int = 1) -> dict[str, Any]:
-    message = f"Too small: expected number to be >={low}"
-    return issue("too_small", name, message, minimum=low, origin="number", inclusive=True)
-
-
-def too_big(name: str, high: int = 100) -> dict[str, Any]:
-    message = f"Too big: expected number to be <={high}"
-    return issue("too_big", name, message, maximum=high, origin="number", inclusive=True)
-
-
-def no_number(name: str) -> dict[str, Any]:
-    return issue("invalid_type", name, "Invalid input: expected number, received NaN", expected="number")
-
-
-def no_whole_number(name: str) -> dict[str, Any]:
-    return issue("invalid_type", name, "Invalid input: expected int, received number", expected="int")
-
-
-def no_time(name: str) -> dict[str, Any]:
-    return issue("invalid_format", name, "Invalid ISO datetime", format="datetime", origin="string")
-
-
-def several(name: str) -> dict[str, Any]:
-    return issue("invalid_type", name, "Invalid input: expected string, received array", expected="string")
-
-
-def no_option(name: str, *options: str) -> dict[str, Any]:
-    expected = "|".join(f'"{option}"' for option in options)
-    return issue("invalid_value", name, f"Invalid option: expected one of {expected}", values=list(options))
-
-
-NUL = "Invalid string: must not hold a NUL character"
 BAD_ORDER = issue(
     "custom",
     "orderBy",
