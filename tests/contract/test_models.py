@@ -682,3 +682,31 @@ class TestAdminKey:
 
     def test_it_opens_nothing_else(self, api):
         assert self.ask(path="traces", **{"x-langfuse-project-id": api.project_id})[0] == 401
+
+
+def test_conditions_of_built_in_models_say_whether_letters_count(api):
+    """Clients demand it of every condition on usage; the catalogue leaves it out."""
+    PricingTier.objects.create(
+        id="built-in-large", model_id=BUILTIN, name="Large", priority=1, prices={}, conditions=LARGE["conditions"]
+    )
+    [condition] = api.get(f"models/{BUILTIN}")["pricingTiers"][1]["conditions"]
+    assert condition == {**LARGE["conditions"][0], "caseSensitive": False}
+
+
+@pytest.mark.parametrize(
+    ("client", "names"),
+    [
+        ({"X-Langfuse-Sdk-Name": "python", "X-Langfuse-Sdk-Version": "3.15.0"}, ["Standard"]),
+        ({"X-Langfuse-Sdk-Name": "python", "X-Langfuse-Sdk-Version": "4.18.0"}, ["Standard", "Fast"]),
+        ({"X-Langfuse-Sdk-Name": "javascript", "X-Langfuse-Sdk-Version": "3.39.2"}, ["Standard", "Fast"]),
+        ({}, ["Standard", "Fast"]),
+    ],
+    ids=["python 3", "python 4", "javascript 3", "nobody"],
+)
+def test_clients_that_fail_on_conditions_on_attributes_see_the_other_tiers(api, client, names):
+    PricingTier.objects.create(
+        id="built-in-fast", model_id=BUILTIN, name="Fast", priority=2, prices={}, conditions=FAST["conditions"]
+    )
+    headers = {"Authorization": api.authorization, **client}
+    answer = Client().get(f"/api/public/models/{BUILTIN}", headers=headers).json()
+    assert [tier["name"] for tier in answer["pricingTiers"]] == names

@@ -39,18 +39,18 @@ class Models(ProjectOrAdminView):
         number = params.page()
         params.check()
         page = models.list_models(self.scope, number)
-        return Response({"data": [_item(model) for model in page.items], "meta": present.meta(page)})
+        return Response({"data": [_item(request, model) for model in page.items], "meta": present.meta(page)})
 
     @describe("Create a model", body=shapes.NewModel, answer=shapes.ModelItem, text=_PATTERN, example=_EXAMPLE)
     def post(self, request: Request) -> Response:
         model = actions.create_model(self.scope, read_model(self.body()), actor=self.actor)
-        return Response(_item(model))
+        return Response(_item(request, model))
 
 
 class OneModel(ProjectOrAdminView):
     @describe("Read a model", answer=shapes.ModelItem)
     def get(self, request: Request, model_id: str) -> Response:
-        return Response(_item(models.get_model(self.scope, model_id)))
+        return Response(_item(request, models.get_model(self.scope, model_id)))
 
     @describe(
         "Create or replace a model",
@@ -61,7 +61,7 @@ class OneModel(ProjectOrAdminView):
     )
     def put(self, request: Request, model_id: str) -> Response:
         model = actions.put_model(self.scope, model_id, read_model(self.body()), actor=self.actor)
-        return Response(_item(model))
+        return Response(_item(request, model))
 
     @describe("Delete a model", answer=Message, text="Only the project's own. What was priced with it keeps its cost.")
     def delete(self, request: Request, model_id: str) -> Response:
@@ -69,8 +69,10 @@ class OneModel(ProjectOrAdminView):
         return Response({"message": "Model successfully deleted"})
 
 
-def _item(model: Model) -> dict[str, Any]:
+def _item(request: Request, model: Model) -> dict[str, Any]:
     tiers = sorted(model.tiers.all(), key=lambda tier: tier.priority)
+    if _knows_usage_only(request):
+        tiers = [tier for tier in tiers if not any("source" in each for each in tier.conditions)]
     prices = next((_prices(tier) for tier in tiers if tier.is_default), {})
     return {
         "id": model.public_id,
@@ -92,12 +94,23 @@ def _item(model: Model) -> dict[str, Any]:
                 "name": tier.name,
                 "isDefault": tier.is_default,
                 "priority": tier.priority,
-                "conditions": tier.conditions,
+                "conditions": [_condition(each) for each in tier.conditions],
                 "prices": _prices(tier),
             }
             for tier in tiers
         ],
     }
+
+
+def _knows_usage_only(request: Request) -> bool:
+    """Python's clients 3 have no type for a condition on an attribute: one such tier, and a whole page fails there."""
+    client, version = (request.headers.get(f"X-Langfuse-Sdk-{word}", "") for word in ("Name", "Version"))
+    return client == "python" and version.startswith("3.")
+
+
+def _condition(condition: dict[str, Any]) -> dict[str, Any]:
+    """Clients need `caseSensitive` of each condition on usage; those that come with the product do not spell it out."""
+    return condition if "source" in condition else {"caseSensitive": False, **condition}
 
 
 def _prices(tier: PricingTier) -> dict[str, int | float]:
