@@ -1,0 +1,643 @@
+"""Every method of every generated API client: called against the running product, its typed answer holding what was
+written. A method that neither is called nor belongs to a later part of the product fails the tests."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import uuid
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import httpx
+import pytest
+
+from tests.clients.bridge import ALL, ENVIRONMENT, Refused, Sdk
+from tests.clients.conftest import eventually
+from tests.clients.wire import ANSWER, COST, MODEL, QUESTION, RELEASE, SECONDS, TAGS, USAGE, USER, VERSION, Written
+
+#: Areas that come with later parts of the product, as JavaScript and Python spell them.
+LATER = re.compile(
+    r"annotation_?queues|blob_?storage|dataset|evaluat|experiments|feedback|llm_?connections|organizations"
+    r"|prompt|scim|unstable",
+    re.IGNORECASE,
+)
+EVERYTHING = "core,basic,time,io,metadata,model,usage,prompt,metrics,trace_context"
+MISSING = "there-is-no-such-thing"
+OLDEST = ("langfuse-python-2", "langfuse-js-3")
+
+
+@pytest.fixture(scope="module", params=ALL)
+def sdk(request, server):
+    client = Sdk(request.param, server)
+    yield client
+    client.close()
+    if all_tests_ran_with(request):
+        left_out = {name for name in client.methods if not LATER.match(name)} - client.called
+        assert not left_out, f"methods of {client.name} that no test calls"
+
+
+def all_tests_ran_with(request):
+    """Whether nothing of this file was left out; the tests come in any order, so only the end can tell."""
+    if request.session.shouldfail or request.session.shouldstop:
+        return False
+    ours = {
+        item.originalname
+        for item in request.session.items
+        if getattr(item, "callspec", None) and item.callspec.params.get("sdk") == request.param
+    }
+    return ours == {name for name in vars(request.module) if name.startswith("test_")}
+
+
+@pytest.fixture(scope="module")
+def written(sdk):
+    """One trace by each way that this client has, readable."""
+    return {way: write(sdk, Written(), way) for way in ways(sdk)}
+
+
+def ways(sdk):
+    return [
+        way
+        for way, name in (("ingestion", "ingestion.batch"), ("otel", "opentelemetry.export_traces"))
+        if sdk.has(name)
+    ]
+
+
+def write(sdk, trace, way):
+    if way == "otel":
+        sdk("opentelemetry.export_traces", resourceSpans=trace.spans())
+    else:
+        answer = sdk("ingestion.batch", batch=trace.ingestion(), metadata={"sdk_name": sdk.name})
+        assert sorted(each["id"] for each in answer["successes"]) == sorted(each["id"] for each in trace.ingestion())
+        assert {each["status"] for each in answer["successes"]} == {201}
+        assert answer["errors"] == []
+    eventually(partial(is_readable, sdk.server, trace))
+    return trace
+
+
+def is_readable(server, trace):
+    with server.client() as api:
+        answer = api.get(f"/api/public/traces/{trace.id}")
+    assert answer.status_code == 200
+    assert len(answer.json()["observations"]) == 2
+
+
+def moment(text):
+    return datetime.fromisoformat(text)
+
+
+def refused(sdk, name, *args, status, kind="", **more):
+    """The body of the error that the client must raise, in the class that its generation has for the status."""
+    with pytest.raises(Refused) as caught:
+        sdk(name, *args, **more)
+    assert caught.value.status == status
+    if sdk.name != "langfuse-js-3":  # it throws the answer itself, for every status
+        assert kind in caught.value.kinds, caught.value.kinds
+    return caught.value.body
+
+
+def is_gone(sdk, name, *args):
+    return refused(sdk, name, *args, status=404, kind="NotFoundError")
+
+
+# --- health, writing, traces, observations, sessions
+
+
+def test_health(sdk):
+    answer = sdk("health.health")
+    assert answer["status"] == "OK"
+    assert re.fullmatch(r"4\.\d+\.\d+", answer["version"])
+
+
+def test_traces(sdk, written):
+    if not sdk.has("trace.get"):
+        return
+    for trace in written.values():
+        got = sdk("trace.get", trace.id)
+        assert_trace(got, trace)
+        assert got["htmlPath"] == f"/project/{sdk.server.project_id}/traces/{trace.id}"
+        assert got["latency"] == pytest.approx(SECONDS)
+        assert got["totalCost"] == pytest.approx(COST)
+        assert {each["id"] for each in got["observations"]} == {trace.root, trace.call}
+        assert_call(next(each for each in got["observations"] if each["id"] == trace.call), trace)
+        listed = sdk("trace.list", userId=USER, sessionId=trace.session, tags=TAGS, orderBy="timestamp.desc", limit=5)
+        assert listed["meta"] == {"page": 1, "limit": 5, "totalItems": 1, "totalPages": 1}
+        [item] = listed["data"]
+        assert_trace(item, trace)
+        assert sorted(item["observations"]) == sorted([trace.root, trace.call])
+        assert item["totalCost"] == pytest.approx(COST)
+
+
+def test_traces_by_fields(sdk, written):
+    """Those that can ask for groups get them, those that did not ask for the others are told so."""
+    if sdk.name not in ("langfuse-python-4", "langfuse-js-5"):
+        return
+    for trace in written.values():
+        got = sdk("trace.list", sessionId=trace.session, fields="core,metrics")["data"][0]
+        assert (got["id"], got["observations"], got["scores"]) == (trace.id, [], [])
+        assert got["totalCost"] == pytest.approx(COST)
+        assert "input" not in got
+
+
+def test_pages_of_traces(sdk):
+    """The loop that people write: page by page until `totalPages`."""
+    if not sdk.has("trace.list"):
+        return
+    session = f"pages-{uuid.uuid4().hex[:8]}"
+    traces = [write(sdk, Written(session=session), ways(sdk)[0]) for _ in range(3)]
+    found, page = [], 1
+    while True:
+        answer = sdk("trace.list", sessionId=session, page=page, limit=2)
+        found += [each["id"] for each in answer["data"]]
+        if page >= answer["meta"]["totalPages"]:
+            break
+        page += 1
+    assert page == 2
+    assert sorted(found) == sorted(trace.id for trace in traces)
+
+
+def assert_trace(got, trace):
+    assert (got["id"], got["name"], got["userId"], got["sessionId"]) == (trace.id, "checkout", USER, trace.session)
+    assert (got["tags"], got["release"], got["version"]) == (TAGS, RELEASE, VERSION)
+    assert got["metadata"]["tenant"] == "acme"
+    assert (got["input"], got["output"]) == (QUESTION, ANSWER)
+    assert (got["public"], got["environment"]) == (False, ENVIRONMENT)
+    assert abs(moment(got["timestamp"]) - trace.start) < timedelta(milliseconds=1)
+
+
+def test_observations(sdk, written):
+    if not sdk.has("observations_v1.get"):
+        return
+    for trace in written.values():
+        assert_call(sdk("observations_v1.get", trace.call), trace)
+        listed = sdk("observations_v1.list", traceId=trace.id, type="GENERATION", environment=[ENVIRONMENT])
+        assert listed["meta"]["totalItems"] == 1
+        assert_call(listed["data"][0], trace)
+
+
+def assert_call(got, trace):
+    assert (got["id"], got["traceId"], got["parentObservationId"]) == (trace.call, trace.id, trace.root)
+    assert (got["name"], got["type"], got["model"], got["level"]) == ("think", "GENERATION", MODEL, "DEFAULT")
+    assert got["usageDetails"] == USAGE
+    assert (got["usage"]["input"], got["usage"]["output"], got["usage"]["total"]) == (100, 20, 120)
+    assert got["calculatedTotalCost"] == pytest.approx(COST)
+    assert got["input"] == [{"role": "user", "content": "可以退货吗？"}]
+    assert got["output"] == ANSWER
+    assert got["latency"] == pytest.approx(SECONDS)
+    assert got["environment"] == ENVIRONMENT
+    assert abs(moment(got["endTime"]) - trace.end) < timedelta(milliseconds=1)
+
+
+def test_observations_v2(sdk, written):
+    if not sdk.has("observations_v2.list"):
+        return
+    for trace in written.values():
+        first = sdk("observations_v2.list", traceId=trace.id, fields=EVERYTHING, limit=1)
+        second = sdk(
+            "observations_v2.list", traceId=trace.id, fields=EVERYTHING, limit=1, cursor=first["meta"]["cursor"]
+        )
+        assert second["meta"].get("cursor") is None
+        found = {each["name"]: each for each in first["data"] + second["data"]}
+        assert set(found) == {"handle-request", "think"}
+        for each in found.values():
+            assert (each["traceId"], each["userId"], each["sessionId"]) == (trace.id, USER, trace.session)
+            assert (each["traceName"], each["tags"], each["release"]) == ("checkout", TAGS, RELEASE)
+        root, call = found["handle-request"], found["think"]
+        assert (root["isRootObservation"], root["parentObservationId"]) == (True, None)
+        assert json.loads(root["input"]) == QUESTION
+        assert (call["isRootObservation"], call["parentObservationId"]) == (False, trace.root)
+        assert (call["type"], call["providedModelName"], call["usageDetails"]) == ("GENERATION", MODEL, USAGE)
+        assert call["totalCost"] == pytest.approx(COST)
+        assert float(call["inputPrice"]) == pytest.approx(1.5e-7)
+        assert call["latency"] == pytest.approx(SECONDS)
+
+
+def test_observations_v2_by_filter(sdk, written):
+    if not sdk.has("observations_v2.list"):
+        return
+    for trace in written.values():
+        conditions = [
+            {"type": "string", "column": "traceId", "operator": "=", "value": trace.id},
+            {"type": "stringOptions", "column": "type", "operator": "any of", "value": ["GENERATION"]},
+        ]
+        got = sdk("observations_v2.list", filter=json.dumps(conditions))["data"]
+        assert [each["id"] for each in got] == [trace.call]
+
+
+def test_sessions(sdk, written):
+    if not sdk.has("sessions.get"):
+        return
+    for trace in written.values():
+        got = sdk("sessions.get", trace.session)
+        assert (got["id"], got["projectId"], got["environment"]) == (trace.session, sdk.server.project_id, ENVIRONMENT)
+        [inside] = got["traces"]
+        assert_trace(inside, trace)
+        listed = sdk("sessions.list", limit=100, environment=[ENVIRONMENT])
+        assert trace.session in [each["id"] for each in listed["data"]]
+        assert listed["meta"]["totalItems"] >= 1
+
+
+# --- scores and their configs
+
+SCORES = [
+    {"name": "relevance", "value": 0.9, "dataType": "NUMERIC", "comment": "高度相关"},
+    {"name": "solved", "value": 1, "dataType": "BOOLEAN"},
+    {"name": "quality", "value": "good", "dataType": "CATEGORICAL"},
+]
+NEWER_SCORES = [
+    {"name": "remark", "value": "回答很好", "dataType": "TEXT"},
+    {"name": "output", "value": "应为 14 天", "dataType": "CORRECTION"},
+]
+
+
+def test_scores(sdk, written):
+    trace = next(iter(written.values()))
+    known = SCORES if sdk.name in OLDEST else SCORES + NEWER_SCORES
+    scores = [{**score, "id": uuid.uuid4().hex, "traceId": trace.id, "environment": ENVIRONMENT} for score in known]
+    create_scores(sdk, scores)
+    ids = [score["id"] for score in scores]
+
+    def all_there():
+        with sdk.server.client() as api:
+            answer = api.get("/api/public/v2/scores", params={"scoreIds": ",".join(ids)})
+        assert len(answer.json()["data"]) == len(ids), answer.text
+
+    eventually(all_there)
+    for score in scores:
+        for read in readers(sdk):
+            assert_score(sdk, read, score)
+    if sdk.has("trace.get"):
+        embedded = {score["id"] for score in sdk("trace.get", trace.id)["scores"]}
+        assert {score["id"] for score in scores if score["dataType"] != "CORRECTION"} <= embedded
+    for score in scores:
+        sdk("scores.delete", score["id"])
+
+    def none_there():
+        for read in readers(sdk):
+            assert not any(read(score) for score in scores)
+
+    eventually(none_there)
+
+
+def create_scores(sdk, scores):
+    if sdk.has("scores.create_many"):
+        assert sdk.send("scores.create_many", scores)["message"] == "Accepted"
+        return
+    for number, score in enumerate(scores):
+        name = "scores.create_v1" if number % 2 and sdk.has("scores.create_v1") else "scores.create"
+        assert sdk(name, **score) == {"id": score["id"]}
+
+
+def readers(sdk):
+    """Functions that read one score, None when it is not there, in every way that this client has."""
+
+    def one(name):
+        def read(score):
+            try:
+                return sdk(name, score["id"])
+            except Refused as answer:
+                if answer.status == 404:
+                    return None
+                raise
+
+        return read
+
+    def listed(name, key):
+        def read(score):
+            found = sdk(name, limit=10, **{key: score["id"]})["data"]
+            return found[0] if found else None
+
+        return read
+
+    def detailed(score):
+        found = sdk("scores_v3.list", limit=10, id=score["id"], fields="core,details,subject,annotation")["data"]
+        return found[0] if found else None
+
+    names = ("scores_v1.get", "scores_v2.get")
+    lists = ("scores_v1.list", "scores_v2.list")
+    return [
+        *(one(name) for name in names if sdk.has(name)),
+        *(listed(name, "scoreIds") for name in lists if sdk.has(name)),
+        *([detailed] if sdk.has("scores_v3.list") else []),
+    ]
+
+
+def assert_score(sdk, read, score):
+    got = read(score)
+    assert got is not None, score
+    assert (got["name"], got["dataType"], got["source"]) == (score["name"], score["dataType"], "API")
+    assert (got["environment"], got.get("comment")) == (ENVIRONMENT, score.get("comment"))
+    if "subject" in got:
+        assert (got["subject"]["kind"], got["subject"]["id"]) == ("trace", score["traceId"])
+        assert got["value"] == (True if score["dataType"] == "BOOLEAN" else score["value"])
+        return
+    assert got["traceId"] == score["traceId"]
+    if isinstance(score["value"], str):
+        assert got["stringValue"] == score["value"]
+    else:
+        assert got["value"] == score["value"]
+    if score["dataType"] == "BOOLEAN":
+        assert got["stringValue"] == "True"
+    if "trace" in got:
+        assert got["trace"]["userId"] == USER
+
+
+def test_scores_of_sessions_and_observations(sdk, written):
+    if sdk.name in OLDEST:
+        return
+    trace = next(iter(written.values()))
+    targets = [{"sessionId": trace.session}, {"traceId": trace.id, "observationId": trace.call}]
+    scores = [{"id": uuid.uuid4().hex, "name": "of", "value": 3, "dataType": "NUMERIC", **target} for target in targets]
+    create_scores(sdk, scores)
+    for score, kind in zip(scores, ("session", "observation"), strict=True):
+        for read in readers(sdk):
+            got = eventually(lambda read=read, score=score: there(read(score)))
+            if "subject" in got:
+                assert got["subject"]["kind"] == kind
+            else:
+                assert got.get("observationId") == score.get("observationId")
+                assert got.get("sessionId") == score.get("sessionId")
+
+
+def there(found):
+    assert found is not None
+    return found
+
+
+def test_score_configs(sdk):
+    name = f"rating {uuid.uuid4().hex[:8]}"
+    made = sdk("score_configs.create", name=name, dataType="NUMERIC", minValue=1, maxValue=5, description="一到五")
+    expected = {"name": name, "dataType": "NUMERIC", "minValue": 1, "maxValue": 5, "description": "一到五"}
+    assert {key: made[key] for key in expected} == expected
+    assert (made["isArchived"], made["projectId"]) == (False, sdk.server.project_id)
+    labels = [{"label": "good", "value": 1}, {"label": "bad", "value": 0}]
+    choice = sdk(
+        "score_configs.create", name=f"choice {uuid.uuid4().hex[:8]}", dataType="CATEGORICAL", categories=labels
+    )
+    assert choice["categories"] == labels
+    got = sdk("score_configs.get_by_id", made["id"])
+    assert {key: got[key] for key in expected} == expected
+    listed = sdk("score_configs.get", page=1, limit=100)
+    assert {made["id"], choice["id"]} <= {each["id"] for each in listed["data"]}
+    assert listed["meta"]["page"] == 1
+    if sdk.has("score_configs.update"):
+        changed = sdk("score_configs.update", made["id"], isArchived=True, maxValue=10, description="一到十")
+        assert (changed["isArchived"], changed["maxValue"], changed["description"]) == (True, 10, "一到十")
+        assert changed["minValue"] == 1
+    assert is_gone(sdk, "score_configs.get_by_id", MISSING)["error"] == "LangfuseNotFoundError"
+
+
+# --- comments, models, media
+
+
+def test_comments(sdk, written):
+    trace = next(iter(written.values()))
+    body = {"projectId": sdk.server.project_id, "objectType": "TRACE", "objectId": trace.id}
+    made = sdk("comments.create", content=f"谢谢 {sdk.name}", **body)
+    got = sdk("comments.get_by_id", made["id"])
+    assert {key: got[key] for key in body} == body
+    assert got["content"] == f"谢谢 {sdk.name}"
+    listed = sdk("comments.get", objectType="TRACE", objectId=trace.id, page=1, limit=10)
+    assert [each["id"] for each in listed["data"]] == [made["id"]]
+    assert listed["meta"]["totalItems"] == 1
+    is_gone(sdk, "comments.get_by_id", MISSING)
+
+
+def test_models(sdk):
+    name = f"house-model-{uuid.uuid4().hex[:8]}"
+    body = {"modelName": name, "matchPattern": f"(?i)^{name}$", "unit": "TOKENS"}
+    made = sdk("models.create", inputPrice=0.001, outputPrice=0.002, **body)
+    assert {key: made[key] for key in body} == body
+    assert (made["inputPrice"], made["outputPrice"], made["totalPrice"]) == (0.001, 0.002, None)
+    assert made["isLangfuseManaged"] is False
+    got = sdk("models.get", made["id"])
+    assert got["prices"] == {"input": {"price": 0.001}, "output": {"price": 0.002}}
+    assert [(tier["name"], tier["isDefault"]) for tier in got["pricingTiers"]] == [("Standard", True)]
+    assert name in [each["modelName"] for each in pages(sdk, "models.list")]
+    if sdk.has("models.upsert"):
+        upsert(sdk, made["id"], body)
+    sdk("models.delete", made["id"])
+    is_gone(sdk, "models.get", made["id"])
+
+
+def upsert(sdk, model_id, body):
+    tiers = [
+        {"name": "Standard", "isDefault": True, "priority": 0, "conditions": [], "prices": {"input": 0.003}},
+        {
+            "name": "Large",
+            "isDefault": False,
+            "priority": 1,
+            "conditions": [{"usageDetailPattern": "input", "operator": "gt", "value": 1000, "caseSensitive": False}],
+            "prices": {"input": 0.006},
+        },
+    ]
+    changed = sdk("models.upsert", model_id, pricingTiers=tiers, **body)
+    assert changed["id"] == model_id
+    assert [(tier["name"], tier["prices"]) for tier in changed["pricingTiers"]] == [
+        ("Standard", {"input": 0.003}),
+        ("Large", {"input": 0.006}),
+    ]
+    assert sdk("models.get", model_id)["inputPrice"] == 0.003
+    own_id = f"own-{uuid.uuid4().hex[:8]}"
+    other = {**body, "modelName": f"{body['modelName']}-too"}
+    assert sdk("models.upsert", own_id, inputPrice=1, **other)["id"] == own_id
+    sdk("models.delete", own_id)
+
+
+def pages(sdk, name):
+    found, page = [], 1
+    while True:
+        answer = sdk(name, page=page, limit=100)
+        found += answer["data"]
+        if page >= answer["meta"]["totalPages"]:
+            assert len(found) == answer["meta"]["totalItems"]
+            return found
+        page += 1
+
+
+def test_media(sdk, written):
+    trace = next(iter(written.values()))
+    content = f"附件 of {sdk.name} {uuid.uuid4().hex}".encode()
+    digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+    asked = {"traceId": trace.id, "contentType": "text/plain", "contentLength": len(content), "field": "input"}
+    place = sdk("media.get_upload_url", sha256Hash=digest, **asked)
+    assert place["mediaId"] == digest.replace("+", "-").replace("/", "_")[:22]
+    headers = {"Content-Type": "text/plain", "x-amz-checksum-sha256": digest, "x-ms-blob-type": "BlockBlob"}
+    put = httpx.put(place["uploadUrl"], content=content, headers=headers)
+    assert put.status_code == 200, put.text
+    report = {"uploadedAt": datetime.now(UTC).isoformat(), "uploadHttpStatus": put.status_code, "uploadTimeMs": 12}
+    sdk("media.patch", place["mediaId"], **report)
+    got = sdk("media.get", place["mediaId"])
+    assert (got["mediaId"], got["contentType"], got["contentLength"]) == (place["mediaId"], "text/plain", len(content))
+    assert httpx.get(got["url"]).content == content
+    assert moment(got["urlExpiry"]) > datetime.now(UTC)
+    again = sdk("media.get_upload_url", sha256Hash=digest, **asked)
+    assert (again["mediaId"], again.get("uploadUrl")) == (place["mediaId"], None)
+    is_gone(sdk, "media.get", MISSING)
+
+
+# --- metrics
+
+
+def metric(trace, view, column, **more):
+    query = {
+        "view": view,
+        "metrics": [{"measure": "count", "aggregation": "count"}],
+        "filters": [{"type": "string", "column": column, "operator": "=", "value": trace.session}],
+        "fromTimestamp": (trace.start - timedelta(hours=1)).isoformat().replace("+00:00", "Z"),
+        "toTimestamp": (trace.start + timedelta(hours=1)).isoformat().replace("+00:00", "Z"),
+        **more,
+    }
+    return json.dumps(query)
+
+
+def number(value):
+    """Langfuse writes some numbers as text, and clients take both."""
+    return float(value)
+
+
+def test_metrics(sdk, written):
+    measures = [{"measure": "totalTokens", "aggregation": "sum"}, {"measure": "totalCost", "aggregation": "sum"}]
+    by_name = {"dimensions": [{"field": "name"}], "metrics": [{"measure": "count", "aggregation": "count"}, *measures]}
+    for trace in written.values():
+        if sdk.has("metrics_v1"):
+            [row] = sdk("metrics_v1", query=metric(trace, "traces", "sessionId", **by_name))["data"]
+            assert (row["name"], number(row["count_count"])) == ("checkout", 1)
+            assert number(row["sum_totalTokens"]) == 120
+            assert number(row["sum_totalCost"]) == pytest.approx(COST)
+        if sdk.has("metrics_v2"):
+            rows = sdk("metrics_v2", query=metric(trace, "observations", "sessionId", **by_name))["data"]
+            assert {row["name"]: number(row["sum_totalTokens"]) for row in rows} == {"handle-request": 0, "think": 120}
+
+
+def test_daily_metrics(sdk, written):
+    if not sdk.has("metrics.daily"):
+        return
+    name = f"daily-{uuid.uuid4().hex[:8]}"
+    write(sdk, Written(name=name), "ingestion")
+    answer = sdk("metrics.daily", traceName=name, userId=USER)
+    [day] = answer["data"]
+    assert (day["countTraces"], day["countObservations"]) == (1, 2)
+    assert day["totalCost"] == pytest.approx(COST)
+    [usage] = [each for each in day["usage"] if each["model"] == MODEL]
+    assert (usage["inputUsage"], usage["outputUsage"], usage["totalUsage"]) == (100, 20, 120)
+    assert answer["meta"]["totalItems"] == 1
+
+
+# --- projects and their keys
+
+
+@pytest.fixture(scope="module")
+def organization_key(server, pages):
+    path = "/organizations/demo-org/api-keys/"
+    form = {"note": "for the clients", "csrfmiddlewaretoken": pages.cookies["csrftoken"]}
+    answer = pages.post(f"{path}create/", data=form, headers={"Referer": f"{server.url}{path}"})
+    assert answer.status_code == 200, answer.text
+    public, secret = (re.search(rf'id="new-{kind}-key">([^<]+)<', answer.text) for kind in ("public", "secret"))
+    return public[1], secret[1]
+
+
+def test_the_project_of_the_key(sdk):
+    [project] = sdk("projects.get")["data"]
+    assert (project["id"], project["name"]) == (sdk.server.project_id, "Assistants")
+    assert project["metadata"] == {}
+    if sdk.name not in OLDEST:
+        assert project["organization"] == {"id": "demo-org", "name": "Nimbus Retail"}
+
+
+def test_projects_of_an_organization(sdk, organization_key):
+    if not sdk.has("projects.create"):
+        return
+    name = f"{sdk.name} {uuid.uuid4().hex[:8]}"
+    made = sdk("projects.create", name=name, retention=30, metadata={"team": "售后"}, keys=organization_key)
+    assert (made["name"], made["metadata"], made["retentionDays"]) == (name, {"team": "售后"}, 30)
+    with pytest.raises(Refused) as twice:
+        sdk("projects.create", name=name, retention=0, keys=organization_key)
+    assert twice.value.status == 409  # Python clients try that twice more, and then say so
+    assert "already exists" in twice.value.body["message"]
+    changed = sdk("projects.update", made["id"], name=f"{name} 2", retention=0, keys=organization_key)
+    assert (changed["id"], changed["name"], changed["metadata"]) == (made["id"], f"{name} 2", {"team": "售后"})
+    keys_of_a_project(sdk, made, organization_key)
+    gone = sdk("projects.delete", made["id"], keys=organization_key)
+    assert gone["success"] is True
+
+
+def keys_of_a_project(sdk, project, organization_key):
+    key = sdk("projects.create_api_key", project["id"], note="来自客户端", keys=organization_key)
+    assert key["note"] == "来自客户端"
+    assert key["secretKey"].startswith("sk-lf-")
+    opened = key["publicKey"], key["secretKey"]
+    assert [each["id"] for each in sdk("projects.get", keys=opened)["data"]] == [project["id"]]
+    listed = sdk("projects.get_api_keys", project["id"], keys=organization_key)["apiKeys"]
+    assert [(each["id"], each["displaySecretKey"]) for each in listed] == [(key["id"], key["displaySecretKey"])]
+    assert sdk("projects.delete_api_key", project["id"], key["id"], keys=organization_key) == {"success": True}
+    assert sdk("projects.get_api_keys", project["id"], keys=organization_key)["apiKeys"] == []
+    if sdk.name == "langfuse-python-5":
+        expires = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+        pair = {"publicKey": f"pk-lf-{uuid.uuid4()}", "secretKey": f"sk-lf-{uuid.uuid4()}"}
+        own = sdk(
+            "projects.create_api_key", project["id"], name="期限", expiresAt=expires, **pair, keys=organization_key
+        )
+        assert {key: own[key] for key in pair} == pair
+        assert own["name"] == "期限"
+        assert abs(moment(own["expiresAt"]) - moment(expires)) < timedelta(seconds=1)
+
+
+# --- errors, asynchronous clients, deletes
+
+
+def test_errors(sdk, organization_key):
+    wrong = "pk-lf-wrong", "sk-lf-wrong"
+    body = refused(sdk, "models.list", keys=wrong, status=401, kind="UnauthorizedError")
+    assert body == {"message": "Invalid credentials. Confirm that you've configured the correct host."}
+    body = refused(sdk, "models.list", keys=organization_key, status=403, kind="AccessDeniedError")
+    assert "organization key" in body["message"]
+    assert is_gone(sdk, "models.get", MISSING)["error"] == "LangfuseNotFoundError"
+    if sdk.name != "langfuse-js-5":
+        # The others put an id into a path as it is, so this is a DELETE of /score-configs.
+        body = refused(sdk, "trace.delete", "../score-configs", status=405, kind="MethodNotAllowedError")
+        assert body == {"message": "Method not allowed", "error": "MethodNotAllowedError"}
+    body = refused(sdk, "models.list", page=0, status=400, kind="Error")
+    assert body["message"] == "Invalid request data"
+    assert body["error"][0]["path"] == ["page"]
+
+
+def test_asynchronous_calls(sdk, written):
+    if not sdk.is_python:
+        return
+    trace = next(iter(written.values()))
+    assert sdk("health.health", is_async=True)["status"] == "OK"
+    assert sdk("projects.get", is_async=True)["data"][0]["id"] == sdk.server.project_id
+    score = {"id": uuid.uuid4().hex, "name": "later", "value": 0.5, "traceId": trace.id}
+    if sdk.has("scores.create_many"):
+        sdk.send("scores.create_many", [score], is_async=True)
+    else:
+        assert sdk("scores.create", is_async=True, **score) == {"id": score["id"]}
+    if sdk.has("trace.get"):
+        assert_trace(sdk("trace.get", trace.id, is_async=True), trace)
+        assert sdk("sessions.get", trace.session, is_async=True)["id"] == trace.session
+    else:
+        got = sdk("observations_v2.list", traceId=trace.id, limit=10, is_async=True)["data"]
+        assert {each["id"] for each in got} == {trace.root, trace.call}
+    assert len(sdk("models.list", limit=3, is_async=True)["data"]) == 3
+    body = refused(sdk, "models.get", MISSING, is_async=True, status=404, kind="NotFoundError")
+    assert body["error"] == "LangfuseNotFoundError"
+
+
+def test_deletes(sdk):
+    way = ways(sdk)[0]
+    one, *many = (write(sdk, Written(), way) for _ in range(3))
+    assert sdk("trace.delete", one.id)["message"] == "Trace deleted successfully"
+    assert sdk("trace.delete_multiple", traceIds=[each.id for each in many])["message"] == "Traces deleted successfully"
+
+    def all_gone():
+        with sdk.server.client() as api:
+            for trace in (one, *many):
+                assert api.get(f"/api/public/traces/{trace.id}").status_code == 404
+                assert api.get("/api/public/v2/observations", params={"traceId": trace.id}).json()["data"] == []
+
+    eventually(all_gone)
+    if sdk.has("trace.get"):
+        is_gone(sdk, "trace.get", one.id)
