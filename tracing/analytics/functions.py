@@ -200,8 +200,8 @@ def sum_map(value: Any) -> Operation:
 
 
 def histogram(value: Any, *, bins: int) -> Operation:
-    """Bars as `[lower, upper, height]`, at most `bins` of them, as narrow as the values lie close. Neighbours smooth one
-    another, so heights have fractions; together they are about the number of values. An empty list without any."""
+    """Bars as `[lower, upper, height]`, at most `bins` of them, as narrow as the values lie close. Neighbours smooth
+    one another, so heights have fractions; together they are about the number of values. Empty without any."""
     if not 1 <= bins <= MOST_BINS:
         raise ValueError(f"bins must be between 1 and {MOST_BINS}, not {bins!r}")
     return Operation("histogram", NullType(), value, bins=int(bins))
@@ -312,6 +312,20 @@ def to_float(number: Any) -> Operation:
 def json_length(document: Any) -> Operation:
     """How many members a JSON list has; 0 for anything else."""
     return Operation("json_length", BigInteger(), document)
+
+
+def json_is_object(document: Any) -> Operation:
+    return Operation("json_is_object", Boolean(), document)
+
+
+def json_has(document: Any, key: str) -> Operation:
+    """Whether an object has this key, be it for a null."""
+    return Operation("json_has", Boolean(), document, key)
+
+
+def json_value(document: Any, key: str) -> Operation:
+    """What an object has under a key: text as it is, all else as JSON without blanks; empty when it is not there."""
+    return Operation("json_value", Text(), document, key)
 
 
 def json_text(document: Any, *path: str) -> Operation:

@@ -106,6 +106,9 @@ FUNCTIONS: dict[str, str | Callable[[Arguments, Options], str]] = {
     "to_number": "toFloat64OrNull(toString({0}))",
     "to_float": "toFloat64({0})",
     "json_length": "toInt64(JSONLength({0}))",
+    "json_is_object": "(JSONType({0}) = 'Object')",
+    "json_has": "JSONHas({0}, {1})",
+    "json_value": "if(JSONType({0}, {1}) = 'String', JSONExtractString({0}, {1}), JSONExtractRaw({0}, {1}))",
     "json_text": lambda arguments, _: f"JSONExtractString({', '.join(arguments)})",
     "if_else": "if({0}, {1}, {2})",
     "empty_to_null": "nullIf({0}, '')",
@@ -231,6 +234,10 @@ class ClickHouseCompiler(compiler.SQLCompiler):
         if callable(pattern):
             return pattern(arguments, operation.constants)
         return pattern.format(*arguments)
+
+    def visit_truediv_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        # It divides as Python does by itself; SQLAlchemy would cast the divisor to FLOAT, which has 24 bits here.
+        return f"{self.process(binary.left, **kw)} / {self.process(binary.right, **kw)}"
 
     def visit_is_true_unary_operator(self, element: Any, operator: Any, **kw: Any) -> str:
         return self.process(element.element, **kw)

@@ -64,7 +64,7 @@ def _check_cardinality(query: MetricsQuery) -> None:
         return
     who = f"High cardinality dimension(s) '{', '.join(many)}'"
     if query.unit:
-        raise Invalid(f"{who} cannot be used with timeDimension: there would be a row for each of them at each time.")
+        raise Invalid(f"{who} cannot be used with timeDimension: each would have a row at each time.")
     labels = {one.label for one in query.metrics}
     downwards = [name for name, is_descending in query.order if is_descending]
     if query.limit is None or not downwards or not labels.issuperset(downwards):

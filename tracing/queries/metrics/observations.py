@@ -25,7 +25,7 @@ def number_as_text(number: Any) -> Column:
 
 
 def _per_second(tokens: Any, milliseconds: Any) -> Any:
-    return fn.if_else(milliseconds > 0, tokens * 1000.0 / fn.greatest(milliseconds, 0.001), None)
+    return fn.if_else(milliseconds > 0, tokens * 1000.0 / milliseconds, None)
 
 
 def _unless_zero(number: Any) -> Any:
