@@ -25,4 +25,6 @@ def all_pages(server: Instance, demo: DemoData) -> dict[str, str]:
         "project-settings": f"{project}/settings/",
         "organization": "/organizations/demo-org/",
         "account": "/user/settings/",
+        "api-reference": "/api-reference/",
+        "api-operation": "/api-reference/getTracesTraceId/",
     }
