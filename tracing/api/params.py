@@ -82,6 +82,11 @@ class Params:
             return None
         return self._parsed_number(name, text)
 
+    def numbers(self, name: str) -> tuple[float, ...]:
+        """Repeated keys or a comma-separated list, or both."""
+        values = [self._parsed_number(name, text) for text in self.words(name)]
+        return tuple(value for value in values if value is not None)
+
     def _parsed_number(self, name: str, text: str) -> float | None:
         value = float(text) if _NUMBER.fullmatch(text) else float("nan")
         if isfinite(value):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
 from sqlalchemy import ColumnElement, and_, not_, or_
 
 from accounts.access import ProjectScope
@@ -71,6 +70,7 @@ class ScoreFilters:
     trace_tags: tuple[str, ...] = ()
     #: (operator, number) pairs, all of which must hold
     numbers: tuple[tuple[str, float], ...] = ()
+    values: tuple[float, ...] = ()
     texts: tuple[str, ...] = ()
     from_time: datetime | None = None
     to_time: datetime | None = None
@@ -91,26 +91,23 @@ def _of_trace(kind: str, column: Any) -> Column:
     return Column(kind, build=build)
 
 
-def _in_metadata(key: str) -> Any:
-    """The text under a key of a score's metadata. What is no object counts as `metadata`, as it is shown."""
-    value = fn.json_text(s.metadata, key)
+def _in_metadata(key: str) -> tuple[Clause, Any]:
+    """Whether a score has a key in its metadata, and its value. What is no object is `metadata`, as it is shown."""
+    is_object = fn.json_is_object(s.metadata)
+    is_there: Clause = and_(is_object, fn.json_has(s.metadata, key))
+    value = fn.json_value(s.metadata, key)
     if key != "metadata":
-        return value
+        return is_there, value
     whole = fn.if_else(fn.json_text(s.metadata) != "", fn.json_text(s.metadata), s.metadata)
-    return fn.if_else(fn.starts_with(s.metadata, "{"), value, whole)
+    return or_(is_there, and_(not_(is_object), s.metadata != "")), fn.if_else(is_object, value, whole)
 
 
 def _metadata(scope: ProjectScope, item: Filter) -> Clause:
-    """Metadata of a score is JSON in one text, read for this. Values that are no text can be compared for equality."""
-    text, named = _in_metadata(item.key), f"{orjson.dumps(item.key).decode()}:"
-    is_there = or_(text != "", fn.contains(s.metadata, named))  # type: ignore[arg-type]
+    """Metadata of a score are one JSON document. The key must be there, also for `does not contain`."""
+    is_there, value = _in_metadata(item.key)
     if item.operator in ("is set", "is not set"):
         return is_there if item.operator == "is set" else not_(is_there)
-    matches = filters.OPERATORS["stringObject"][item.operator](text, item.value)
-    if item.operator == "=":
-        literal = (fn.contains(s.metadata, f"{named}{item.value}{end}") for end in ",}")
-        return or_(matches, *literal)  # type: ignore[arg-type]
-    return and_(is_there, matches)
+    return and_(is_there, filters.OPERATORS["stringObject"][item.operator](value, item.value))
 
 
 TRACE_COLUMNS = {
@@ -136,7 +133,7 @@ COLUMNS: dict[str, Column] = {
     "dataType": Column("text", s.data_type),
     "stringValue": Column("text", s.string_value),
     "metadata": Column("map", build=_metadata),
-    "evaluatorId": Column("text", _in_metadata("evaluator_id")),
+    "evaluatorId": Column("text", _in_metadata("evaluator_id")[1]),
 }
 _COMPARE: dict[str, Callable[[Any, Any], Clause]] = {
     **filters.OPERATORS["number"],
@@ -254,6 +251,8 @@ def _clauses(scope: ProjectScope, wanted: ScoreFilters) -> list[Clause]:
         clauses.append(not_(s.data_type == "CORRECTION"))
     if "value" not in filtered:
         clauses += [_COMPARE[operator](s.value, float(value)) for operator, value in wanted.numbers]
+        if wanted.values:
+            clauses.append(s.value.in_(wanted.values))
     if wanted.from_time and "timestamp" not in filtered:
         clauses.append(s.timestamp >= wanted.from_time)
     if wanted.to_time and "timestamp" not in filtered:
