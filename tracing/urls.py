@@ -27,6 +27,7 @@ urlpatterns = [
     path("", start.home, name="home"),
     path("theme/", start.theme, name="theme"),
     path("projects/<str:project_id>/", include(project_urls)),
+    path("trace/<id:trace_id>", start.oldest_address),
     path("project/<str:project_id>", start.old_address),
     path("project/<str:project_id>/", start.old_address),
     path("project/<str:project_id>/<str:page>", start.old_address),

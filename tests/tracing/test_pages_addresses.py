@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from tests.factories import make_project
 from tests.tracing.page_data import put_trace
 
 ODD_ID = "line one\r\nline two/three %2F?#"
@@ -30,6 +31,18 @@ def test_old_addresses_keep_newlines(alice, project):
     put_trace(project.pk, id=ODD_ID, name="odd")
     answer = alice.get(f"/project/{project.pk}/traces/{quote(ODD_ID, safe='')}")
     assert answer.headers["Location"] == _page("trace-detail", project, ODD_ID)
+
+
+def test_the_oldest_addresses_are_looked_for_where_one_may_look(alice, project):
+    """The oldest SDKs print links without a project."""
+    theirs = make_project()
+    put_trace(project.pk, id=ODD_ID, name="mine")
+    put_trace(theirs.pk, id="not-hers", name="theirs")
+    answer = alice.get(f"/trace/{quote(ODD_ID, safe='')}")
+    assert answer.headers["Location"] == _page("trace-detail", project, ODD_ID)
+    assert alice.get("/trace/not-hers").status_code == 404
+    assert alice.get("/trace/nobodys").status_code == 404
+    assert Client().get("/trace/not-hers").headers["Location"].startswith("/accounts/login/")
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,13 @@ from django.views.decorators.http import require_safe
 from accounts import actions
 from accounts.access import ProjectScope, project_page, scope_for_user
 from accounts.audit import Actor
-from accounts.queries import list_api_keys
+from accounts.queries import list_api_keys, projects_of
 from accounts.roles import Role
-from config.errors import Unavailable
+from config.errors import NotFound, Unavailable
 from config.navigation import THEME_COOKIE, THEMES, Frame
 from config.posting import posted_from
 from config.rendering import render_page
-from tracing.queries import pages
+from tracing.queries import pages, traces
 from tracing.views.snippets import snippets
 
 _YEAR_SECONDS = 365 * 24 * 3600
@@ -98,3 +98,15 @@ def old_address(request: HttpRequest, project_id: str, page: str = "traces", res
         url = reverse(f"tracing:{noun}-list", args=[project_id])
     query = request.GET.urlencode()
     return redirect(f"{url}?{query}" if query else url)
+
+
+@require_safe
+def oldest_address(request: HttpRequest, trace_id: str) -> HttpResponse:
+    """`/trace/<id>` as the oldest SDKs print it, which know of no project: looked for wherever this person may look."""
+    for project in projects_of(request.user):
+        try:
+            traces.find_trace(scope_for_user(request.user, project.pk), trace_id)
+        except NotFound:
+            continue
+        return redirect("tracing:trace-detail", project.pk, trace_id)
+    raise NotFound("There is no such trace in any of your projects.")
