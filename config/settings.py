@@ -175,6 +175,35 @@ BLOB_DIR = DATA_DIR / "blobs"
 INBOX_DIR = DATA_DIR / "inbox"
 MEDIA_MAX_BYTES = env.number("LANGFUSE_S3_MEDIA_MAX_CONTENT_LENGTH", 1_000_000_000)
 
+#: With a bucket, clients put media there and get them there, at the endpoint named here.
+_media_bucket = env.text("LANGFUSE_S3_MEDIA_UPLOAD_BUCKET")
+_media_key = env.text("LANGFUSE_S3_MEDIA_UPLOAD_ACCESS_KEY_ID")
+_media_endpoint = env.text("LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT")
+_media_inside = env.text("SPANWISE_S3_MEDIA_INTERNAL_ENDPOINT")
+# In a container the address that clients use leads nowhere. The bucket of events, where it is the same one, is named
+# by the address inside: compose files written for Langfuse work as they are.
+_events_bucket = (env.text("LANGFUSE_S3_EVENT_UPLOAD_BUCKET"), env.text("LANGFUSE_S3_EVENT_UPLOAD_ACCESS_KEY_ID"))
+if not _media_inside and _events_bucket == (_media_bucket, _media_key):
+    _media_inside = env.text("LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT")
+_media_folder = {
+    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "OPTIONS": {"location": str(BLOB_DIR)},
+}
+_media_in_bucket = {
+    "BACKEND": "config.buckets.Bucket",
+    "OPTIONS": {
+        "bucket_name": _media_bucket,
+        "location": env.text("LANGFUSE_S3_MEDIA_UPLOAD_PREFIX"),
+        "region_name": env.text("LANGFUSE_S3_MEDIA_UPLOAD_REGION") or None,
+        "endpoint_url": _media_inside or _media_endpoint or None,
+        "client_endpoint_url": _media_endpoint or None,
+        # Without a key the machine's own identity counts.
+        "access_key": _media_key or None,
+        "secret_key": env.text("LANGFUSE_S3_MEDIA_UPLOAD_SECRET_ACCESS_KEY") or None,
+        "force_path_style": env.flag("LANGFUSE_S3_MEDIA_UPLOAD_FORCE_PATH_STYLE"),
+    },
+}
+
 # --- Ingestion limits ------------------------------------------------------------------------------------
 #: The Python SDK drops batches over 64 MiB before sending, so a little more must fit. Measured after decompression.
 OTLP_MAX_BYTES = env.number("SPANWISE_OTLP_MAX_BYTES", 80 * _MEBIBYTE)
@@ -223,7 +252,7 @@ STATICFILES_DIRS = [
     ("vendor/jetbrains-mono", BASE_DIR / "node_modules/@fontsource-variable/jetbrains-mono/files"),
 ]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(BLOB_DIR)}},
+    "default": _media_in_bucket if _media_bucket else _media_folder,
     "staticfiles": {"BACKEND": "config.assets.StaticStorage"},
 }
 

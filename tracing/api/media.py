@@ -10,29 +10,46 @@ from datetime import UTC, datetime, timedelta
 from typing import IO, Any
 
 from django.conf import settings
-from django.core import signing
 from django.core.files import File
 from django.core.files.storage import default_storage
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.api import CORS_HEADERS, PublicView, error_body, iso, to_json
-from config.errors import Forbidden, Invalid, NotFound, SpanwiseError, TooLarge
+from config.describe import Message, describe
+from config.errors import Invalid, NotFound, SpanwiseError, TooLarge
+from config.file_answers import answer_file
+from tracing.api import media_addresses
 from tracing.api.params import parse_time
+from tracing.api.shapes import media as shapes
+from tracing.ingest.issues import Issue, check_text, custom, wrong_type
 from tracing.models.media import ID_LENGTH, ContentType, Media, MediaField, MediaLink
 
-_VALID_SECONDS = 3600
-_SALT = "media"
 _CHUNK = 1 << 20
 _IN_MEMORY = 4 * _CHUNK
-#: Shown in a browser these cannot run anything; the rest is handed over as a download.
-_SHOWN_INLINE = ("image/", "audio/", "video/", "text/plain", "application/pdf")
+_EXAMPLE = {
+    "traceId": "trace-1",
+    "field": "input",
+    "contentType": "image/png",
+    "contentLength": 3,
+    "sha256Hash": "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=",
+}
+_OTHER_CONTENT = "The content does not match the announced sha256Hash."
 
 
 class MediaUpload(PublicView):
+    @describe(
+        "Announce a file",
+        body=shapes.Announcement,
+        answer=shapes.Announced,
+        status=201,
+        text="Then PUT the bytes to `uploadUrl`, with the headers `Content-Type` and `x-amz-checksum-sha256`, and "
+        "report it. `uploadUrl` is null when they are there already. Name a trace, or one of its observations, "
+        "or an item of a dataset.",
+        example=_EXAMPLE,
+    )
     def post(self, request: Request) -> Response:
         wanted = _read_upload(self.body())
         media, _ = Media.objects.get_or_create(
@@ -41,50 +58,67 @@ class MediaUpload(PublicView):
             defaults={key: wanted[key] for key in ("sha256", "content_type", "content_length")},
         )
         if media.uploaded_at is None or media.content_type != wanted["content_type"]:
-            media.content_type, media.content_length = wanted["content_type"], wanted["content_length"]
+            media.content_type = wanted["content_type"]
+            if media.uploaded_at is None:  # of bytes that are here we know the length
+                media.content_length = wanted["content_length"]
             media.save(update_fields=["content_type", "content_length"])
         MediaLink.objects.get_or_create(project_id=self.scope.project_id, media=media, **wanted["link"])
-        url = None if _is_stored(media) else _signed_url(request._request, media, "put")
+        url = None if _is_stored(media) else media_addresses.upload_address(request._request, media)
         return Response({"mediaId": media.media_id, "uploadUrl": url}, status=201)
 
 
 class OneMedia(PublicView):
+    @describe("Read where a file is", answer=shapes.MediaItem, text="`url` needs no key and is valid for an hour.")
     def get(self, request: Request, media_id: str) -> Response:
         media = _find(self.scope.project_id, media_id)
         if media.upload_status is not None and not 200 <= media.upload_status < 300:
             raise NotFound(f"Media upload failed with status {media.upload_status}: {media.upload_error}")
         if media.uploaded_at is None:
             raise NotFound("Media not yet uploaded")
-        expiry = datetime.now(UTC) + timedelta(seconds=_VALID_SECONDS)
+        expiry = datetime.now(UTC) + timedelta(seconds=media_addresses.VALID_SECONDS)
         return Response(
             {
                 "mediaId": media.media_id,
                 "contentType": media.content_type,
                 "contentLength": media.content_length,
                 "uploadedAt": iso(media.uploaded_at),
-                "url": _signed_url(request._request, media, "get"),
+                "url": media_addresses.download_address(request._request, media),
                 "urlExpiry": iso(expiry),
             }
         )
 
+    @describe(
+        "Report an upload",
+        body=shapes.UploadReport,
+        answer=Message,
+        text="To be sent after each upload, be it one that failed. A success counts only when the bytes are there.",
+    )
     def patch(self, request: Request, media_id: str) -> Response:
         """What a client tells counts only where we did not see the bytes ourselves."""
         media = _find(self.scope.project_id, media_id)
-        body = self.body()
-        status, at = (body.get("uploadHttpStatus"), body.get("uploadedAt")) if isinstance(body, dict) else (None, None)
-        if not isinstance(status, int) or not 0 <= status < 1000:
-            raise _invalid("uploadHttpStatus", "Invalid input: expected number")
-        moment = parse_time(at) if isinstance(at, str) else None
-        if moment is None:
-            raise _invalid("uploadedAt", "Invalid ISO datetime")
-        if not default_storage.exists(media.storage_key):
-            is_success = 200 <= status < 300
-            media.upload_status, media.upload_error = status, _error_text(body.get("uploadHttpError"))
-            media.uploaded_at = None
-            if is_success:
-                media.upload_status = None  # a success without bytes here is not one
+        status, moment, error = _read_report(self.body())
+        if default_storage.exists(media.storage_key):
+            if media.uploaded_at is None:
+                _accept(media, moment)
+        else:
+            is_success = 200 <= status < 300  # without bytes here it is not one
+            media.uploaded_at, media.upload_status = None, None if is_success else status
+            media.upload_error = error
             media.save(update_fields=["upload_status", "upload_error", "uploaded_at"])
         return Response({"message": "OK"})
+
+
+def _accept(media: Media, moment: datetime) -> None:
+    """The bytes are there. Those in a bucket we have not seen: whoever put them may have put others."""
+    bucket = media_addresses.bucket()
+    if bucket is not None and not bucket.holds(media.storage_key, sha256=media.sha256):
+        default_storage.delete(media.storage_key)
+        media.upload_status, media.upload_error = 400, _OTHER_CONTENT
+        media.save(update_fields=["upload_status", "upload_error"])
+        raise Invalid(_OTHER_CONTENT)
+    media.uploaded_at, media.upload_status, media.upload_error = moment, 200, ""
+    media.content_length = default_storage.size(media.storage_key)
+    media.save(update_fields=["uploaded_at", "upload_status", "upload_error", "content_length"])
 
 
 @csrf_exempt
@@ -108,16 +142,20 @@ def _content(request: HttpRequest, token: str) -> HttpResponseBase:
     if method is None:
         body = to_json({"message": "Method not allowed", "error": "MethodNotAllowedError"})
         return HttpResponse(body, status=405, content_type="application/json")
-    media = _open_token(token, method)
-    return _download(media) if method == "get" else _receive(request, media)
+    media = _find(*media_addresses.open_token(token, method))
+    return _download(request, media) if method == "get" else _receive(request, media)
 
 
-def _download(media: Media) -> FileResponse:
+def _download(request: HttpRequest, media: Media) -> HttpResponseBase:
     if not default_storage.exists(media.storage_key):
         raise NotFound("Media not yet uploaded")
-    is_inline = media.content_type.startswith(_SHOWN_INLINE) and media.content_type != "image/svg+xml"
-    response = FileResponse(
-        default_storage.open(media.storage_key), as_attachment=not is_inline, content_type=media.content_type
+    response = answer_file(
+        request,
+        default_storage.open(media.storage_key),
+        default_storage.size(media.storage_key),
+        as_attachment=not media_addresses.is_inline(media),
+        filename=media.media_id,
+        content_type=media.content_type,
     )
     # What was traced is hostile: it must run nothing, whatever type it claims.
     response["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -137,7 +175,7 @@ def _receive(request: HttpRequest, media: Media) -> HttpResponse:
             digest.update(chunk)
             spool.write(chunk)
         if base64.b64encode(digest.digest()).decode() != media.sha256:
-            raise Invalid("The content does not match the announced sha256Hash.")
+            raise Invalid(_OTHER_CONTENT)
         size = spool.tell()
         spool.seek(0)
         if not default_storage.exists(media.storage_key):
@@ -171,20 +209,26 @@ def _is_stored(media: Media) -> bool:
     return media.uploaded_at is not None and default_storage.exists(media.storage_key)
 
 
-def _signed_url(request: HttpRequest, media: Media, method: str) -> str:
-    """Under the address the client itself used: behind a proxy or in a container that is the one that works."""
-    token = signing.dumps([media.project_id, media.media_id, method], salt=_SALT, compress=True)
-    return request.build_absolute_uri(reverse("media-content", args=[token]))
-
-
-def _open_token(token: str, method: str) -> Media:
-    try:
-        project_id, media_id, allowed = signing.loads(token, salt=_SALT, max_age=_VALID_SECONDS)
-    except (signing.BadSignature, ValueError):
-        raise Forbidden("This address is not valid or has expired.") from None
-    if allowed != method:
-        raise Forbidden("This address was made for something else.")
-    return _find(project_id, media_id)
+def _read_report(body: Any) -> tuple[int, datetime, str]:
+    """Status, time and error of an upload, as a client saw them."""
+    if not isinstance(body, dict):
+        raise Invalid(issues=[wrong_type("object", body, ())])
+    issues: list[Issue] = []
+    status, moment = body.get("uploadHttpStatus"), None
+    check_text(body, "uploadedAt", (), issues, required=True)
+    if not issues:
+        moment = parse_time(body["uploadedAt"])
+        if moment is None:
+            issues.append(custom(("uploadedAt",), "Invalid ISO datetime"))
+    if not isinstance(status, int) or isinstance(status, bool):
+        is_present = "uploadHttpStatus" in body
+        issues.append(wrong_type("number", status, ("uploadHttpStatus",), is_present=is_present))
+    elif not 0 <= status < 1000:
+        issues.append(custom(("uploadHttpStatus",), "Invalid input: expected the status of an HTTP answer"))
+    check_text(body, "uploadHttpError", (), issues)
+    if issues or moment is None or not isinstance(status, int):
+        raise Invalid(issues=issues)
+    return status, moment, (body.get("uploadHttpError") or "")[:2000]
 
 
 def _read_upload(body: Any) -> dict[str, Any]:
@@ -208,11 +252,6 @@ def _read_upload(body: Any) -> dict[str, Any]:
         "content_length": length,
         "link": _read_link(given),
     }
-
-
-def _error_text(error: Any) -> str:
-    """What a client tells of a failed upload, as it can be kept: PostgreSQL refuses NUL in text."""
-    return str(error or "").replace("\x00", "")[:2000]
 
 
 def _is_sha256(text: str) -> bool:

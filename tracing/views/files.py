@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from django.core.files.storage import default_storage
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from accounts.access import ProjectScope, project_page
 from accounts.roles import Role
 from config.errors import NotFound
+from config.file_answers import answer_file
 from tracing.models import Media
 from tracing.queries import trace_page
 
@@ -41,8 +42,10 @@ def media_file(request: HttpRequest, scope: ProjectScope, media_id: str) -> Http
     if media is None or not default_storage.exists(media.storage_key):
         raise NotFound("There is no such file in this project, or its upload never ended.")
     shown = media.content_type in _SHOWN_IMAGES or media.content_type.startswith(_SHOWN_FAMILIES)
-    response = FileResponse(
+    response = answer_file(
+        request,
         default_storage.open(media.storage_key),
+        default_storage.size(media.storage_key),
         content_type=media.content_type if shown else "application/octet-stream",
         as_attachment=not shown,
         filename=media.media_id,
