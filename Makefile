@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
 JOBS ?= 2
+FRAMEWORKS := tests/clients/frameworks/environments
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-fast test-clients check lint types fix migrate bench screenshots lock clean
+.PHONY: help setup run demo test test-fast test-clients integrations check lint types fix migrate bench screenshots lock lock-clients clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -19,14 +20,22 @@ run: setup ## Start everything at http://localhost:3000 (PORT and SPANWISE_DATA_
 demo: setup ## Fill the running instance with realistic traces (TRACES=300 SEED=7)
 	@$(BIN)/python manage.py demo --traces $(or $(TRACES),300) --seed $(or $(SEED),7)
 
-test: .build/dev.stamp .build/front.stamp ## Run all tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests
+test: .build/dev.stamp .build/front.stamp ## Run all tests but those of the frameworks
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not frameworks" tests
 
 test-fast: .build/dev.stamp .build/front.stamp ## Run the tests that need no browser, no SDK and no server
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not server and not browser and not clients" tests
 
-test-clients: .build/dev.stamp .build/front.stamp ## Run the real SDKs against the running product
-	$(BIN)/python -m pytest tests/clients
+test-clients: .build/dev.stamp .build/front.stamp ## Run the frameworks against the running product
+	$(BIN)/python -m tests.clients.environments --frameworks
+	$(BIN)/python -m pytest -n $(JOBS) -m frameworks tests/clients/frameworks
+
+integrations: .build/dev.stamp ## Write the table in docs/integrations.md from the last run of test-clients
+	$(BIN)/python -m tests.clients.frameworks.report
+
+lock-clients: .build/dev.stamp ## Pin what the frameworks depend on anew
+	@for file in $(FRAMEWORKS)/*.in; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --upgrade --python-version 3.11 $$file -o $${file%.in}.lock; done
+	@for file in $(FRAMEWORKS)/*/package.json; do npm install --package-lock-only --ignore-scripts --prefix $$(dirname $$file); done
 
 check: .build/dev.stamp .build/front.stamp lint types ## What CI checks: lint, types, import rules, migrations
 	$(BIN)/lint-imports

@@ -113,7 +113,10 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 if __name__ == "__main__":
+    frameworks = [
+        name for name, pins in PINS.items() if "frameworks/" in pins.get("requirements", pins.get("folder", ""))
+    ]
     # Two at a time: one waits for the registry while the other unpacks.
     with ThreadPoolExecutor(2) as pool:
-        for made in pool.map(ready, sys.argv[1:] or PINS):
+        for made in pool.map(ready, frameworks if sys.argv[1:] == ["--frameworks"] else sys.argv[1:] or PINS):
             print(made)

@@ -1,0 +1,2 @@
+// What `npx langfuse` starts, where the package is installed.
+import "langfuse-cli/bin/langfuse.mjs";
