@@ -759,6 +759,7 @@ def test_project_of_the_key(api):
     }
 
 
+@pytest.mark.usefixtures("broker", "own_inbox")
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 @pytest.mark.parametrize("path", ["health", "ready", "health?failIfDatabaseUnavailable=true"])
 def test_health_needs_no_key(method, path):
@@ -774,6 +775,7 @@ def test_health_tells_of_a_store_that_is_away(settings):
     assert Client().get("/api/public/health?failIfDatabaseUnavailable=true").status_code == 503
 
 
+@pytest.mark.usefixtures("broker", "own_inbox")
 @pytest.mark.parametrize("table", ["observations", "traces"])
 @pytest.mark.parametrize("path", ["health", "ready"])
 def test_health_tells_when_nothing_arrives(api, path, table):
