@@ -63,12 +63,15 @@ class Refused(Exception):
 
 
 class Sdk:
-    """One client's process. Values are those of the wire, whatever the client makes of them in between."""
+    """One client's process. Values are those of the wire, whatever the client makes of them in between.
 
-    def __init__(self, name: str, server: Instance) -> None:
+    The names of the methods that are called go into `called`.
+    """
+
+    def __init__(self, name: str, server: Instance, called: set[str]) -> None:
         self.name = name
         self.server = server
-        self.called: set[str] = set()
+        self.called = called
         program = PROGRAMS / _PROGRAMS.get(name, "api_bridge.py")
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the process
         self._process = subprocess.Popen(

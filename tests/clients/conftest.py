@@ -33,6 +33,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.server)
             if item.path.name != "test_durability.py":
                 item.add_marker(pytest.mark.clients)
+    for path in {item.path for item in items if _counts_the_others(item)}:
+        places = [place for place, item in enumerate(items) if item.path == path]
+        ordered = sorted((items[place] for place in places), key=_counts_the_others)
+        for place, item in zip(places, ordered, strict=True):
+            items[place] = item
+
+
+def _counts_the_others(item: pytest.Item) -> bool:
+    """A test that tells what no other test of its file did, and so comes after them in any order."""
+    return item.name.startswith("test_every_method[")
 
 
 @pytest.fixture(scope="session")
