@@ -14,7 +14,7 @@ from accounts.audit import Actor
 from accounts.models import ApiKey
 from accounts.queries import list_api_keys
 from config.api import OrganizationView, iso
-from config.describe import describe
+from config.describe import Message, describe
 from config.errors import NotFound
 
 
@@ -34,6 +34,7 @@ class ApiKeys(_KeysView):
         body=shapes.NewApiKey,
         answer=shapes.CreatedApiKey,
         status=201,
+        answers={409: Message},
         text="Needs the key of an organization. The secret is in this answer and nowhere else.",
     )
     def post(self, request: Request, project_id: str) -> Response:

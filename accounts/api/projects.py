@@ -14,7 +14,7 @@ from accounts.audit import Actor
 from accounts.models import Project
 from accounts.queries import get_project
 from config.api import KeyView, OrganizationView
-from config.describe import describe
+from config.describe import ORGANIZATION_KEY, PROJECT_KEY, Message, describe
 from config.errors import Conflict, Forbidden
 
 #: Several clients look for these words.
@@ -26,7 +26,7 @@ class Projects(KeyView):
 
     names_errors = False
 
-    @describe("The project of the key", answer=shapes.ProjectList)
+    @describe("The project of the key", answer=shapes.ProjectList, keys=(PROJECT_KEY,))
     def get(self, request: Request) -> Response:
         opened = self.opened
         if opened.scope is None:
@@ -40,6 +40,8 @@ class Projects(KeyView):
         body=shapes.NewProject,
         answer=shapes.ProjectItem,
         status=201,
+        answers={409: Message},
+        keys=(ORGANIZATION_KEY,),
         text="Needs the key of an organization.",
     )
     def post(self, request: Request) -> Response:
@@ -63,6 +65,7 @@ class OneProject(OrganizationView):
         "Change a project",
         body=shapes.ProjectChange,
         answer=shapes.ProjectItem,
+        answers={409: Message},
         text="Needs the key of an organization. Metadata and retention stay as they were unless given.",
     )
     def put(self, request: Request, project_id: str) -> Response:
