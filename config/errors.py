@@ -1,6 +1,6 @@
 """The one hierarchy of errors that code outside `views` and `api` may raise at its callers.
 
-`config/middleware.py` maps it once to HTML pages and `config/api.py` once to the JSON bodies of the public API.
+`config/middleware.py` maps it once to HTML pages and `config/api/errors.py` once to the JSON bodies of the public API.
 """
 
 from __future__ import annotations

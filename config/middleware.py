@@ -14,7 +14,8 @@ from django.http.response import HttpResponseBase, HttpResponseRedirectBase
 from django.shortcuts import render
 from django.utils import timezone
 
-from config import api
+from config.api.errors import failure
+from config.api.paths import is_api_path, tidy_path
 from config.errors import SpanwiseError
 
 #: set by the browser (static/js/time.js)
@@ -37,7 +38,7 @@ class IngestFastPath:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.method == "POST":
-            handler = self._routes.get(request.path_info) or self._routes.get(api.tidy_path(request.path_info))
+            handler = self._routes.get(request.path_info) or self._routes.get(tidy_path(request.path_info))
             if handler is not None:
                 return self._answer(request, handler)
         if request.META.get("HTTP_HOST") == "":
@@ -52,7 +53,7 @@ class LoginRequired(LoginRequiredMiddleware):
     def process_view(
         self, request: HttpRequest, view_func: Any, view_args: Any, view_kwargs: Any
     ) -> HttpResponseBase | None:
-        if api.is_api_path(request.path_info) or request.path_info.startswith(("/accounts/", "/static/")):
+        if is_api_path(request.path_info) or request.path_info.startswith(("/accounts/", "/static/")):
             return None
         return super().process_view(request, view_func, view_args, view_kwargs)
 
@@ -103,12 +104,12 @@ class Errors:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         # No id in an address holds one, and PostgreSQL fails when it is asked for one.
         if "\x00" in request.path_info:
-            is_api = api.is_api_path(request.path_info)
-            return api.failure(404, "Not Found") if is_api else error_page(request, 404, "")
+            is_api = is_api_path(request.path_info)
+            return failure(404, "Not Found") if is_api else error_page(request, 404, "")
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if api.is_api_path(request.path_info):
+        if is_api_path(request.path_info):
             return None
         if isinstance(exception, SpanwiseError):
             return error_page(request, exception.status, exception.message)

@@ -274,12 +274,12 @@ CONTENT_SECURITY_POLICY = {
 
 #: The version of the API we speak: clients pick their contract by it. Ours is in `config.__version__`.
 LANGFUSE_API_VERSION = "4.35.0"
-# What the public API needs is named on `config.api.PublicView`. A view that forgets to build on it is closed.
+# What the public API needs is named on `config.api.views.PublicView`. A view that forgets to build on it is closed.
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "UNAUTHENTICATED_USER": None,
-    "DEFAULT_SCHEMA_CLASS": "config.openapi.PublicSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.api.openapi.PublicSchema",
 }
 
 SPECTACULAR_SETTINGS = {

@@ -5,17 +5,17 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from config import api, reference_pages
+from config.api import pages, paths
 
 urlpatterns = [
-    path("api/public/openapi.json", reference_pages.OpenApiDocument.as_view(), name="openapi-document"),
+    path("api/public/openapi.json", pages.OpenApiDocument.as_view(), name="openapi-document"),
     path("api/public/", include("accounts.api.urls")),
     path("api/public/", include("tracing.api.urls")),
     path("api/public/", include("evals.api.urls")),
-    re_path(r"^/*api(?:/[\s\S]*)?\Z", api.not_found),
-    path("api-reference", reference_pages.api_reference_start, name="api-reference-start"),
-    path("api-reference/", reference_pages.api_reference, name="api-reference"),
-    path("api-reference/<slug:operation_id>/", reference_pages.api_operation, name="api-operation"),
+    re_path(r"^/*api(?:/[\s\S]*)?\Z", paths.not_found),
+    path("api-reference", pages.api_reference_start, name="api-reference-start"),
+    path("api-reference/", pages.api_reference, name="api-reference"),
+    path("api-reference/<slug:operation_id>/", pages.api_operation, name="api-operation"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("", include("accounts.urls")),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 
-from config import api
+from config.api.errors import failure
+from config.api.paths import is_api_path
 from config.middleware import error_page
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Such as a host name that is none, or that this instance does not have."""
-    if api.is_api_path(request.path_info):
-        return api.failure(400, "The request cannot be understood.")
+    if is_api_path(request.path_info):
+        return failure(400, "The request cannot be understood.")
     return HttpResponse("The request cannot be understood.", status=400, content_type="text/plain")
 
 
@@ -33,6 +34,6 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 
 def _failure(request: HttpRequest, status: int, message: str) -> HttpResponse:
-    if api.is_api_path(request.path_info):
-        return api.failure(status, message)
+    if is_api_path(request.path_info):
+        return failure(status, message)
     return error_page(request, status, message if status == 403 else "")

@@ -13,8 +13,9 @@ from accounts.api import bodies, shapes
 from accounts.audit import Actor
 from accounts.models import ApiKey
 from accounts.queries import list_api_keys
-from config.api import OrganizationView, iso
-from config.describe import Message, describe
+from config.api.describe import Message, describe
+from config.api.values import iso
+from config.api.views import OrganizationView
 from config.errors import NotFound
 
 

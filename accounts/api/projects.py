@@ -13,8 +13,8 @@ from accounts.api import bodies, shapes
 from accounts.audit import Actor
 from accounts.models import Project
 from accounts.queries import get_project
-from config.api import KeyView, OrganizationView
-from config.describe import ORGANIZATION_KEY, PROJECT_KEY, Message, describe
+from config.api.describe import ORGANIZATION_KEY, PROJECT_KEY, Message, describe
+from config.api.views import KeyView, OrganizationView
 from config.errors import Conflict, Forbidden
 
 #: Several clients look for these words.

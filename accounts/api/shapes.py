@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from config.describe import Given, Shape
+from config.api.describe import Given, Shape
 
 
 class OrganizationName(Shape):

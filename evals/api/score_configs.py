@@ -9,8 +9,9 @@ from typing import Any, Literal
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.api import PublicView, iso
-from config.describe import PAGE, Given, PageMeta, Shape, describe, in_path
+from config.api.describe import PAGE, Given, PageMeta, Shape, describe, in_path
+from config.api.values import iso
+from config.api.views import PublicView
 from config.errors import Invalid
 from evals import actions, queries
 from evals.actions import Category, ScoreConfigFields

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema_rs
 from django.urls import Resolver404, resolve
 
-from config import openapi
+from config.api import openapi
 from tests.tracing.api_data import Api
 
 

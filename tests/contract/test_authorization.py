@@ -21,7 +21,7 @@ from accounts.actions import NewKey, revoke_api_key
 from accounts.audit import SYSTEM
 from accounts.models import ApiKey
 from accounts.roles import Role
-from config.api import OpenView, OrganizationView, PostedElsewhere
+from config.api.views import OpenView, OrganizationView, PostedElsewhere
 from tests.factories import basic, make_key, make_organization, make_project
 from tests.tracing.api_data import Api, fill, make_api
 from tests.tracing.conftest import own_inbox  # noqa: F401 - a fixture

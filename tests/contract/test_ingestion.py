@@ -120,7 +120,7 @@ CASES = [
         "a good one beside a bad one",
         POST,
         207,
-        {**refused("x", NO_TYPE), **{"successes": [{"id": "e", "status": 201}]}},
+        {**refused("x", NO_TYPE), "successes": [{"id": "e", "status": 201}]},
         body=batch(event("x", "x"), event()),
     ),
     Case("verb GET", "GET ingestion", 405, {"message": "Method not allowed", "error": "MethodNotAllowedError"}),

@@ -14,8 +14,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.request import Request
 
-from config import openapi, reference
-from config.describe import Description
+from config.api import openapi, reference
+from config.api.describe import Description
 from tests.tracing.api_data import make_api
 from tracing.ingest import receive
 
@@ -77,7 +77,7 @@ def test_groups_and_names():
     titles = [title for _, title, _ in openapi.GROUPS]
     operations = [one for verbs in document["paths"].values() for one in verbs.values()]
     assert {tag for one in operations for tag in one["tags"]} <= set(titles), (
-        "a route needs a group in config/openapi.py"
+        "a route needs a group in config/api/openapi.py"
     )
     names = [one["operationId"] for one in operations]
     assert len(set(names)) == len(names)

@@ -22,6 +22,7 @@ BAD_METADATA = {"message": "Invalid metadata. Should be a valid JSON object."}
 BAD_RETENTION = {"message": "Invalid retention value. Must be 0 (for ever) or at least 3 days."}
 BAD_EXPIRY = {"message": "Invalid expiresAt. Should be an ISO 8601 time with a zone."}
 EXPIRED = {"message": "The expiry must be in the future."}
+NUL = {"message": "Text must not hold the character U+0000."}
 NOT_AN_OBJECT = {"message": "Invalid request body: expected a JSON object"}
 PAIR = {"publicKey": "pk-lf-own", "secretKey": "sk-lf-own"}
 
@@ -89,7 +90,7 @@ OF_ORGANIZATIONS = [
     Case("blank name", "POST projects", 400, BAD_NAME, body={"name": "     ", "retention": 0}),
     Case("long name", "POST projects", 400, BAD_NAME, body={"name": "x" * 61, "retention": 0}),
     Case("name is a number", "POST projects", 400, BAD_NAME, body={"name": 12345, "retention": 0}),
-    Case("NUL in the name", "POST projects", 400, BAD_NAME, body={"name": "a\0bc", "retention": 0}),
+    Case("NUL in the name", "POST projects", 400, NUL, body={"name": "a\0bc", "retention": 0}),
     Case("metadata is text", "POST projects", 400, BAD_METADATA, body={"name": "New", "metadata": "x", "retention": 0}),
     Case(
         "metadata is a list", "POST projects", 400, BAD_METADATA, body={"name": "New", "metadata": [], "retention": 0}

@@ -46,6 +46,21 @@ def test_ordinary_client_inserts_and_queries(client, table):
     assert client.query(f"SELECT a, n FROM {table} LIMIT 0").column_names == ("a", "n")
 
 
+@pytest.mark.parametrize(
+    ("settings", "failing"),
+    [
+        ({"max_block_size": 1000, "max_threads": 1}, "SELECT number, throwIf(number = 99999) FROM numbers(100000)"),
+        ({"max_result_bytes": 1}, "SELECT number AS foreign FROM numbers(100000)"),
+    ],
+)
+def test_what_a_statement_wrote_before_it_failed_is_in_no_other_answer(client, settings, failing):
+    for _ in range(3):
+        with pytest.raises(DatabaseError):
+            client.raw_query(failing, settings=settings, fmt="JSONCompactEachRowWithNames")
+        following = client.raw_query("SELECT 1 AS own WHERE 0", settings=settings, fmt="JSONCompactEachRowWithNames")
+        assert following == b'["own"]\n'
+
+
 def test_parameters_too_long_for_a_url_arrive(client):
     values = [f"{HOSTILE}{n}" for n in range(5000)]
 

@@ -12,7 +12,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,7 @@ class Session:
         self._connection = chdb.connect(address)
         self._database = "default"
         self._settings: dict[str, str] = {}
+        self._holds_output = False
 
     def prepare(self, database: str, settings: dict[str, str]) -> None:
         """Only what differs from the last statement is sent: nearly always nothing."""
@@ -129,10 +130,24 @@ class Session:
         self._connection.close()
 
     def _run(self, sql: str, output_format: str = "TabSeparated", params: dict[str, str] | None = None) -> Any:
+        if self._holds_output:
+            self._drop_output()
         try:
             return self._connection.query(sql, output_format, params=params or {})
         except (ChdbError, RuntimeError) as error:
+            self._holds_output = True
+            with suppress(EngineError):  # then the next statement tries again, and is not run before that succeeds
+                self._drop_output()
             raise EngineError(str(error)) from error
+
+    def _drop_output(self) -> None:
+        """The engine hands out what a statement had written before it failed with the answer to the next one, which may
+        be another project's. Here that is one without an answer of its own, and no limit of a query can stop it."""
+        try:
+            self._connection.query("SET log_comment = ''", "Null")
+        except (ChdbError, RuntimeError) as error:
+            raise EngineError(str(error)) from error
+        self._holds_output = False
 
 
 class Engine:

@@ -9,8 +9,9 @@ from pydantic import ConfigDict
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.api import PublicView, iso
-from config.describe import PAGE, Given, PageMeta, Shape, describe, in_path, parameter
+from config.api.describe import PAGE, Given, PageMeta, Shape, describe, in_path, parameter
+from config.api.values import iso
+from config.api.views import PublicView
 from config.errors import Invalid
 from tracing import actions
 from tracing.api import present

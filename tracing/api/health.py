@@ -7,8 +7,8 @@ from django.db import Error, connection
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.api import OpenView
-from config.describe import Shape, describe, parameter
+from config.api.describe import Shape, describe, parameter
+from config.api.views import OpenView
 from config.errors import Unavailable
 from tracing.analytics import store
 from tracing.ingest import readiness, receive

@@ -6,8 +6,8 @@ from __future__ import annotations
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from config.api import PostedElsewhere
-from config.describe import PROJECT_KEY, PUBLIC_KEY, Binary, Message, describe
+from config.api.describe import PROJECT_KEY, PUBLIC_KEY, Binary, Message, describe
+from config.api.views import PostedElsewhere
 from tracing.api.shapes import ingestion as shapes
 from tracing.ingest import receive
 

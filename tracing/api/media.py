@@ -17,8 +17,10 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.api import CORS_HEADERS, PublicView, error_body, iso, to_json
-from config.describe import Message, describe
+from config.api.describe import Message, describe
+from config.api.errors import CORS_HEADERS, error_body
+from config.api.values import iso, to_json
+from config.api.views import PublicView
 from config.errors import Invalid, NotFound, SpanwiseError, TooLarge
 from config.file_answers import answer_file
 from tracing.api import media_addresses

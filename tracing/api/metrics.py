@@ -11,8 +11,9 @@ import orjson
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.api import PublicView, as_number
-from config.describe import PAGE, PageMeta, Shape, describe, parameter
+from config.api.describe import PAGE, PageMeta, Shape, describe, parameter
+from config.api.values import as_number
+from config.api.views import PublicView
 from config.errors import Invalid
 from tracing.api import present
 from tracing.api.params import Params

@@ -8,9 +8,9 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.admin_key import ProjectOrAdminView
-from config.api import as_number, iso
-from config.describe import PAGE, Message, describe
+from config.api.admin_key import ProjectOrAdminView
+from config.api.describe import PAGE, Message, describe
+from config.api.values import as_number, iso
 from tracing import actions
 from tracing.api import present
 from tracing.api.model_bodies import read_model

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.api import PublicView
-from config.describe import PAGE, describe, in_path
+from config.api.describe import PAGE, describe, in_path
+from config.api.views import PublicView
 from config.errors import Invalid
 from tracing.analytics.records import Level
 from tracing.api import present

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from config.api import as_number, iso
+from config.api.values import as_number, iso
 from tracing.analytics.records import Score, Trace
 from tracing.api.content import Json, nested, parsed
 from tracing.api.numbers import rounded, whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from config.api import as_number
+from config.api.values import as_number
 from tracing.api.content import Json, nested, parsed
 from tracing.api.numbers import seconds
 from tracing.queries.observations import ObservationRow

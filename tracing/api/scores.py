@@ -6,8 +6,8 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.api import PublicView
-from config.describe import PROJECT_KEY, PUBLIC_KEY, Message, describe
+from config.api.describe import PROJECT_KEY, PUBLIC_KEY, Message, describe
+from config.api.views import PublicView
 from config.errors import Invalid
 from tracing import actions
 from tracing.analytics.records import ScoreSource, ScoreType

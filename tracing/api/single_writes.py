@@ -10,8 +10,9 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.api import PublicView, iso
-from config.describe import describe
+from config.api.describe import describe
+from config.api.values import iso
+from config.api.views import PublicView
 from config.errors import Invalid
 from tracing.api.shapes import single_writes as shapes
 from tracing.ingest import receive

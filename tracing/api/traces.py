@@ -5,8 +5,8 @@ from __future__ import annotations
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.api import PublicView
-from config.describe import describe
+from config.api.describe import describe
+from config.api.views import PublicView
 from config.errors import Invalid
 from tracing import actions
 from tracing.api import present

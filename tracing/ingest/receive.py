@@ -13,8 +13,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from accounts.access import ORGANIZATION_KEY, PUBLIC_KEY_ONLY, AccessLevel, KeyAccess, authenticate
-from config.api import CORS_HEADERS, error_body
-from config.body import BadEncoding, Body
+from config.api.body import BadEncoding, Body
+from config.api.errors import CORS_HEADERS, error_body
 from config.errors import Forbidden, Invalid, SpanwiseError, Unavailable
 from tracing.ingest import doorbell, legacy, otlp, readiness, scores
 from tracing.ingest.inbox import FolderInbox, GroupCommit, Payload

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from config.body import parse_json as parse_json
+from config.api.body import parse_json as parse_json
 from tracing.analytics.records import PREVIEW_CHARACTERS
 
 #: nested deeper, an object stays JSON text

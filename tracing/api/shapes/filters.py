@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.describe import parameter
+from config.api.describe import parameter
 
 FILTER = parameter(
     "filter",

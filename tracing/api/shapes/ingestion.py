@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from config.describe import Given, Shape
+from config.api.describe import Given, Shape
 
 _Id = Annotated[str, Field(min_length=1)]
 

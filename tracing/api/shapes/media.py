@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from config.describe import Given, Shape
+from config.api.describe import Given, Shape
 
 
 class Announcement(Given):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from config.describe import Given, PageMeta, Shape
+from config.api.describe import Given, PageMeta, Shape
 
 Unit = Literal["TOKENS", "CHARACTERS", "MILLISECONDS", "SECONDS", "REQUESTS", "IMAGES"]
 Operator = Literal["gt", "gte", "lt", "lte", "eq", "neq"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from config.describe import PageMeta, Parameter, Shape, parameter
+from config.api.describe import PageMeta, Parameter, Shape, parameter
 from tracing.analytics.records import Level
 from tracing.api.shapes.filters import FILTER
 

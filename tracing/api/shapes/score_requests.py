@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from config.describe import PAGE, Given, Shape, in_path, parameter
+from config.api.describe import PAGE, Given, Shape, in_path, parameter
 from tracing.analytics.records import ScoreSource, ScoreType
 from tracing.api.shapes.filters import FILTER
 from tracing.queries.scores import VALUE_OPERATORS

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from config.describe import PageMeta, Shape
+from config.api.describe import PageMeta, Shape
 from tracing.analytics.records import ScoreSource
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from config.describe import PAGE, Given, PageMeta, Shape, in_path, parameter
+from config.api.describe import PAGE, Given, PageMeta, Shape, in_path, parameter
 from tracing.api.shapes.filters import FILTER
 from tracing.api.shapes.observations import ObservationV1
 from tracing.api.shapes.scores import ScoreV1

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from config.describe import ORGANIZATION_KEY, PROJECT_KEY, PUBLIC_KEY
-from config.openapi import document
+from config.api.describe import ORGANIZATION_KEY, PROJECT_KEY, PUBLIC_KEY
+from config.api.openapi import document
 
 Schema = Mapping[str, Any]
 

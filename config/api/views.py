@@ -1,21 +1,12 @@
-"""What every route of the public API shares: keys, JSON in and out, error bodies, and who may call from a browser."""
+"""What every route of the public API shares: keys, JSON in and out, preflights and wrong verbs."""
 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import IO, Any
 
-import orjson
 from django.conf import settings
-from django.core.exceptions import SuspiciousOperation
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import resolve
-from django.utils.encoding import escape_uri_path
-from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, status
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.negotiation import BaseContentNegotiation
@@ -28,35 +19,18 @@ from rest_framework.views import APIView
 
 from accounts import access
 from accounts.access import AccessLevel, KeyAccess, OrganizationScope, ProjectScope
-from config.body import Body, parse_json
-from config.errors import Forbidden, Invalid, SpanwiseError, Unavailable
+from config.api.body import Body
+from config.api.errors import CORS_HEADERS, exception_handler
+from config.api.values import from_json, to_json
+from config.errors import Forbidden
 
 log = logging.getLogger(__name__)
 
-#: Browsers may call from anywhere, without credentials of their own: the key travels in a header.
-CORS_HEADERS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
-    "Access-Control-Expose-Headers": "Retry-After",
-}
 #: Allowed when a preflight does not name the headers itself: "*" would not cover Authorization.
 _USUAL_HEADERS = (
     "Authorization, Content-Type, Content-Encoding, X-Langfuse-Sdk-Name, X-Langfuse-Sdk-Version, "
     "X-Langfuse-Sdk-Variant, X-Langfuse-Sdk-Integration, X-Langfuse-Public-Key, X-Langfuse-Ingestion-Version"
 )
-_API_PATH = re.compile(r"/+api(?:/|\Z)")
-_SLASHES = re.compile("//+")
-_ERROR_NAMES = {
-    400: "InvalidRequestError",
-    404: "LangfuseNotFoundError",
-    405: "MethodNotAllowedError",
-    409: "LangfuseConflictError",
-    413: "PayloadTooLargeError",
-    415: "UnsupportedMediaTypeError",
-    422: "Request timed out",
-    501: "NotImplementedError",
-    503: "ServiceUnavailableError",
-}
 
 
 class ApiKeyAuthentication(BaseAuthentication):
@@ -106,63 +80,6 @@ class AlwaysJson(BaseContentNegotiation):
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
         return JsonRenderer(), JsonRenderer.media_type
-
-
-def to_json(data: Any) -> bytes:
-    return orjson.dumps(data, default=_to_json_value, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS)
-
-
-def _to_json_value(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return iso(value)
-    if isinstance(value, Decimal):
-        return as_number(value)
-    raise TypeError(type(value).__name__)
-
-
-def iso(moment: datetime) -> str:
-    """UTC with milliseconds and `Z`, as clients compare it."""
-    if moment.tzinfo is not UTC:  # those of the store already are, and a trace has thousands
-        moment = moment.astimezone(UTC)
-    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
-
-
-def as_number(value: Decimal) -> int | float:
-    """JavaScript writes whole numbers without a fraction, and so do we."""
-    return int(value) if value == value.to_integral_value() else float(value)
-
-
-def from_json(body: bytes) -> Any:
-    try:
-        document = parse_json(body)
-    except ValueError:
-        raise Invalid("Invalid JSON") from None
-    if rb"\u0000" in body and _holds_nul(document):  # PostgreSQL refuses it, in text and in JSON
-        raise Invalid("Text must not hold the character U+0000.")
-    return document
-
-
-def _holds_nul(document: Any) -> bool:
-    todo = [document]
-    while todo:
-        value = todo.pop()
-        if isinstance(value, str) and "\x00" in value:
-            return True
-        if isinstance(value, dict):
-            todo += [*value.keys(), *value.values()]
-        elif isinstance(value, list):
-            todo += value
-    return False
-
-
-def is_api_path(path: str) -> bool:
-    """Whether clients, and no people, ask for this: also with the slashes that a base address ending in one brings."""
-    return _API_PATH.match(path) is not None
-
-
-def tidy_path(path: str) -> str:
-    """Without repeated slashes, and without one at the end."""
-    return _SLASHES.sub("/", path).rstrip("/")
 
 
 class PublicView(APIView):
@@ -259,68 +176,3 @@ class OrganizationView(PublicView):
 
 class PostedElsewhere(OpenView):
     """Paths whose POST is answered before Django's middleware: only preflights and wrong verbs come here."""
-
-
-def exception_handler(error: Exception, context: Any) -> Response:
-    """The contract's body and status for anything that goes wrong."""
-    response = _answer_to(error)
-    if not context["view"].names_errors:
-        response.data.pop("error", None)
-    return response
-
-
-def _answer_to(error: Exception) -> Response:
-    if isinstance(error, SpanwiseError):
-        response = Response(error_body(error), status=error.status)
-        if isinstance(error, Unavailable):
-            response["Retry-After"] = str(error.retry_after_seconds)
-        return response
-    if isinstance(error, Http404 | exceptions.NotFound):
-        return _plain(404, "Not Found")
-    if isinstance(error, exceptions.MethodNotAllowed):
-        return _plain(405, "Method not allowed")
-    if isinstance(error, exceptions.APIException):
-        return _plain(error.status_code, str(error.detail))
-    if isinstance(error, SuspiciousOperation):  # what Django itself refuses, such as thousands of parameters
-        return _plain(400, "The request cannot be understood.")
-    log.exception("the public API failed", exc_info=error)
-    return Response({"message": "Internal Server Error", "error": "InternalServerError"}, status=500)
-
-
-def error_body(error: SpanwiseError) -> dict[str, Any]:
-    """Errors of credentials have a message only."""
-    body: dict[str, Any] = {"message": error.message}
-    if isinstance(error, Invalid) and error.issues is not None:
-        body["error"] = error.issues
-    elif name := _ERROR_NAMES.get(error.status):
-        body["error"] = name
-    return body
-
-
-def _plain(code: int, message: str) -> Response:
-    return Response({"message": message, "error": _ERROR_NAMES.get(code, "InvalidRequestError")}, status=code)
-
-
-@csrf_exempt
-def not_found(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-    """Any path below /api/ that is nobody's: clients want JSON, never a page.
-
-    One that only has slashes too many is sent to the right one. 308 keeps verb and body.
-    """
-    path = tidy_path(request.path_info)
-    if path != request.path_info and resolve(path).func is not not_found:
-        query = request.META.get("QUERY_STRING", "")
-        location = f"{escape_uri_path(path)}{'?' if query else ''}{query}"
-        return _bare(308, {"message": f"Moved to {path}"}, Location=location)
-    return failure(404, "Not Found")
-
-
-def failure(code: int, message: str) -> HttpResponse:
-    """The contract's body outside of a view."""
-    return _bare(code, {"message": message, "error": _ERROR_NAMES.get(code, "InternalServerError")})
-
-
-def _bare(code: int, body: Any, **headers: str) -> HttpResponse:
-    return HttpResponse(
-        to_json(body), status=code, content_type="application/json", headers={**CORS_HEADERS, **headers}
-    )

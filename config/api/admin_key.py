@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from accounts import access
 from accounts.access import KeyAccess
 from accounts.audit import Actor
-from config.api import ApiKeyAuthentication, PublicView
+from config.api.views import ApiKeyAuthentication, PublicView
 
 #: how the instance's own key is called in the audit log
 _ACTOR = "ADMIN_API_KEY"

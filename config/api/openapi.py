@@ -15,8 +15,8 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import core_schema
 
-from config.api import KeyView, OpenView, OrganizationView
-from config.describe import ORGANIZATION_KEY, PROJECT_KEY, Description, Parameter, Problem
+from config.api.describe import ORGANIZATION_KEY, PROJECT_KEY, Description, Parameter, Problem
+from config.api.views import KeyView, OpenView, OrganizationView
 
 PREFIX = "/api/public/"
 _JSON = "application/json"

@@ -14,8 +14,9 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 from rest_framework.request import Request
 
-from config.api import OpenView, to_json
-from config.describe import describe
+from config.api.describe import describe
+from config.api.values import to_json
+from config.api.views import OpenView
 from config.rendering import render_page
 
 
@@ -35,7 +36,7 @@ class OpenApiDocument(OpenView):
 
 @cache
 def _document() -> tuple[bytes, str]:
-    from config.openapi import document
+    from config.api.openapi import document
 
     body = to_json(document())
     return body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
@@ -52,7 +53,7 @@ def api_reference_start(request: HttpRequest) -> HttpResponse:
 @login_not_required
 def api_reference(request: HttpRequest) -> HttpResponse:
     """All operations, or those that are searched for."""
-    from config import reference
+    from config.api import reference
 
     text = request.GET.get("q", "").strip()
     context = {
@@ -69,7 +70,7 @@ def api_reference(request: HttpRequest) -> HttpResponse:
 @login_not_required
 def api_operation(request: HttpRequest, operation_id: str) -> HttpResponse:
     """One operation in full."""
-    from config import reference
+    from config.api import reference
 
     operation = reference.operations().get(operation_id)
     if operation is None:

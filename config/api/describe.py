@@ -1,6 +1,6 @@
 """How a route of the public API describes itself: `@describe(…)` on each of its verbs.
 
-Nothing here is read while requests are answered. `config/openapi.py` makes the document of it, and only then is the
+Nothing here is read while requests are answered. `config/api/openapi.py` makes the document of it, and only then is the
 machinery for that imported.
 """
 
