@@ -142,9 +142,10 @@ class Session:
 
     def _drop_output(self) -> None:
         """The engine hands out what a statement had written before it failed with the answer to the next one, which may
-        be another project's. Here that is one without an answer of its own, and no limit of a query can stop it."""
+        be another project's. Here that is one without an answer of its own, that no limit of a query can stop, of a
+        setting that nobody changes."""
         try:
-            self._connection.query("SET log_comment = ''", "Null")
+            self._connection.query("SET log_query_settings = 1", "Null")
         except (ChdbError, RuntimeError) as error:
             raise EngineError(str(error)) from error
         self._holds_output = False
