@@ -7,6 +7,7 @@ from celery import shared_task
 from accounts.access import scope_for_task
 from config.errors import Unavailable
 from tracing import actions
+from tracing.analytics import versions
 from tracing.ingest import drain
 
 #: Younger entries are on their way already.
@@ -21,6 +22,7 @@ def drain_inbox() -> None:
 @shared_task(ignore_result=True, acks_late=False)
 def sweep_inbox() -> None:
     drain.sweep(older_than_seconds=SWEEP_AFTER_SECONDS)
+    versions.changed()
 
 
 @shared_task(ignore_result=True)

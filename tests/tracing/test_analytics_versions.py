@@ -1,32 +1,34 @@
-"""Totals are counted once for each state of a project's data, and never a state late."""
+"""The store is asked once for each state of a project's data, and an answer is never a state late."""
 
 from __future__ import annotations
 
 import pytest
+import redis
 
+from config.errors import TooExpensive
 from tests.tracing.api_data import observation, score, trace
 from tests.tracing.test_analytics_store import new_scope
+from tracing.analytics import answers, store, versions
 from tracing.analytics import functions as fn
-from tracing.analytics import store
 from tracing.analytics.tables import observations, scores, traces
 
 pytestmark = pytest.mark.usefixtures("analytics_server")
 
 
 def total(scope, table, *where) -> int:
-    return store.count(scope, store.select(scope, table, fn.count()).where(*where), tag="test")
+    return store.rows(scope, store.select(scope, table, fn.count()).where(*where), tag="test")[0][0]
 
 
 @pytest.fixture
 def counted(monkeypatch):
     """How often the store itself was asked."""
-    asked, rows = [], store.rows
+    asked, raw = [], store._raw
 
-    def noting(scope, query, *, tag):
-        asked.append(tag)
-        return rows(scope, query, tag=tag)
+    def noting(statement, settings):
+        asked.append(statement.sql)
+        return raw(statement, settings)
 
-    monkeypatch.setattr(store, "rows", noting)
+    monkeypatch.setattr(store, "_raw", noting)
     return asked
 
 
@@ -71,9 +73,72 @@ def test_every_kind_of_write_is_seen(table):
     assert total(scope, table) == (3 if table is observations else 2)
 
 
-def test_without_the_broker_everything_is_counted_anew(settings, counted):
-    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
+@pytest.fixture
+def broken(monkeypatch):
+    """Makes the broker be away, and come back."""
+    away = redis.Redis.from_url("redis://127.0.0.1:1/0", socket_connect_timeout=0.2)
+    real = versions._broker()
+
+    def switch(is_away):
+        monkeypatch.setattr(versions, "_broker", lambda: away if is_away else real)
+        monkeypatch.setattr(versions, "_silent_until", 0.0)
+
+    return switch
+
+
+def test_without_the_broker_the_store_is_asked_each_time(broken, counted):
+    broken(True)
     scope = new_scope()
     store.insert(traces=[trace(scope.project_id, "t1", 0)])
     assert [total(scope, traces) for _ in range(2)] == [1, 1]
     assert len(counted) == 2
+
+
+@pytest.mark.usefixtures("broker")
+def test_change_that_could_not_be_told_is_told_later(broken):
+    broken(False)
+    scope = new_scope()
+    assert total(scope, traces) == 0
+    broken(True)
+    store.insert(traces=[trace(scope.project_id, "t1", 0)])
+    broken(False)
+    versions.changed()  # as the sweep does
+    assert total(scope, traces) == 1
+
+
+@pytest.mark.usefixtures("broker")
+def test_whoever_writes_by_what_is_read_reads_anew(counted):
+    scope = new_scope()
+    query = store.select(scope, traces, fn.count())
+    assert [store.rows(scope, query, tag="test", is_anew=True)[0][0] for _ in range(2)] == [0, 0]
+    assert len(counted) == 2
+
+
+@pytest.mark.usefixtures("broker")
+def test_memory_is_bounded(monkeypatch, counted):
+    monkeypatch.setattr(answers, "_MOST_BYTES", 2_000)
+    monkeypatch.setattr(answers, "_LONGEST_ANSWER", 1_500)
+    answers.forget()
+    scope = new_scope()
+    store.insert(traces=[trace(scope.project_id, f"t{n}", n, name="x" * 1_000) for n in range(3)])
+
+    def named(number):
+        return store.rows(scope, store.select(scope, traces, traces.c.name).where(traces.c.id == f"t{number}"), tag="t")
+
+    for number in (0, 1, 0, 1, 1):  # one answer fits: they take turns
+        assert named(number)[0].name == "x" * 1_000
+    assert len(counted) == 4
+    assert answers._size < 2_000
+    everything = store.select(scope, traces, traces.c.name)
+    assert [len(store.rows(scope, everything, tag="t")) for _ in range(2)] == [3, 3]
+    assert len(counted) == 6
+
+
+@pytest.mark.usefixtures("broker")
+def test_same_question_with_other_limits_is_another(monkeypatch):
+    scope = new_scope()
+    store.insert(traces=[trace(scope.project_id, f"t{n}", n) for n in range(3)])
+    assert len(store.rows(scope, store.select(scope, traces), tag="t")) == 3
+    monkeypatch.setitem(store._READ_SETTINGS, "max_result_rows", 1)
+    with pytest.raises(TooExpensive):
+        store.rows(scope, store.select(scope, traces), tag="t")

@@ -38,7 +38,7 @@ def _delete_comments(scope: ProjectScope, trace_ids: Sequence[str]) -> None:
     if commented:
         o = tables.observations.c
         query = store.select(scope, tables.observations, o.id).where(o.trace_id.in_(trace_ids), o.id.in_(commented))
-        ids = [row.id for row in store.rows(scope, query, tag="delete-traces")]
+        ids = [row.id for row in store.rows(scope, query, tag="delete-traces", is_anew=True)]
         on_observations.filter(object_id__in=ids).delete()
     on_traces = comments.filter(object_type=CommentObjectType.TRACE)
     on_traces.filter(object_id__in=_fit_for_database(trace_ids)).delete()

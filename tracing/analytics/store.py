@@ -21,7 +21,7 @@ from sqlalchemy import select as sqlalchemy_select
 from sqlalchemy.sql import ClauseElement
 
 from config.errors import SpanwiseError, TooExpensive
-from tracing.analytics import client, decode, paging, pieces, tables, tenancy, versions
+from tracing.analytics import answers, client, decode, paging, pieces, tables, tenancy, versions
 from tracing.analytics import functions as fn
 from tracing.analytics.dialects.clickhouse import Statement, compile_query
 from tracing.analytics.pieces import Encoded as Encoded
@@ -136,9 +136,10 @@ def select(scope: ProjectScope, source: FromClause, *columns: Any) -> Select[Any
     return query.where(source.c.project_id == scope.project_id)
 
 
-def rows(scope: ProjectScope, query: Select[Any] | ClauseElement, *, tag: str) -> list[Any]:
-    """Named tuples, an attribute for each column or label. `tag` says in slow-query reports who asked."""
-    names, values = _fetch(scope, query, tag)
+def rows(scope: ProjectScope, query: Select[Any] | ClauseElement, *, tag: str, is_anew: bool = False) -> list[Any]:
+    """Named tuples, an attribute for each column or label. `tag` says in slow-query reports who asked; `is_anew` is for
+    those who write by what they read: they are never answered from memory."""
+    names, values = _fetch(scope, query, tag, is_anew)
     row = _row_class(names)
     return [row._make(value) for value in values]
 
@@ -151,17 +152,11 @@ def plain(scope: ProjectScope, query: Select[Any], *, tag: str) -> list[list[Any
     return decode.plain(_answer(scope, query, tag, _PLAIN_SETTINGS))
 
 
-def count(scope: ProjectScope, query: Select[Any], *, tag: str) -> int:
-    """The first value of the only row of a query that counts. It is computed once for each state of the project's data:
-    the total of a list is the same on all of its pages, and costs more the more there is."""
-    statement = _compiled(scope, query)
-    question = f"{statement.sql} {sorted(statement.parameters.items())}"
-    return versions.remembered(scope.project_id, question, lambda: int(rows(scope, query, tag=tag)[0][0]))
-
-
-def records(scope: ProjectScope, kind: type[Record], query: Select[Any], *, tag: str) -> list[Record]:
+def records(
+    scope: ProjectScope, kind: type[Record], query: Select[Any], *, tag: str, is_anew: bool = False
+) -> list[Record]:
     """Whole records, or records with defaults in the columns that were not selected."""
-    names, values = _fetch(scope, query, tag)
+    names, values = _fetch(scope, query, tag, is_anew)
     with decode.collector_paused():
         return [kind(**dict(zip(names, value, strict=True))) for value in values]
 
@@ -240,14 +235,26 @@ def explain(scope: ProjectScope, query: Select[Any]) -> str:
     return client.call(work).decode()
 
 
-def _fetch(scope: ProjectScope, query: ClauseElement, tag: str) -> tuple[tuple[str, ...], Iterable[list[Any]]]:
-    return decode.table(_answer(scope, query, tag, _READ_SETTINGS))
+def _fetch(
+    scope: ProjectScope, query: ClauseElement, tag: str, is_anew: bool
+) -> tuple[tuple[str, ...], Iterable[list[Any]]]:
+    return decode.table(_answer(scope, query, tag, _READ_SETTINGS, is_anew))
 
 
-def _answer(scope: ProjectScope, query: ClauseElement, tag: str, settings: dict[str, Any]) -> bytes:
+def _answer(
+    scope: ProjectScope, query: ClauseElement, tag: str, settings: dict[str, Any], is_anew: bool = False
+) -> bytes:
     statement = _compiled(scope, query)
-    settings = {**settings, "log_comment": _comment(scope, tag)}
 
+    def ask() -> bytes:
+        return _raw(statement, {**settings, "log_comment": _comment(scope, tag)})
+
+    if is_anew:
+        return ask()
+    return answers.remembered(scope.project_id, f"{statement.sql} {statement.parameters} {settings}", ask)
+
+
+def _raw(statement: Statement, settings: dict[str, Any]) -> bytes:
     def work(c: Client) -> bytes:
         return c.raw_query(statement.sql, parameters=statement.parameters, settings=settings, fmt=_FORMAT)
 

@@ -193,12 +193,12 @@ def _stored_traces(scope: ProjectScope, ids: set[str]) -> tuple[dict[str, Trace]
     for part in _chunks(sorted(ids)):
         # Most are new. Asking for two columns takes half the time of asking for thirty, and says where the rest lie.
         known = store.rows(
-            scope, store.select(scope, t, t.c.timestamp, t.c.id).where(t.c.id.in_(part)), tag="ingest-ids"
+            scope, store.select(scope, t, t.c.timestamp, t.c.id).where(t.c.id.in_(part)), tag="ingest-ids", is_anew=True
         )
         if known:
             times, names = ([*values] for values in zip(*known, strict=True))
             query = store.select(scope, t).where(t.c.timestamp.in_(times), t.c.id.in_(names))
-            found += store.records(scope, Trace, query, tag="ingest-traces")
+            found += store.records(scope, Trace, query, tag="ingest-traces", is_anew=True)
     return moves.newest(found, key=lambda trace: trace.id)
 
 
@@ -216,7 +216,7 @@ def _moved(scope: ProjectScope, share: _Project, traces: dict[str, Trace]) -> li
         query = store.select(
             scope, tables.observations, columns.trace_id, columns.id, columns.start_time, columns.row_version
         ).where(_within(traces, {trace_id for trace_id, _ in part}), columns.id.in_([id_ for _, id_ in part]))
-        for row in store.rows(scope, query, tag="ingest-moved"):
+        for row in store.rows(scope, query, tag="ingest-moved", is_anew=True):
             new = again.get((row.trace_id, row.id))
             if new is not None and row.start_time != new.start_time:
                 # What was replayed, or waited in the inbox for long, may be older than what is stored.
@@ -235,7 +235,7 @@ def _place_guessed(scope: ProjectScope, share: _Project) -> None:
     columns = tables.observations.c
     for part in _chunks(sorted({id_ for _, id_ in guessed} - found.keys())):
         query = store.select(scope, tables.observations, columns.id, columns.trace_id).where(columns.id.in_(part))
-        found |= {row.id: row.trace_id for row in store.rows(scope, query, tag="ingest-place")}
+        found |= {row.id: row.trace_id for row in store.rows(scope, query, tag="ingest-place", is_anew=True)}
     for trace_id, id_ in guessed:
         place = found.get(id_, trace_id)
         if place != trace_id:
@@ -266,7 +266,7 @@ def _stored_observations(
         query = store.select(scope, tables.observations).where(
             _within(traces, {trace_id for trace_id, _ in part}), columns.id.in_([id_ for _, id_ in part])
         )
-        found += store.records(scope, Observation, query, tag="ingest-observations")
+        found += store.records(scope, Observation, query, tag="ingest-observations", is_anew=True)
     return moves.newest(found, key=lambda observation: (observation.trace_id, observation.id))
 
 
@@ -289,7 +289,7 @@ def _merged_scores(scope: ProjectScope, share: _Project) -> list[Score]:
     stored: dict[str, Score] = {}
     for part in _chunks(sorted(share.scores)):
         query = store.select(scope, tables.scores).where(tables.scores.c.id.in_(part))
-        stored |= {score.id: score for score in store.records(scope, Score, query, tag="ingest-scores")}
+        stored |= {score.id: score for score in store.records(scope, Score, query, tag="ingest-scores", is_anew=True)}
     rows: list[Score] = []
     for id_, versions in share.scores.items():
         current = stored.get(id_)

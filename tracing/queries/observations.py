@@ -236,7 +236,7 @@ def list_observations(
     clauses = _clauses(scope, wanted, COLUMNS_V1, simple_user=_of_trace_or_own)
     count = store.select(scope, observations, fn.count().label("total")).where(*clauses)
     total, found = together(
-        lambda: store.count(scope, count, tag="observation-count"),
+        lambda: store.rows(scope, count, tag="observation-count")[0].total,
         lambda: _page(scope, clauses, number),
     )
     return Numbered(found, number, total)

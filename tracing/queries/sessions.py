@@ -69,7 +69,7 @@ def list_sessions(
     page = grouped.order_by(began.desc(), t.session_id.desc()).limit(number.limit).offset(number.offset)
     count: Any = select(fn.count().label("total")).select_from(grouped.subquery("sessions"))
     total, rows = together(
-        lambda: store.count(scope, count, tag="session-count"),
+        lambda: store.rows(scope, count, tag="session-count")[0].total,
         lambda: store.rows(scope, page, tag="session-list"),
     )
     return Numbered([_session(row) for row in rows], number, total)

@@ -301,7 +301,7 @@ def _columns(parts: Parts) -> tuple[Any, ...]:
 
 def count_traces(scope: ProjectScope, clauses: Iterable[Clause] = ()) -> int:
     query = store.select(scope, traces, fn.count().label("total")).where(*clauses)
-    return store.count(scope, query, tag="trace-count")
+    return int(store.rows(scope, query, tag="trace-count")[0].total)
 
 
 def fill(scope: ProjectScope, found: list[Trace], parts: Parts) -> list[TraceRow]:
