@@ -9,7 +9,7 @@ class EvalsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.signals import project_deleted
         from evals.queries import find_score_rules
-        from tracing.ingest.scores import set_rules_lookup
+        from tracing.ingest.score_rules import set_rules_lookup
 
         set_rules_lookup(find_score_rules)
         project_deleted.connect(_delete_data, dispatch_uid="evals-delete-data")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db.models import QuerySet
 
 from accounts.access import ProjectScope, scope_for_task
@@ -12,6 +14,7 @@ from tracing.queries.paging import Numbered, PageNumber
 
 # A batch of scores asks for the same few configs; another process's change is seen after this time, or with `is_fresh`.
 _known: KeyCache[ScoreConfig] = KeyCache(seconds=4.0, size=1_000)
+_IDS_PER_QUERY = 500
 
 
 def score_configs(scope: ProjectScope) -> QuerySet[ScoreConfig]:
@@ -26,25 +29,33 @@ def list_score_configs(scope: ProjectScope, number: PageNumber) -> Numbered[Scor
 
 
 def get_score_config(scope: ProjectScope, config_id: str) -> ScoreConfig:
-    # Scores may name any text, and PostgreSQL refuses NUL in it.
     found = None if "\x00" in config_id else score_configs(scope).filter(pk=config_id).first()
     if found is None:
         raise NotFound("Score config not found within authorized project")
     return found
 
 
-def find_score_rules(project_id: str, config_id: str, *, is_fresh: bool) -> ScoreConfig | None:
-    """What a config demands of scores, for ingestion. Unless `is_fresh`, it may be some seconds old."""
-    key, generation = f"{project_id}\n{config_id}".encode(), _known.generation
-    known = None if is_fresh else _known.get(key)
-    if known is not None:
-        return known
-    try:
-        found = get_score_config(scope_for_task(project_id), config_id)
-    except NotFound:
-        return None
-    _known.put(key, found, generation=generation)
+def find_score_rules(project_id: str, config_ids: Collection[str], *, is_fresh: bool) -> dict[str, ScoreConfig]:
+    """What those configs that exist demand of scores, for ingestion. Unless `is_fresh`, it may be some seconds old."""
+    found = {} if is_fresh else _remembered(project_id, config_ids)
+    generation = _known.generation
+    # Scores may name any text, and PostgreSQL refuses NUL in it.
+    wanted = [config_id for config_id in config_ids if config_id not in found and "\x00" not in config_id]
+    for start in range(0, len(wanted), _IDS_PER_QUERY):
+        some = wanted[start : start + _IDS_PER_QUERY]
+        for config in score_configs(scope_for_task(project_id)).filter(pk__in=some):
+            _known.put(_key(project_id, config.pk), config, generation=generation)
+            found[config.pk] = config
     return found
+
+
+def _remembered(project_id: str, config_ids: Collection[str]) -> dict[str, ScoreConfig]:
+    known = {config_id: _known.get(_key(project_id, config_id)) for config_id in config_ids}
+    return {config_id: config for config_id, config in known.items() if config is not None}
+
+
+def _key(project_id: str, config_id: str) -> bytes:
+    return f"{project_id}\n{config_id}".encode()
 
 
 def forget_score_rules() -> None:

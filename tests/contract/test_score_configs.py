@@ -5,11 +5,14 @@ from __future__ import annotations
 from unittest.mock import ANY
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts import signals
 from evals.models import ScoreConfig
 from tests.contract.harness import Case, check
 from tests.tracing.api_data import make_api
+from tests.tracing.conftest import own_inbox  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("analytics_server")]
 
@@ -342,3 +345,16 @@ def test_configs_go_with_their_project(api):
     kept = make(other)
     signals.project_deleted.send(None, project_id=api.project_id)
     assert [config.id for config in ScoreConfig.objects.all()] == [kept["id"]]
+
+
+@pytest.mark.usefixtures("broker", "own_inbox")
+@pytest.mark.parametrize("path", ["scores", "ingestion"])
+def test_scores_of_a_thousand_configs_that_are_not_there_are_looked_up_together(api, path):
+    """Whoever holds the public key may send them: a query for each would keep the door busy for minutes."""
+    scores = [{"traceId": "t", "name": "n", "value": 1, "configId": f"c{number}"} for number in range(1000)]
+    event = {"type": "score-create", "timestamp": "2026-05-01T00:00:00Z"}
+    events = [{**event, "id": each["configId"], "body": each} for each in scores]
+    with CaptureQueriesContext(connection) as queries:
+        answer = api("POST", path, scores if path == "scores" else {"batch": events})
+    assert (answer.status_code, len(answer.json()["errors"])) == (207, 1000)
+    assert len([query for query in queries if "evals_scoreconfig" in query["sql"]]) == 4

@@ -17,7 +17,7 @@ from tests.tracing.otlp_samples import export, span
 from tests.tracing.score_rules import Rules
 from tests.tracing.sender import OTLP, Sender
 from tracing.analytics.records import EPOCH, Observation
-from tracing.ingest import dead_letters, doorbell, drain, scores
+from tracing.ingest import dead_letters, doorbell, drain, score_rules
 from tracing.ingest.dead_letters import Replayed
 from tracing.ingest.inbox import Payload
 from tracing.ingest.model import Envelope
@@ -137,7 +137,7 @@ SCORE = {"id": "s", "traceId": "t", "name": "quality", "value": 0.5, "configId":
 )
 def test_a_score_waits_until_its_config_is_right(sender, monkeypatch, path, body, item_id):
     known = {"c": Rules()}
-    monkeypatch.setattr(scores, "_rules_lookups", [lambda _, config_id, is_fresh: known.get(config_id)])
+    monkeypatch.setattr(score_rules, "_rules_lookups", [lambda *_, is_fresh: known])
     sender.post(path, body)
     known.clear()  # after the door, before the worker
     drain.drain()

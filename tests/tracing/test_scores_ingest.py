@@ -7,7 +7,7 @@ from django.db import OperationalError
 
 from config.errors import Unavailable
 from tests.tracing.score_rules import Rules
-from tracing.ingest import scores
+from tracing.ingest import score_rules, scores
 from tracing.ingest.merge import merge_score
 from tracing.ingest.model import Envelope, PayloadRejected
 
@@ -19,7 +19,7 @@ VALID = {"id": "s", "traceId": "t", "name": "quality", "value": 0.5}
 @pytest.fixture
 def rules(monkeypatch):
     known: dict[str, Rules] = {}
-    monkeypatch.setattr(scores, "_rules_lookups", [lambda project_id, config_id, is_fresh: known.get(config_id)])
+    monkeypatch.setattr(score_rules, "_rules_lookups", [lambda *_, is_fresh: known])
     return known
 
 
@@ -175,17 +175,17 @@ def test_score_that_breaks_its_config_is_refused_and_set_aside(rules, config, se
 
 def test_a_config_that_changed_elsewhere_is_looked_at_again(monkeypatch):
     known = {False: Rules(max_value=0.1), True: Rules(max_value=1)}
-    monkeypatch.setattr(scores, "_rules_lookups", [lambda project_id, config_id, is_fresh: known[is_fresh]])
+    monkeypatch.setattr(score_rules, "_rules_lookups", [lambda *_, is_fresh: {"c": known[is_fresh]}])
     assert stored(VALID | {"configId": "c"}).value == 0.5
     known[True] = known[False]
     assert [issue["path"] for issue in issues_of(VALID | {"configId": "c"})] == [["value"]]
 
 
 def test_nothing_is_refused_while_the_configs_cannot_be_read(monkeypatch):
-    def fail(project_id, config_id, is_fresh):
+    def fail(*_, is_fresh):
         raise OperationalError("away")
 
-    monkeypatch.setattr(scores, "_rules_lookups", [fail])
+    monkeypatch.setattr(score_rules, "_rules_lookups", [fail])
     accepted = parse_many(VALID | {"configId": "c"}).accepted
     with pytest.raises(Unavailable):
         scores.decode_body(orjson.dumps(accepted), ENVELOPE)

@@ -6,14 +6,13 @@ import math
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
 from config.errors import Unavailable
 from tracing.analytics.records import Score, ScoreSource, ScoreType
 from tracing.ingest.clock import microseconds, parse_time
-from tracing.ingest.database import needs_database
 from tracing.ingest.environment import normalise_environment
 from tracing.ingest.issues import (
     Issue,
@@ -28,11 +27,9 @@ from tracing.ingest.issues import (
     wrong_type,
 )
 from tracing.ingest.model import Decoded, Envelope, PayloadRejected, Refused, SetAside, reason_of
+from tracing.ingest.score_rules import LONGEST_TEXT, Rulebook, ScoreRules
 from tracing.ingest.text import as_text
 
-_LONGEST_TEXT = 500
-#: characters of a value that an error repeats
-_LONGEST_SHOWN = 100
 _CORRECTION_NAME = "output"
 _TARGETS = ("traceId", "sessionId", "datasetRunId", "observationId")
 _ONE_TARGET = (
@@ -54,38 +51,11 @@ class ScoreReceipt:
     response: dict[str, Any]
 
 
-class ScoreRules(Protocol):
-    """What a score config says about the scores that name it."""
-
-    name: str
-    data_type: str
-    is_archived: bool
-    min_value: float | None
-    max_value: float | None
-
-    @property
-    def labels(self) -> dict[str, float]:
-        """Number by label of a categorical config."""
-
-
-class RulesLookup(Protocol):
-    def __call__(self, project_id: str, config_id: str, *, is_fresh: bool) -> ScoreRules | None:
-        """The rules of a config; those that are not fresh may be some seconds old."""
-
-
-_rules_lookups: list[RulesLookup] = []
-
-
-def set_rules_lookup(lookup: RulesLookup) -> None:
-    """The app that owns score configs says here how to find one."""
-    _rules_lookups[:] = [lookup]
-
-
 def parse_many(payload: Any, project_id: str) -> ScoreReceipt:
     """Check what was sent to `POST /scores`. Raises PayloadRejected when nothing of it can be accepted."""
     if isinstance(payload, list):
         return _parse_array(payload, project_id)
-    issues = find_issues(payload, ()) or find_breaches(payload, project_id, ())
+    issues = find_issues(payload, ()) or Rulebook(project_id, [payload]).find_breaches(payload, ())
     if issues:
         raise PayloadRejected(400, {"message": "Invalid request data", "error": issues})
     accepted = normalised(payload)
@@ -95,11 +65,12 @@ def parse_many(payload: Any, project_id: str) -> ScoreReceipt:
 def _parse_array(payload: list[Any], project_id: str) -> ScoreReceipt:
     accepted: list[dict[str, Any]] = []
     errors: list[dict[str, str]] = []
+    rulebook = Rulebook(project_id, payload)
     for position, item in enumerate(payload):
         issues = find_issues(item, ())
         if isinstance(item, dict):
             check_datetime(item, "timestamp", (), issues)
-        issues = issues or find_breaches(item, project_id, ())
+        issues = issues or rulebook.find_breaches(item, ())
         if issues:
             errors.append({"message": _refusal(item, position, issues)})
             continue
@@ -136,15 +107,6 @@ def find_issues(body: Any, path: Path) -> list[Issue]:
     return issues or _find_conflicts(body, data_type, path)
 
 
-def find_breaches(body: dict[str, Any], project_id: str, path: Path) -> list[Issue]:
-    """How a score without other issues breaks its config, so that its sender hears of it and not only we do."""
-    try:
-        _, breach = _hold_against_config(body, project_id)
-    except Unavailable:
-        return []  # an outage refuses nobody: the worker waits for the database, and looks at the config then
-    return [custom((*path, breach.field), breach.reason)] if breach else []
-
-
 def _check_value(body: dict[str, Any], data_type: Any, path: Path, issues: list[Issue]) -> None:
     value = body.get("value")
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -158,7 +120,7 @@ def _check_value(body: dict[str, Any], data_type: Any, path: Path, issues: list[
         elif data_type == ScoreType.BOOLEAN and value not in (0, 1):
             issues.append(custom(where, "Value must be either 0 or 1 for data type BOOLEAN"))
     elif data_type == ScoreType.TEXT:
-        check_text(body, "value", path, issues, required=True, minimum=1, maximum=_LONGEST_TEXT)
+        check_text(body, "value", path, issues, required=True, minimum=1, maximum=LONGEST_TEXT)
     elif data_type in (ScoreType.CATEGORICAL, ScoreType.CORRECTION):
         check_text(body, "value", path, issues, required=True)
     else:
@@ -209,66 +171,10 @@ def decode_body(body: bytes, envelope: Envelope) -> Decoded:
 
 def decode_score(body: dict[str, Any], envelope: Envelope, at: datetime) -> Score:
     """The record of one accepted score. Raises Refused where it breaks its config."""
-    rules, breach = _hold_against_config(body, envelope.project_id)
+    rules, breach = Rulebook(envelope.project_id, [body]).hold(body)
     if breach:
         raise Refused(breach.reason)
     return _record(body, rules, envelope, at)
-
-
-@dataclass(frozen=True, slots=True)
-class _Breach:
-    """Why a score cannot be one of its config, and which of its fields says so."""
-
-    field: str
-    reason: str
-
-
-def _hold_against_config(body: dict[str, Any], project_id: str) -> tuple[ScoreRules | None, _Breach | None]:
-    config_id = body.get("configId")
-    if not config_id or not _rules_lookups:
-        return None, None
-    rules = _find_rules(project_id, config_id, is_fresh=False)
-    breach = _find_breach(body, rules)
-    if breach:  # of the config as it was some seconds ago; another process may have changed it since
-        rules = _find_rules(project_id, config_id, is_fresh=True)
-        breach = _find_breach(body, rules)
-    return rules, breach
-
-
-@needs_database()
-def _find_rules(project_id: str, config_id: str, *, is_fresh: bool) -> ScoreRules | None:
-    return _rules_lookups[0](project_id, config_id, is_fresh=is_fresh)
-
-
-def _find_breach(body: dict[str, Any], rules: ScoreRules | None) -> _Breach | None:
-    if rules is None:
-        return _Breach("configId", "There is no score config of that id.")
-    if rules.is_archived:
-        return _Breach("configId", f"The score config {rules.name!r} is archived.")
-    data_type = body.get("dataType") or rules.data_type
-    if data_type != rules.data_type:
-        return _Breach("dataType", f"The score is {data_type}, its config {rules.name!r} is {rules.data_type}.")
-    reason = _value_breach(body["value"], rules)
-    return _Breach("value", reason) if reason else None
-
-
-def _value_breach(value: Any, rules: ScoreRules) -> str:
-    data_type, shown = rules.data_type, repr(value)[:_LONGEST_SHOWN]
-    if isinstance(value, str) == (data_type in (ScoreType.NUMERIC, ScoreType.BOOLEAN)):
-        return f"A {data_type} score cannot have the value {shown}."
-    if data_type == ScoreType.BOOLEAN and value not in (0, 1):
-        return "The value of a BOOLEAN score is 0 or 1."
-    if data_type == ScoreType.CATEGORICAL and value not in rules.labels:
-        return f"The config {rules.name!r} has no category {shown}."
-    if data_type == ScoreType.NUMERIC and not _is_within(value, rules.min_value, rules.max_value):
-        return f"The value {shown} is out of the range of the config {rules.name!r}."
-    if data_type == ScoreType.TEXT and not 1 <= len(value) <= _LONGEST_TEXT:
-        return f"The value of a TEXT score has 1 to {_LONGEST_TEXT} characters."
-    return ""
-
-
-def _is_within(value: float, minimum: float | None, maximum: float | None) -> bool:
-    return (minimum is None or value >= minimum) and (maximum is None or value <= maximum)
 
 
 def _record(body: dict[str, Any], rules: ScoreRules | None, envelope: Envelope, at: datetime) -> Score:

@@ -11,6 +11,7 @@ from tracing.ingest.clock import parse_time
 from tracing.ingest.issues import Issue, as_json_text, kind_of
 from tracing.ingest.legacy import events
 from tracing.ingest.model import PayloadRejected
+from tracing.ingest.score_rules import Rulebook
 
 _INVALID = "Invalid request data"
 
@@ -27,8 +28,10 @@ def receive(payload: Any, level: AccessLevel, project_id: str) -> LegacyReceipt:
     """Raises PayloadRejected when the batch as a whole makes no sense; a bad event only costs itself."""
     valid: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
-    for event in _batch(payload):
-        error = _find_error(event, level, project_id)
+    batch = _batch(payload)
+    rulebook = Rulebook(project_id, (event.get("body") for event in batch if isinstance(event, dict)))
+    for event in batch:
+        error = _find_error(event, level, rulebook)
         if error is None:
             valid.append(event)
         else:
@@ -53,7 +56,7 @@ def _rejected(expected: str, received: str) -> PayloadRejected:
     return PayloadRejected(400, {"message": _INVALID, "errors": errors})
 
 
-def _find_error(event: Any, level: AccessLevel, project_id: str) -> dict[str, Any] | None:
+def _find_error(event: Any, level: AccessLevel, rulebook: Rulebook) -> dict[str, Any] | None:
     if not isinstance(event, dict):
         message = f"Invalid input: expected object, received {kind_of(event)}"
         return _invalid("unknown", [{"code": "invalid_type", "expected": "object", "path": [], "message": message}])
@@ -64,7 +67,7 @@ def _find_error(event: Any, level: AccessLevel, project_id: str) -> dict[str, An
     if level is not AccessLevel.PROJECT and event["type"] not in events.OPEN_TYPES:
         denied = {"message": "Authentication error", "error": "Access Scope Denied"}
         return {"id": event["id"], "status": 401, **denied}
-    if event["type"] == events.SCORE and (breaches := scores.find_breaches(event["body"], project_id, ("body",))):
+    if event["type"] == events.SCORE and (breaches := rulebook.find_breaches(event["body"], ("body",))):
         return _invalid(event["id"], breaches)
     return None
 
