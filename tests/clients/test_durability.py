@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
 import httpx
 import psutil
@@ -174,3 +176,89 @@ def test_a_stop_under_load_answers_or_refuses_but_never_fails(product):
             statuses.append(client.post("/api/public/otel/v1/traces", json=body).status_code)
     assert set(statuses) <= {200, 503}
     wait_for_all_parts(product)
+
+
+def assert_ready(product, status=200, words="OK"):
+    answer = httpx.get(f"{product.url}/api/public/ready", timeout=30)
+    assert (answer.status_code, answer.json()["status"]) == (status, words)
+
+
+@contextmanager
+def nobody_starts_anything_again(product):
+    supervisor = psutil.Process(product.pid)
+    supervisor.suspend()
+    try:
+        yield
+    finally:
+        supervisor.resume()
+
+
+@contextmanager
+def standing_still(product, part):
+    """Its port is open, and nobody answers there."""
+    processes = product.part(part)
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
+
+
+AWAY = {
+    "analytics": "The analytics store does not answer.",
+    "broker": "The broker does not answer.",
+    "worker": "No worker is looking at the inbox.",
+}
+
+
+def test_ready_tells_what_is_away(own_server):
+    eventually(lambda: assert_ready(own_server), _RECOVERY_SECONDS)
+    inbox = own_server.data_dir / "inbox"
+    hidden = inbox.with_name("inbox-away")
+    inbox.rename(hidden)
+    inbox.write_text("not a folder")
+    eventually(lambda: assert_ready(own_server, 503, "The inbox cannot be written."))
+    inbox.unlink()
+    hidden.rename(inbox)
+    for part, words in AWAY.items():
+        eventually(lambda: assert_ready(own_server), _RECOVERY_SECONDS)
+        with nobody_starts_anything_again(own_server):
+            own_server.kill(part)
+            eventually(lambda words=words: assert_ready(own_server, 503, words), _RECOVERY_SECONDS)
+    eventually(lambda: assert_ready(own_server), _RECOVERY_SECONDS)
+    assert_ready_fails_while_it_stops(own_server)
+
+
+def assert_ready_fails_while_it_stops(product):
+    psutil.Process(product.pid).terminate()
+    seen = []
+    with suppress(httpx.TransportError):  # gone
+        while True:
+            answer = httpx.get(f"{product.url}/api/public/ready")
+            seen.append((answer.status_code, answer.json()["status"]))
+    assert seen[-1] == (500, "Shutting down")
+
+
+def test_monitors_keep_nobody_from_sending(own_server):
+    """A store that stands still: however many ask for it, what is sent is taken at once."""
+    eventually(lambda: assert_ready(own_server), _RECOVERY_SECONDS)
+    body, _ = payload("beside-monitors", 1)
+    with own_server.client() as api, ThreadPoolExecutor(40) as monitors, standing_still(own_server, "analytics"):
+        time.sleep(1.5)  # until what was found before is too old to be told
+        asked = [monitors.submit(_status, f"{own_server.url}{path}") for path in _MONITORED for _ in range(20)]
+        time.sleep(0.5)
+        began = time.monotonic()
+        assert api.post("/api/public/otel/v1/traces", json=body).status_code == 200
+        assert time.monotonic() - began < 2
+        assert {each.result() for each in asked} <= {200, 503}
+        eventually(lambda: assert_ready(own_server, 503, AWAY["analytics"]))
+    eventually(lambda: assert_ready(own_server), _RECOVERY_SECONDS)
+
+
+_MONITORED = ("/api/public/ready", "/api/public/health?failIfDatabaseUnavailable=true")
+
+
+def _status(url):
+    return httpx.get(url, timeout=30).status_code

@@ -129,9 +129,9 @@ def test_ready_also_answers_the_questions_of_health(worker):
 
 def test_many_monitors_cost_one_look(worker, monkeypatch):
     monkeypatch.setattr(readiness, "_VALID_SECONDS", 3600.0)
-    monkeypatch.setattr(readiness, "_known", None)
+    monkeypatch.setattr(readiness, "_shared", readiness.SharedLook())
     looks = []
     monkeypatch.setattr("tracing.analytics.store.ping", lambda: looks.append(1) or True)
     assert [ready() for _ in range(5)] == [(200, OK)] * 5
     assert len(looks) == 1
-    monkeypatch.setattr(readiness, "_known", None)
+    monkeypatch.setattr(readiness, "_shared", readiness.SharedLook())

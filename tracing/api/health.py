@@ -12,9 +12,11 @@ from config.api.views import OpenView
 from config.errors import Unavailable
 from tracing.analytics import store
 from tracing.ingest import readiness, receive
+from tracing.ingest.readiness import SharedLook
 from tracing.queries import liveness
 
 _AWAY = "Database not available"
+_stores, _events = SharedLook(), SharedLook()
 _ASKED = (
     parameter("failIfDatabaseUnavailable", "Also ask the stores: 503 when one is away."),
     parameter("failIfNoRecentEvents", "503 when nothing was stored within the last three minutes."),
@@ -65,14 +67,21 @@ def _condition(words: str, status: int) -> Response:
 
 def _problem(request: Request) -> str:
     """What is wrong of that which the monitor asks about; empty when all is well."""
-    if _asks(request, "failIfDatabaseUnavailable") and not (_database_answers() and store.ping()):
-        return _AWAY
-    if not _asks(request, "failIfNoRecentEvents"):
-        return ""
+    found = _stores.problems(_look_at_stores) if _asks(request, "failIfDatabaseUnavailable") else []
+    if not found and _asks(request, "failIfNoRecentEvents"):
+        found = _events.problems(_look_at_events)
+    return "; ".join(found)
+
+
+def _look_at_stores() -> list[str]:
+    return [] if _database_answers() and store.ping() else [_AWAY]
+
+
+def _look_at_events() -> list[str]:
     try:
-        return "" if liveness.has_recent_events() else "No events within the last 3 minutes"
+        return [] if liveness.has_recent_events() else ["No events within the last 3 minutes"]
     except (Error, Unavailable):
-        return _AWAY
+        return [_AWAY]
 
 
 def _asks(request: Request, name: str) -> bool:

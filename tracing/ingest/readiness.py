@@ -23,11 +23,40 @@ RELATIONAL = "The relational store does not answer"
 ANALYTICS = "The analytics store does not answer"
 BROKER = "The broker does not answer"
 WORKER = "No worker is looking at the inbox"
+SLOW = "The stores take long to answer"
 
 #: However many ask: nobody needs a key for it, and an answer takes some milliseconds of four services.
 _VALID_SECONDS = 1.0
-_lock = threading.Lock()
-_known: tuple[float, list[str]] | None = None
+#: A look that takes longer is a finding itself.
+_LONGEST_LOOK_SECONDS = 5.0
+
+
+class SharedLook:
+    """What one of many who ask at the same time found out for all. Nobody waits for another: a store that stands still
+    must not take all threads from those who send."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ended_at, self._problems = float("-inf"), [SLOW]
+
+    def problems(self, look: Callable[[], list[str]]) -> list[str]:
+        """What is wrong, in words for anybody; empty when all is well. At most some seconds old."""
+        if self._lock.acquire(blocking=False):
+            try:
+                if self._age_seconds() > _VALID_SECONDS:
+                    self._problems = look()
+                    self._ended_at = time.monotonic()
+            finally:
+                self._lock.release()
+        elif self._age_seconds() > _VALID_SECONDS + _LONGEST_LOOK_SECONDS:
+            return [SLOW]
+        return self._problems
+
+    def _age_seconds(self) -> float:
+        return time.monotonic() - self._ended_at
+
+
+_shared = SharedLook()
 
 
 def is_shutting_down() -> bool:
@@ -36,13 +65,8 @@ def is_shutting_down() -> bool:
 
 
 def problems(inbox: FolderInbox) -> list[str]:
-    """What is wrong, in words for anybody; empty when all is well. At most a second old."""
-    global _known
-    with _lock:
-        if _known is None or time.monotonic() - _known[0] > _VALID_SECONDS:
-            found = [message for message, is_well in _checks(inbox) if not is_well()]
-            _known = time.monotonic(), found
-        return _known[1]
+    """What is wrong, in words for anybody; empty when all is well."""
+    return _shared.problems(lambda: [message for message, is_well in _checks(inbox) if not is_well()])
 
 
 def _checks(inbox: FolderInbox) -> list[tuple[str, Callable[[], bool]]]:
