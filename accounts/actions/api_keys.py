@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -40,7 +40,7 @@ def create_api_key(
     if pair is not None:
         _check_pair(pair)
     pair = pair or keys.new_key_pair()
-    key = ApiKey.objects.create(
+    key = ApiKey(
         project_id=scope.project_id if isinstance(scope, ProjectScope) else None,
         organization_id=scope.organization_id if isinstance(scope, OrganizationScope) else None,
         public_key=pair.public_key,
@@ -50,6 +50,11 @@ def create_api_key(
         expires_at=expires_at,
         created_by_id=scope.user_id or None,
     )
+    try:
+        with transaction.atomic():
+            key.save(force_insert=True)
+    except IntegrityError:  # also when somebody else was faster by a moment
+        raise Conflict("An API key with this public key already exists.") from None
     record(actor, "api_key.create", key, after={"public_key": key.public_key, "note": note})
     return NewKey(key, pair.secret_key)
 
@@ -57,8 +62,8 @@ def create_api_key(
 def _check_pair(pair: keys.KeyPair) -> None:
     if not pair.public_key.startswith(keys.PUBLIC_PREFIX) or not pair.secret_key.startswith(keys.SECRET_PREFIX):
         raise Invalid(f"A public key starts with {keys.PUBLIC_PREFIX} and a secret key with {keys.SECRET_PREFIX}.")
-    if ApiKey.objects.filter(public_key=pair.public_key).exists():
-        raise Conflict("An API key with this public key already exists.")
+    if ":" in pair.public_key:
+        raise Invalid("A public key has no colon: that is where its secret begins when both are sent.")
 
 
 @transaction.atomic

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -73,11 +73,11 @@ def key_expiry(body: dict[str, Any]) -> datetime | None:
         return None
     try:
         moment = parse_datetime(text)
-    except (TypeError, ValueError):
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise Invalid("Invalid expiresAt. Should be an ISO 8601 time with a zone.")
-    return moment
+        if moment is not None and moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):  # the last is for years before the first and after the last
+        pass
+    raise Invalid("Invalid expiresAt. Should be an ISO 8601 time with a zone.")
 
 
 def _text(body: dict[str, Any], name: str, longest: int) -> str:
