@@ -186,7 +186,7 @@ _events_bucket = (env.text("LANGFUSE_S3_EVENT_UPLOAD_BUCKET"), env.text("LANGFUS
 if not _media_inside and _events_bucket == (_media_bucket, _media_key):
     _media_inside = env.text("LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT")
 _media_folder = {
-    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "BACKEND": "config.folders.Folder",
     "OPTIONS": {"location": str(BLOB_DIR)},
 }
 _media_in_bucket = {

@@ -95,15 +95,13 @@ class Body:
                 Body._in_flight -= self._booked
 
     def _read(self) -> bytes:
-        """From the WSGI stream: the JS SDK sends chunked bodies without a length, HTTP/2 needs none, and Django takes
-        both to be empty. The server ends such a stream by itself."""
         facts = self._request.META
         stream, declared = facts["wsgi.input"], facts.get("CONTENT_LENGTH") or ""
         if declared.isdigit():
             self._check(int(declared))
             self._take(int(declared))
             return _read_exactly(stream, int(declared))
-        if not facts.get("wsgi.input_terminated") and not facts.get("HTTP_TRANSFER_ENCODING"):
+        if not has_end_of_its_own(self._request):
             return b""
         parts: list[bytes] = []
         size = 0
@@ -130,6 +128,14 @@ class Body:
     def _check(self, size: int) -> None:
         if size > self._limit:
             raise TooLarge(f"The body is larger than {self._limit:,} bytes. Send smaller batches.")
+
+
+def has_end_of_its_own(request: HttpRequest) -> bool:
+    """Whether the body is to be read from the WSGI stream until the server ends it: the JS SDK sends chunked bodies
+    without a length, HTTP/2 needs none, and Django takes both to be empty."""
+    facts = request.META
+    is_ended = facts.get("wsgi.input_terminated") or facts.get("HTTP_TRANSFER_ENCODING")
+    return bool(is_ended) and not facts.get("CONTENT_LENGTH")
 
 
 def _coding(header: str) -> str:

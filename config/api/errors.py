@@ -74,6 +74,12 @@ def _plain(code: int, message: str) -> Response:
     return Response({"message": message, "error": _ERROR_NAMES.get(code, "InvalidRequestError")}, status=code)
 
 
+def answer(error: SpanwiseError) -> HttpResponse:
+    """What a view would answer to it, outside of one."""
+    headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, Unavailable) else {}
+    return bare(error.status, error_body(error), **headers)
+
+
 def failure(code: int, message: str) -> HttpResponse:
     """The contract's body outside of a view."""
     return bare(code, {"message": message, "error": _ERROR_NAMES.get(code, "InternalServerError")})

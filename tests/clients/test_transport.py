@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
 import os
 import shutil
@@ -367,3 +368,22 @@ def test_signed_addresses_are_those_of_the_proxy(server, proxy):
     answer = httpx.post(f"{proxy}/api/public/media", json=announced, auth=server.auth)
     assert answer.status_code in (200, 201)
     assert answer.json()["uploadUrl"].startswith("https://traces.example/api/public/media/content/")
+
+
+@pytest.mark.parametrize("version", [1, 2], ids=["HTTP/1.1", "HTTP/2"])
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["with length", "without length"])
+def test_files(server, version, is_chunked):
+    content = os.urandom(3 << 20)
+    announced = {
+        "traceId": new_trace(),
+        "field": "input",
+        "contentType": "image/png",
+        "contentLength": len(content),
+        "sha256Hash": base64.b64encode(hashlib.sha256(content).digest()).decode(),
+    }
+    with httpx.Client(base_url=server.url, auth=server.auth, http1=version == 1, http2=version == 2) as client:
+        there = client.post("/api/public/media", json=announced).json()
+        body = in_pieces(content, 1 << 16) if is_chunked else content
+        assert client.put(there["uploadUrl"], content=body, headers={"Content-Type": "image/png"}).status_code == 200
+        url = client.get(f"/api/public/media/{there['mediaId']}").json()["url"]
+        assert client.get(url).content == content

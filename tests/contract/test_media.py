@@ -38,7 +38,7 @@ DONE = {"message": "OK"}
 def api(settings, tmp_path):
     settings.STORAGES = {
         **settings.STORAGES,
-        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(tmp_path)}},
+        "default": {"BACKEND": "config.folders.Folder", "OPTIONS": {"location": str(tmp_path)}},
     }
     return make_api()
 

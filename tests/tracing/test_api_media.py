@@ -5,10 +5,16 @@ import hashlib
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.test import Client
 
+from accounts.access import ProjectScope
+from accounts.actions import delete_project
+from accounts.audit import SYSTEM
+from accounts.roles import Role
 from tests.tracing.api_data import make_api
-from tracing.models.media import Media, MediaLink
+from tracing.models.media import Media, MediaLink, storage_key
 
 pytestmark = [pytest.mark.django_db]
 #: the bytes `abc`, as in the recorded traffic of the SDK
@@ -19,7 +25,7 @@ HASH, MEDIA_ID = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=", "ungWv48Bz-pBQU
 def api(settings, tmp_path):
     settings.STORAGES = {
         **settings.STORAGES,
-        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(tmp_path)}},
+        "default": {"BACKEND": "config.folders.Folder", "OPTIONS": {"location": str(tmp_path)}},
     }
     return make_api()
 
@@ -139,3 +145,30 @@ def test_media_of_another_project_are_unknown(api):
     stranger = make_api(name="Other")
     assert stranger.get(f"media/{MEDIA_ID}", 404)["message"] == "Media asset not found"
     assert stranger("POST", "media", announcement()).json()["uploadUrl"] is not None
+
+
+def test_a_file_that_was_cut_short_is_written_anew(api):
+    url = api("POST", "media", announcement()).json()["uploadUrl"]
+    default_storage.save(storage_key(api.project_id, MEDIA_ID), ContentFile(b"a"))
+    assert put(url, b"abc").status_code == 200
+    answer = Client().get(urlsplit(api.get(f"media/{MEDIA_ID}")["url"]).path)
+    assert b"".join(answer.streaming_content) == b"abc"
+
+
+def test_a_disk_that_cannot_be_written_is_told_so(api, tmp_path):
+    url = api("POST", "media", announcement()).json()["uploadUrl"]
+    (tmp_path / "media").write_text("no folder")
+    answer = put(url, b"abc")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert answer.json() == {"message": "The storage of files cannot be reached.", "error": "ServiceUnavailableError"}
+    (tmp_path / "media").unlink()
+    assert put(url, b"abc").status_code == 200
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [MEDIA_ID]
+
+
+def test_addresses_end_with_their_project(api):
+    url = api("POST", "media", announcement()).json()["uploadUrl"]
+    assert put(url, b"abc").status_code == 200
+    path = urlsplit(api.get(f"media/{MEDIA_ID}")["url"]).path
+    delete_project(ProjectScope(api.project_id, Role.OWNER), actor=SYSTEM)
+    assert [Client().get(path).status_code, put(url, b"abc").status_code] == [404, 404]

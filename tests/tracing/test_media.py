@@ -40,7 +40,7 @@ def storage(settings, tmp_path):
     settings.STORAGES = {
         **settings.STORAGES,
         "default": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "BACKEND": "config.folders.Folder",
             "OPTIONS": {"location": str(tmp_path)},
         },
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,17 +18,21 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from config.api import errors
+from config.api.body import has_end_of_its_own
 from config.api.describe import Message, describe
-from config.api.errors import CORS_HEADERS, error_body
-from config.api.values import iso, to_json
+from config.api.values import iso
 from config.api.views import PublicView
-from config.errors import Invalid, NotFound, SpanwiseError, TooLarge
+from config.errors import Invalid, NotFound, SpanwiseError, TooLarge, Unavailable
 from config.file_answers import answer_file
 from tracing.api import media_addresses
 from tracing.api.params import parse_time
 from tracing.api.shapes import media as shapes
+from tracing.ingest.files import sync_to_disk
 from tracing.ingest.issues import Issue, check_text, custom, wrong_type
 from tracing.models.media import ID_LENGTH, ContentType, Media, MediaField, MediaLink
+
+log = logging.getLogger(__name__)
 
 _CHUNK = 1 << 20
 _IN_MEMORY = 4 * _CHUNK
@@ -129,9 +134,11 @@ def content(request: HttpRequest, token: str) -> HttpResponseBase:
     try:
         response: HttpResponseBase = _content(request, token)
     except SpanwiseError as error:
-        body = to_json(error_body(error))
-        response = HttpResponse(body, status=error.status, content_type="application/json")
-    for name, value in CORS_HEADERS.items():
+        response = errors.answer(error)
+    except OSError as error:
+        log.error("A file can be neither stored nor read: %s", error)
+        response = errors.answer(Unavailable("The storage of files cannot be reached."))
+    for name, value in errors.CORS_HEADERS.items():
         response[name] = value
     return response
 
@@ -142,8 +149,7 @@ def _content(request: HttpRequest, token: str) -> HttpResponseBase:
         return HttpResponse(status=204, headers={"Access-Control-Allow-Headers": asked})
     method = {"GET": "get", "HEAD": "get", "PUT": "put"}.get(request.method or "")
     if method is None:
-        body = to_json({"message": "Method not allowed", "error": "MethodNotAllowedError"})
-        return HttpResponse(body, status=405, content_type="application/json")
+        return errors.failure(405, "Method not allowed")
     media = _find(*media_addresses.open_token(token, method))
     return _download(request, media) if method == "get" else _receive(request, media)
 
@@ -180,8 +186,8 @@ def _receive(request: HttpRequest, media: Media) -> HttpResponse:
             raise Invalid(_OTHER_CONTENT)
         size = spool.tell()
         spool.seek(0)
-        if not default_storage.exists(media.storage_key):
-            default_storage.save(media.storage_key, File(spool, name=media.storage_key))
+        default_storage.save(media.storage_key, File(spool, name=media.storage_key))
+        sync_to_disk(media.storage_key)
     media.uploaded_at, media.upload_status, media.upload_error = datetime.now(UTC), 200, ""
     media.content_length = size
     media.save(update_fields=["uploaded_at", "upload_status", "upload_error", "content_length"])
@@ -189,9 +195,7 @@ def _receive(request: HttpRequest, media: Media) -> HttpResponse:
 
 
 def _chunks(request: HttpRequest, most: int) -> Iterator[bytes]:
-    length = request.META.get("CONTENT_LENGTH") or ""
-    is_chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower() and not length
-    stream: IO[bytes] = request.META["wsgi.input"] if is_chunked else request  # type: ignore[assignment]
+    stream: IO[bytes] = request.META["wsgi.input"] if has_end_of_its_own(request) else request  # type: ignore[assignment]
     size = 0
     while chunk := stream.read(_CHUNK):
         size += len(chunk)
@@ -201,7 +205,8 @@ def _chunks(request: HttpRequest, most: int) -> Iterator[bytes]:
 
 
 def _find(project_id: str, media_id: str) -> Media:
-    media = Media.objects.filter(project_id=project_id, media_id=media_id).first()
+    # An address that was signed before its project was deleted opens nothing any more.
+    media = Media.objects.filter(project_id=project_id, media_id=media_id, project__deleted_at=None).first()
     if media is None:
         raise NotFound("Media asset not found")
     return media
@@ -258,9 +263,10 @@ def _read_upload(body: Any) -> dict[str, Any]:
 
 def _is_sha256(text: str) -> bool:
     try:
-        return len(text) == 44 and len(base64.b64decode(text, validate=True)) == 32
+        digest = base64.b64decode(text, validate=True)
     except ValueError:
         return False
+    return len(digest) == 32 and base64.b64encode(digest).decode() == text  # each hash is written in one way
 
 
 def _read_link(given: dict[str, Any]) -> dict[str, str]:

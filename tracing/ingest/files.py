@@ -14,14 +14,10 @@ def store_bytes(key: str, content: bytes) -> bool:
 
     They are not on disk before `sync_to_disk`, so that many files need not wait for the disk one by one.
     """
-    if default_storage.exists(key):
-        if default_storage.size(key) == len(content):
-            return False
-        default_storage.delete(key)  # cut short by a crash
-    written = default_storage.save(key, ContentFile(content))
-    if written != key:  # another worker was first with the same content
-        default_storage.delete(written)
+    # One of another size was cut short by a power cut.
+    if default_storage.exists(key) and default_storage.size(key) == len(content):
         return False
+    default_storage.save(key, ContentFile(content))
     return True
 
 
