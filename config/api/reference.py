@@ -20,6 +20,7 @@ _OPENED_BY = {
     ORGANIZATION_KEY: "an organization's key",
     PUBLIC_KEY: "a project's public key alone, as Bearer",
 }
+_NEXT_LINE = " \\\n  "
 _FORMATS = {"date-time": "time", "binary": "bytes", "uri": "address"}
 
 
@@ -97,12 +98,13 @@ class Example:
             yield ' -u "$LANGFUSE_PUBLIC_KEY:$LANGFUSE_SECRET_KEY"'
         if self.query:
             yield " -G"
-        yield f' \\\n  "{host}{_with_variables(operation.path)}"'
+        is_alone = operation.verb == "GET" and not operation.opened_by
+        yield f'{" " if is_alone else _NEXT_LINE}"{host}{_with_variables(operation.path)}"'
         for name, value in self.query:
-            yield f" \\\n  --data-urlencode {shlex.quote(f'{name}={value}')}"
+            yield f"{_NEXT_LINE}--data-urlencode {shlex.quote(f'{name}={value}')}"
         if self.media:
-            yield f" \\\n  -H 'Content-Type: {self.media}'"
-            yield f" \\\n  -d {shlex.quote(json.dumps(self.body, indent=2, ensure_ascii=False))}"
+            yield f"{_NEXT_LINE}-H 'Content-Type: {self.media}'"
+            yield f"{_NEXT_LINE}-d {shlex.quote(json.dumps(self.body, indent=2, ensure_ascii=False))}"
 
 
 @dataclass(frozen=True, slots=True)

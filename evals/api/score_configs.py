@@ -98,7 +98,7 @@ _ID = in_path("config_id", "The id of the score config.")
 
 
 class OneScoreConfig(PublicView):
-    @describe("Get a score config", query=[_ID], answer=ScoreConfigShape)
+    @describe("Read a score config", query=[_ID], answer=ScoreConfigShape)
     def get(self, request: Request, config_id: str) -> Response:
         return Response(_shown(queries.get_score_config(self.scope, config_id)))
 

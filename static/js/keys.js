@@ -39,7 +39,7 @@ const ACTIONS = {
 
 // Lists of links. The trace's tree walks by itself and prevents the default before we see the key.
 function walk(step) {
-  const links = [...document.querySelectorAll(".data.links .row-link")];
+  const links = [...document.querySelectorAll(".data.links .row-link, .operations li > a")];
   if (!links.length) return false;
   const here = links.indexOf(document.activeElement);
   const next = links[here < 0 ? (step > 0 ? 0 : links.length - 1) : here + step];

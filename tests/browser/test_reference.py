@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
+from tests.browser.chromium import PHONE, new_context
+
 
 def test_from_search_to_the_curl(visitor, server):
     visitor.goto(f"{server.url}/api-reference/")
@@ -33,3 +35,30 @@ def test_keys_lead_to_it(page, server):
         page.goto(f"{server.url}/projects/{server.project_id}/{path}/")
         page.get_by_role("link", name="API reference").click()
         expect(page.locator("h1")).to_have_text("API reference")
+
+
+def test_by_keyboard_from_search_to_an_operation_and_back(visitor, server):
+    visitor.goto(f"{server.url}/api-reference/")
+    visitor.keyboard.press("/")
+    visitor.keyboard.type("delete model")
+    expect(visitor.locator("#operations li")).to_have_count(1)
+    visitor.keyboard.press("Escape")
+    visitor.keyboard.press("j")
+    visitor.keyboard.press("Enter")
+    expect(visitor.locator("h1")).to_have_text("Delete a model")
+    visitor.go_back()
+    expect(visitor.get_by_role("searchbox", name="Find an operation")).to_have_value("delete model")
+    expect(visitor.locator("#operations li")).to_have_count(1)
+
+
+def test_a_stranger_on_a_phone_can_search_from_any_operation_and_sign_in(browser, watch, server):
+    context = new_context(browser, **PHONE)
+    page = context.new_page()
+    watch.page(page)
+    page.goto(f"{server.url}/api-reference/getHealth/")
+    page.get_by_role("searchbox", name="Find an operation").fill("sessions list")
+    page.keyboard.press("Enter")
+    expect(page.locator("#operations li")).to_have_count(1)
+    page.get_by_role("link", name="Sign in").click()
+    expect(page).to_have_url(f"{server.url}/accounts/login/")
+    context.close()

@@ -93,7 +93,7 @@ def test_every_path_parameter_is_named():
 def test_what_opens_a_route():
     paths = openapi.document()["paths"]
     assert paths["/api/public/health"]["get"]["security"] == []
-    assert "401" not in paths["/api/public/health"]["get"]["responses"]
+    assert set(paths["/api/public/health"]["get"]["responses"]) == {"200", "400", "503"}
     assert paths["/api/public/traces"]["get"]["security"] == [{"projectKey": []}]
     assert paths["/api/public/ingestion"]["post"]["security"] == [{"projectKey": []}, {"publicKey": []}]
     assert paths["/api/public/scores"]["post"]["security"] == [{"projectKey": []}, {"publicKey": []}]
@@ -214,6 +214,16 @@ def test_search():
     assert "Nothing found" in Client().get("/api-reference/?q=no-such-word").content.decode()
 
 
+def test_a_route_that_does_the_same_for_every_verb_stands_there_once():
+    paths = [one.path for one in reference.operations().values()]
+    assert (paths.count("/api/public/health"), paths.count("/api/public/ready")) == (1, 1)
+
+
+def test_kinds_are_not_counted_as_fields():
+    page = Client().get("/api-reference/getTracesTraceId/").content.decode()
+    assert re.search(r"<code>scores</code>.*?(\d+ (?:kinds|fields))", page, re.DOTALL)[1] == "4 kinds"
+
+
 def test_unknown_operation_is_a_page():
     answer = Client().get("/api-reference/no-such/")
     assert answer.status_code == 404
@@ -229,4 +239,4 @@ def test_curl_of_a_body_and_of_a_part_of_the_path():
         '-d \'{\n  "traceIds": [\n    "4bf92f3577b34da6a3ce929d0e0e4736"\n  ]\n}\'',
     ]
     assert '"http://h/api/public/traces/$TRACE_ID"' in reference.operations()["getTracesTraceId"].curl("http://h")
-    assert reference.operations()["getHealth"].curl("http://h") == 'curl \\\n  "http://h/api/public/health"'
+    assert reference.operations()["getHealth"].curl("http://h") == 'curl "http://h/api/public/health"'

@@ -101,7 +101,7 @@ class Comments(PublicView):
 
 
 class OneComment(PublicView):
-    @describe("Get a comment", query=[in_path("comment_id", "The id of the comment.")], answer=CommentShape)
+    @describe("Read a comment", query=[in_path("comment_id", "The id of the comment.")], answer=CommentShape)
     def get(self, request: Request, comment_id: str) -> Response:
         return Response(_shown(comments.get_comment(self.scope, comment_id)))
 

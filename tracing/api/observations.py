@@ -44,7 +44,7 @@ class Observations(PublicView):
 
 class OneObservation(PublicView):
     @describe(
-        "One observation",
+        "Read an observation",
         query=(in_path("observation_id", "The observation; ids may hold slashes, escaped as %2F."),),
         answer=shapes.ObservationV1,
     )

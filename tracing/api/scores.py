@@ -58,7 +58,7 @@ class Scores(PublicView):
 
 
 class OneScore(PublicView):
-    @describe("One score of a trace", query=[asked.SCORE_ID], answer=shapes.ScoreV1, deprecated=True)
+    @describe("Read a score of a trace", query=[asked.SCORE_ID], answer=shapes.ScoreV1, deprecated=True)
     def get(self, request: Request, score_id: str) -> Response:
         return Response(present.score_v1(scores.get_score(self.scope, score_id, only_of_traces=True)))
 
@@ -94,7 +94,7 @@ class ScoresV2(PublicView):
 
 
 class OneScoreV2(PublicView):
-    @describe("One score", query=[asked.SCORE_ID], answer=shapes.ScoreV2)
+    @describe("Read a score", query=[asked.SCORE_ID], answer=shapes.ScoreV2)
     def get(self, request: Request, score_id: str) -> Response:
         return Response(present.score_v2(scores.get_score(self.scope, score_id)))
 

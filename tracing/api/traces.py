@@ -45,7 +45,7 @@ class Traces(TraceWrites):
 
 class OneTrace(PublicView):
     @describe(
-        "One trace with its observations and scores",
+        "Read a trace with its observations and scores",
         query=(shapes.TRACE_ID, shapes.FIELDS),
         answer=shapes.TraceDetail,
     )
@@ -87,7 +87,7 @@ class Sessions(PublicView):
 
 
 class OneSession(PublicView):
-    @describe("One session with its traces", query=(shapes.SESSION_ID,), answer=shapes.SessionDetail)
+    @describe("Read a session with its traces", query=(shapes.SESSION_ID,), answer=shapes.SessionDetail)
     def get(self, request: Request, session_id: str) -> Response:
         parts = Parts(io=True, scores=False, observations=False, metrics=False)
         detail = sessions.get_session(self.scope, session_id, parts=parts)
