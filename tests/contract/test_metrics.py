@@ -847,6 +847,17 @@ def test_daily(api: Api, case: Case) -> None:
     check(api, case)
 
 
+def test_numbers_of_any_size_can_be_asked_for(api: Api) -> None:
+    values = [1e300, 2e300, 1e-20]
+    store.insert(scores=[score(api.project_id, f"h{at}", 9, name="h", value=value) for at, value in enumerate(values)])
+    wanted = metric(("max", "value"), ("sum", "value"), ("histogram", "value"))
+    [row] = api.get("metrics", **asked("scores-numeric", wanted, filters=[item("string", "name", "=", "h")]))["data"]
+    assert (row["max_value"], row["sum_value"]) == (2e300, 3e300)
+    assert row["histogram_value"][-1][1] == 2e300
+    little = item("number", "value", "<=", 1e-20)
+    assert api.get("metrics", **asked("scores-numeric", filters=[little]))["data"] == [{"count_count": 1}]
+
+
 def test_too_expensive_is_refused_with_advice(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(store._READ_SETTINGS, "max_rows_to_read", 1)
     message = "This asks for more data than one query may read. Narrow the time range or add a filter."

@@ -8,7 +8,7 @@ from unittest.mock import ANY
 import pytest
 
 from tests.contract.harness import Case, check
-from tests.tracing.api_data import fill, make_api, score
+from tests.tracing.api_data import fill, make_api, score, trace
 from tests.tracing.conftest import own_inbox  # noqa: F401 - a fixture
 from tracing.analytics import store
 from tracing.ingest import drain
@@ -540,6 +540,21 @@ def test_parameters_that_cannot_be(filled, request_line, issue):
 )
 def test_what_makes_no_sense(filled, request_line, message):
     check(filled, Case("", f"GET {request_line}", 400, {"message": message, "error": "InvalidRequestError"}))
+
+
+def test_numbers_of_any_size_can_be_read_again(api):
+    numbers = {"most": 1.7e308, "much": -1e300, "integer": 2.0**53, "little": 1e-20, "none": 0.0, "long": 1e15 + 0.3}
+    store.insert(traces=[trace(api.project_id, "t", 0)])
+    body = [{"id": name, "name": name, "traceId": "t", "value": value} for name, value in numbers.items()]
+    check(api, Case("", "POST scores", 202, {"message": "Accepted"}, body=body))
+    drain.drain()
+    for name, value in numbers.items():
+        assert api.get(f"v2/scores/{name}")["value"] == value
+    assert {one["id"]: one["value"] for one in api.get("v3/scores")["data"]} == numbers
+    assert {one["id"]: one["value"] for one in api.get("traces/t")["scores"]} == numbers
+    items = {name: [{"type": "number", "column": "value", "operator": "=", "value": numbers[name]}] for name in numbers}
+    for name in ("integer", "little", "none", "long"):
+        assert api.ids("v2/scores", filter=items[name]) == [name]
 
 
 def test_pages_by_cursor_hold_every_score_once(filled):

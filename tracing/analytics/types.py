@@ -18,6 +18,7 @@ class Timestamp(types.UserDefinedType[datetime]):
 class Money(types.UserDefinedType[Decimal]):
     """US dollars: six digits before the point, twelve after it (a token may cost 0.00000015)."""
 
+    PLACES = 12
     cache_ok = True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from config.api.values import as_number
 from config.api.views import PublicView
 from config.errors import Invalid
 from tracing.api import present
+from tracing.api.numbers import whole
 from tracing.api.params import Params
 from tracing.queries import filters, metrics
 from tracing.queries.filters import Filter
@@ -90,7 +92,7 @@ class MetricsV1(PublicView):
         text=_words(metrics.VIEWS_V1),
     )
     def get(self, request: Request) -> Response:
-        return Response({"data": metrics.run(self.scope, _read(request, metrics.VIEWS_V1))})
+        return Response({"data": _shown(metrics.run(self.scope, _read(request, metrics.VIEWS_V1)))})
 
 
 class MetricsV2(PublicView):
@@ -103,7 +105,21 @@ class MetricsV2(PublicView):
     def get(self, request: Request) -> Response:
         query = _read(request, metrics.VIEWS_V2)
         metrics.check(query)
-        return Response({"data": metrics.run(self.scope, replace(query, limit=query.limit or _V2_ROWS))})
+        return Response({"data": _shown(metrics.run(self.scope, replace(query, limit=query.limit or _V2_ROWS)))})
+
+
+def _shown(value: Any) -> Any:
+    """Rows, and lists within them, with their numbers as the API writes them."""
+    match value:
+        case list():
+            return [_shown(member) for member in value]
+        case dict():
+            return {name: _shown(member) for name, member in value.items()}
+        case Decimal():
+            return as_number(value)
+        case float():
+            return whole(value)
+    return value
 
 
 class DailyMetrics(PublicView):

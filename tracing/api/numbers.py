@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import overload
 
+#: So far floats tell each integer from the next.
+_EVERY_INTEGER = 2**53
+
 
 @overload
 def whole(value: float) -> int | float: ...
 @overload
 def whole(value: float | None) -> int | float | None: ...
 def whole(value: float | None) -> int | float | None:
-    return int(value) if value is not None and value == int(value) else value
+    # Beyond that a float has no fraction to lose, and JSON is written with integers of 64 bits.
+    return int(value) if value is not None and abs(value) < _EVERY_INTEGER and value == int(value) else value
 
 
 def rounded(seconds: float) -> int | float:

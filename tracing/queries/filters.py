@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, and_, not_, or_
 from accounts.access import ProjectScope
 from config.errors import Invalid
 from tracing.analytics import functions as fn
+from tracing.analytics.types import Money
 from tracing.queries.periods import parse_time
 
 Clause = ColumnElement[bool]
@@ -149,7 +150,15 @@ def condition(scope: ProjectScope, column: Column, item: Filter) -> Clause:
         return _EQUAL[item.operator](column.expression, item.value)
     if column.kind == "list":
         return OPERATORS["arrayOptions"][item.operator](column.expression, item.value)
-    return OPERATORS[item.type][item.operator](column.expression, item.value)
+    return OPERATORS[item.type][item.operator](column.expression, _as_kept(column.expression, item.value))
+
+
+def _as_kept(expression: Any, value: Any) -> Any:
+    """Money is kept in decimals and compared in them; a finer number than the store has equals none of its own."""
+    if not isinstance(value, float) or not isinstance(expression.type, Money):
+        return value
+    amount = Decimal(str(value))
+    return amount if amount == round(amount, Money.PLACES) else value
 
 
 def _null_condition(column: Column, item: Filter) -> Clause:
@@ -294,6 +303,4 @@ def _value(kind: str, column: Column, value: Any) -> Any:
     """What was sent, as what it stands for."""
     if kind == "datetime":
         return parse_time(value)
-    if kind in ("number", "numberObject") and isinstance(value, float):
-        return Decimal(str(value))
     return value in (True, "true") if column.kind == "boolean" else value

@@ -5,7 +5,6 @@ Within the statement each record first becomes a row of what is asked about it, 
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Select, literal
@@ -33,10 +32,7 @@ def run(scope: ProjectScope, query: MetricsQuery) -> list[dict[str, Any]]:
     check(query)
     statement, labels = _statement(scope, query)
     limit = MOST_ROWS + 1 if query.limit is None else query.limit
-    rows = [
-        {label: _value(value) for label, value in zip(labels, row, strict=True)}
-        for row in store.rows(scope, statement.limit(limit), tag="metrics")
-    ]
+    rows = [dict(zip(labels, row, strict=True)) for row in store.rows(scope, statement.limit(limit), tag="metrics")]
     if query.unit and not query.order:
         rows = without_gaps(query, rows, labels, limit)
     if len(rows) > MOST_ROWS:
@@ -147,15 +143,3 @@ def _dimension_label(name: str) -> str:
 
 def _measure_label(name: str) -> str:
     return f"m_{name}"
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_value(member) for member in value]
-    if isinstance(value, Decimal):
-        value = float(value)
-    if isinstance(value, float):
-        if value != value:
-            return None
-        return int(value) if value.is_integer() else value
-    return value
