@@ -19,7 +19,9 @@ from tests.contract.answers import (
     too_small,
 )
 from tests.contract.harness import Case, check
-from tests.tracing.api_data import Api
+from tests.tracing.api_data import Api, make_api
+from tests.tracing.conftest import own_inbox  # noqa: F401 - a fixture
+from tracing.ingest import drain
 
 pytestmark = pytest.mark.django_db
 
@@ -116,6 +118,50 @@ CASES = [
     ),
     Case("nobody", "GET observations?userId=nobody", 200, page(total=0)),
 ]  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("broker", "analytics_server", "own_inbox")
+def test_usage_and_cost_are_those_of_all_kinds() -> None:
+    """As recorded: `input` is what all kinds cost that have the word in their name. The metrics say the same."""
+    api = make_api()
+    kinds = {"input": 10, "output": 20, "cache_read_input_tokens": 5, "output_reasoning": 3, "other": 9, "total": 47}
+    prices = {"input": 0.1, "output": 0.25, "input_cached_tokens": 0.2, "total": 0.55}
+    most = 2**63 - 1
+    without_input = {"usageDetails": {"x": 7, "total": 100}, "costDetails": {"total": 0.001}}
+    send(api, "all", usageDetails=kinds, costDetails=prices)
+    send(api, "some", **without_input)
+    send(api, "much", usageDetails={"input": most, "input_audio": most, "input_text": most, "output": 1})
+    drain.drain()
+    found = {one["id"]: one for one in api.get("observations")["data"]}
+    assert found == {one["id"]: one for one in api.get("traces/t")["observations"]}
+    assert found["all"]["usage"] == {"unit": "TOKENS", "input": 15, "output": 23, "total": 47}
+    assert calculated(found["all"]) == (0.3, 0.25, 0.55)
+    assert found["some"]["usage"] == {"unit": "TOKENS", "input": 0, "output": 0, "total": 100}
+    assert calculated(found["some"]) == (None, None, 0.001)
+    assert found["much"]["promptTokens"] == most
+    metrics = [{"measure": name, "aggregation": "sum"} for name in ("inputTokens", "outputTokens", "inputCost")]
+    query = {
+        "view": "observations",
+        "metrics": metrics,
+        "fromTimestamp": SENT_AT,
+        "toTimestamp": "2026-03-03T00:00:00Z",
+    }
+    query["filters"] = [{"type": "string", "column": "name", "operator": "=", "value": "all"}]
+    rows = [{"sum_inputTokens": 15, "sum_outputTokens": 23, "sum_inputCost": 0.3}]
+    assert [api.get(path, query=query)["data"] for path in ("metrics", "v2/metrics")] == [rows, rows]
+
+
+SENT_AT = "2026-03-02T10:00:00Z"
+
+
+def send(api: Api, name: str, **values: Any) -> None:
+    body = {"id": name, "name": name, "traceId": "t", "startTime": SENT_AT, **values}
+    assert api("POST", "generations", body).status_code == 200
+
+
+def calculated(one: dict[str, Any]) -> tuple[Any, ...]:
+    return one["calculatedInputCost"], one["calculatedOutputCost"], one["calculatedTotalCost"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -27,19 +27,13 @@ def _price(value: Decimal | None) -> int | float | None:
     return None if value is None else as_number(value)
 
 
-def _sum_of(usage: Mapping[str, int], start: str) -> int:
-    return sum(value for key, value in usage.items() if key.startswith(start))
-
-
-def _usage(one: ObservationRow) -> tuple[int, int, int]:
-    if not one.usage:
-        return 0, 0, 0
-    usage = one.usage
-    return _sum_of(usage, "input"), _sum_of(usage, "output"), usage.get("total", 0)
+def _if_known(total: float, side: str, cost: Mapping[str, float]) -> float | None:
+    """What all kinds of input (or output) cost; null where no kind of it has a price."""
+    return total if total or any(side in kind for kind in cost) else None
 
 
 def observation_v1(one: ObservationRow, project_id: str, prices: UnitPrices) -> Json:
-    units_in, units_out, units = _usage(one)
+    units_in, units_out, units = one.input_tokens, one.output_tokens, one.usage.get("total", 0)
     cost = one.cost
     return {
         "id": one.id,
@@ -80,8 +74,8 @@ def observation_v1(one: ObservationRow, project_id: str, prices: UnitPrices) -> 
         "inputPrice": _price(prices.input),
         "outputPrice": _price(prices.output),
         "totalPrice": _price(prices.total),
-        "calculatedInputCost": cost.get("input"),
-        "calculatedOutputCost": cost.get("output"),
+        "calculatedInputCost": _if_known(one.input_cost, "input", cost),
+        "calculatedOutputCost": _if_known(one.output_cost, "output", cost),
         "calculatedTotalCost": cost.get("total", one.total_cost),
     }
 

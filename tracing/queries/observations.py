@@ -54,6 +54,10 @@ class ObservationRow(NamedTuple):
     model_parameters: str
     usage: dict[str, int]
     cost: dict[str, float]
+    input_tokens: int
+    output_tokens: int
+    input_cost: float
+    output_cost: float
     total_cost: float
     pricing_tier_id: str
     pricing_tier_name: str
