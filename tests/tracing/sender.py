@@ -16,8 +16,8 @@ OTLP = "/api/public/otel/v1/traces"
 class Sender:
     """A project with a key, and what its client and its people see."""
 
-    def __init__(self) -> None:
-        self.project = make_project()
+    def __init__(self, **fields: str) -> None:
+        self.project = make_project(**fields)
         self.scope = scope_for_task(self.project.id)
         self.headers = {"Authorization": basic(make_key(self.project))}
         self.client = Client()
