@@ -41,9 +41,23 @@ class IngestFastPath:
             handler = self._routes.get(request.path_info) or self._routes.get(tidy_path(request.path_info))
             if handler is not None:
                 return self._answer(request, handler)
-        if request.META.get("HTTP_HOST") == "":
+        return self.get_response(request)
+
+
+class Hosts:
+    """What servers and proxies say of the host, as Django reads it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        facts = request.META
+        if facts.get("HTTP_HOST") == "":
             # granian's way to say that none was sent, as monitors with HTTP/1.0 do; Django would take it for a bad one.
-            del request.META["HTTP_HOST"]
+            del facts["HTTP_HOST"]
+        if "," in facts.get("HTTP_X_FORWARDED_HOST", ""):
+            # Each of several proxies adds what it was called by. The first one was called by the client.
+            facts["HTTP_X_FORWARDED_HOST"] = facts["HTTP_X_FORWARDED_HOST"].partition(",")[0].strip()
         return self.get_response(request)
 
 

@@ -32,6 +32,8 @@ _ERROR_NAMES = {
     501: "NotImplementedError",
     503: "ServiceUnavailableError",
 }
+#: said only where clients have always been told so
+_KEY_ERROR_NAMES = {401: "UnauthorizedError", 403: "ForbiddenError"}
 
 
 def exception_handler(error: Exception, context: Any) -> Response:
@@ -60,12 +62,12 @@ def _answer_to(error: Exception) -> Response:
     return Response({"message": "Internal Server Error", "error": "InternalServerError"}, status=500)
 
 
-def error_body(error: SpanwiseError) -> dict[str, Any]:
-    """Errors of credentials have a message only."""
+def error_body(error: SpanwiseError, *, names_key_errors: bool = False) -> dict[str, Any]:
+    """Errors of keys have a message only, except on some routes."""
     body: dict[str, Any] = {"message": error.message}
     if isinstance(error, Invalid) and error.issues is not None:
         body["error"] = error.issues
-    elif name := _ERROR_NAMES.get(error.status):
+    elif name := _ERROR_NAMES.get(error.status) or (names_key_errors and _KEY_ERROR_NAMES.get(error.status)):
         body["error"] = name
     return body
 
@@ -74,10 +76,10 @@ def _plain(code: int, message: str) -> Response:
     return Response({"message": message, "error": _ERROR_NAMES.get(code, "InvalidRequestError")}, status=code)
 
 
-def answer(error: SpanwiseError) -> HttpResponse:
+def answer(error: SpanwiseError, *, names_key_errors: bool = False) -> HttpResponse:
     """What a view would answer to it, outside of one."""
     headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, Unavailable) else {}
-    return bare(error.status, error_body(error), **headers)
+    return bare(error.status, error_body(error, names_key_errors=names_key_errors), **headers)
 
 
 def failure(code: int, message: str) -> HttpResponse:

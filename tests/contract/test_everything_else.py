@@ -96,7 +96,7 @@ def test_slashes_too_many_lead_to_the_right_path_with_verb_and_body(verb, path, 
 def test_ingestion_forgives_slashes(path, slashes):
     """Exporters do not follow redirects."""
     answer = Client().post(HERE + slashes.format(f"api/public/{path}"), b"{}", content_type="application/json")
-    assert (answer.status_code, answer.json()) == (401, {"message": "No authorization header"})
+    assert (answer.status_code, answer.json()["message"]) == (401, "No authorization header")
 
 
 WRONG_VERBS = [
@@ -270,7 +270,7 @@ def basic(text):
 def test_odd_credentials_are_wrong_ones(authorization, path):
     verb = "GET" if path == "traces" else "POST"
     answer = Client().generic(verb, f"/api/public/{path}", b"{}", headers={"Authorization": authorization})
-    assert (answer.status_code, answer.json()) == (401, INVALID)
+    assert (answer.status_code, answer.json()["message"]) == (401, INVALID["message"])
 
 
 def test_the_scheme_may_be_in_any_case_and_a_secret_must_be_whole(api):

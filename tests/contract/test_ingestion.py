@@ -179,7 +179,7 @@ def test_other_keys_send_scores_alone_or_nothing(api):
     check(browser, Case("", POST, 207, answer, body=batch(event(), score)))
     organization = replace(api, authorization=basic(make_key(make_organization())))
     message = "Project ID not found for API token. Are you using an organization key?"
-    check(organization, Case("", POST, 403, {"message": message}, body=batch(event())))
+    check(organization, Case("", POST, 403, {"message": message, "error": "ForbiddenError"}, body=batch(event())))
 
 
 def test_too_large_a_batch_is_refused_in_json(api, settings):

@@ -250,3 +250,11 @@ def test_a_browser_may_put_and_get(api):
     assert answer.status_code == 204
     assert answer["Access-Control-Allow-Headers"] == wanted
     assert {"GET", "PUT"} <= set(answer["Access-Control-Allow-Methods"].split(", "))
+
+
+@pytest.mark.parametrize("given", ["traces.example", "traces.example, inner", "traces.example:8443 , a, b"])
+def test_addresses_are_those_of_the_first_of_several_proxies(api, given):
+    headers = {"Authorization": api.authorization, "X-Forwarded-Host": given, "X-Forwarded-Proto": "https, http"}
+    answer = Client().post("/api/public/media", GIVEN, content_type="application/json", headers=headers)
+    host = given.partition(",")[0].strip()
+    assert answer.json()["uploadUrl"].startswith(f"https://{host}/api/public/media/content/")

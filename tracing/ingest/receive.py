@@ -13,8 +13,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from accounts.access import ORGANIZATION_KEY, PUBLIC_KEY_ONLY, AccessLevel, KeyAccess, authenticate
+from config.api import errors
 from config.api.body import BadEncoding, Body
-from config.api.errors import CORS_HEADERS, error_body
 from config.errors import Forbidden, Invalid, SpanwiseError, Unavailable
 from tracing.ingest import doorbell, legacy, otlp, readiness, scores
 from tracing.ingest.inbox import FolderInbox, GroupCommit, Payload
@@ -97,14 +97,11 @@ def answer(request: HttpRequest, handler: _Handler) -> HttpResponse:
     except PayloadRejected as rejected:
         response = _json(rejected.status, rejected.body)
     except SpanwiseError as error:
-        response = _json(error.status, error_body(error))
-        if isinstance(error, Unavailable):
-            response["Retry-After"] = str(error.retry_after_seconds)
+        response = errors.answer(error, names_key_errors=handler is ingestion)
     except Exception:
         log.exception("Receiving %s failed", request.path)
-        response = _json(503, error_body(Unavailable("Temporarily unavailable. Try again.")))
-        response["Retry-After"] = "5"
-    for name, value in CORS_HEADERS.items():
+        response = errors.answer(Unavailable("Temporarily unavailable. Try again."))
+    for name, value in errors.CORS_HEADERS.items():
         response[name] = value
     return response
 
