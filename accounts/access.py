@@ -29,6 +29,9 @@ ORGANIZATION_KEY = "Project ID not found for API token. Are you using an organiz
 PUBLIC_KEY_ONLY = "Access denied - insufficient permissions for this endpoint"
 ORGANIZATION_KEY_NEEDED = "Invalid API key. Organization-scoped API key required for this operation."
 
+#: how the instance's own key is called in the audit log
+ADMIN_KEY_NAME = "ADMIN_API_KEY"
+
 P = ParamSpec("P")
 
 
@@ -183,7 +186,8 @@ def project_for_admin(authorization: str | None, admin_key: str, project_id: str
     project = None if "\x00" in project_id else Project.objects.present().filter(pk=project_id).first()
     if project is None:
         raise NotFound("Project not found")
-    return KeyAccess(AccessLevel.PROJECT, ProjectScope(project.pk, Role.ADMIN), project.organization_id, key_id="")
+    scope = ProjectScope(project.pk, Role.ADMIN)
+    return KeyAccess(AccessLevel.PROJECT, scope, project.organization_id, key_id="", public_key=ADMIN_KEY_NAME)
 
 
 def _is_same(given: str, secret: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.access import ProjectScope
+from accounts.audit import Actor, record
 from accounts.roles import Role
 from config.errors import Invalid
 from evals.models import CONFIG_NAME_LENGTH, ScoreConfig, ScoreConfigType
@@ -36,7 +37,7 @@ class ScoreConfigFields:
     categories: list[Category] | None = None
 
 
-def create_score_config(scope: ProjectScope, fields: ScoreConfigFields) -> ScoreConfig:
+def create_score_config(scope: ProjectScope, fields: ScoreConfigFields, *, actor: Actor) -> ScoreConfig:
     """Raises Invalid naming each field that breaks a rule of the data type."""
     scope.require(Role.MEMBER)
     if fields.data_type == ScoreConfigType.BOOLEAN:
@@ -44,22 +45,29 @@ def create_score_config(scope: ProjectScope, fields: ScoreConfigFields) -> Score
             raise Invalid(issues=[_issue("categories", "Custom categories are not allowed for data type BOOLEAN")])
         fields = replace(fields, categories=_BOOLEAN_CATEGORIES)
     _check(fields)
-    config = ScoreConfig.objects.create(project_id=scope.project_id, **asdict(fields))
+    with transaction.atomic():
+        config = ScoreConfig.objects.create(project_id=scope.project_id, **asdict(fields))
+        record(actor, "score_config.create", config, after=asdict(fields))
     forget_score_rules()
     return config
 
 
-def update_score_config(scope: ProjectScope, config_id: str, changes: Mapping[str, Any]) -> ScoreConfig:
+def update_score_config(
+    scope: ProjectScope, config_id: str, changes: Mapping[str, Any], *, actor: Actor
+) -> ScoreConfig:
     """`changes` are fields of `ScoreConfigFields`; the data type stays. Raises NotFound, and Invalid like creating."""
     scope.require(Role.MEMBER)
     with transaction.atomic():
         get_score_config(scope, config_id)
         config = score_configs(scope).select_for_update().get(pk=config_id)
-        fields = replace(_fields_of(config), **changes)
+        before = _fields_of(config)
+        fields = replace(before, **changes)
         _check(fields)
         for name in changes:
             setattr(config, name, getattr(fields, name))
         config.save(update_fields=[*changes, "updated_at"])
+        was = {name: getattr(before, name) for name in changes}
+        record(actor, "score_config.update", config, before=was, after=dict(changes))
     forget_score_rules()
     return config
 

@@ -10,7 +10,6 @@ from rest_framework.response import Response
 from accounts import access, actions
 from accounts.access import ProjectScope
 from accounts.api import bodies, shapes
-from accounts.audit import Actor
 from accounts.models import ApiKey
 from accounts.queries import list_api_keys
 from config.api.describe import Message, describe
@@ -46,7 +45,7 @@ class ApiKeys(_KeysView):
             note=bodies.key_note(body),
             pair=bodies.key_pair(body),
             expires_at=bodies.key_expiry(body),
-            actor=Actor.key(request._request, scope.public_key),
+            actor=self.actor,
         )
         item = {**_item(new.key), "secretKey": new.secret_key}
         del item["lastUsedAt"]
@@ -59,7 +58,7 @@ class OneApiKey(_KeysView):
         scope = self.project(project_id)
         if not list_api_keys(scope).filter(pk=key_id).exists():
             raise NotFound("API key not found")
-        actions.revoke_api_key(scope, key_id=key_id, actor=Actor.key(request._request, scope.public_key))
+        actions.revoke_api_key(scope, key_id=key_id, actor=self.actor)
         return Response({"success": True})
 
 

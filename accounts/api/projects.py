@@ -10,7 +10,6 @@ from rest_framework.response import Response
 from accounts import access, actions
 from accounts.access import AccessLevel
 from accounts.api import bodies, shapes
-from accounts.audit import Actor
 from accounts.models import Project
 from accounts.queries import get_project
 from config.api.describe import ORGANIZATION_KEY, PROJECT_KEY, Message, describe
@@ -53,7 +52,7 @@ class Projects(KeyView):
                 name=bodies.project_name(body),
                 metadata=bodies.project_metadata(body),
                 retention_days=bodies.retention_days(body, is_required=True) or None,
-                actor=Actor.key(request._request, scope.public_key),
+                actor=self.actor,
             )
         except Conflict:
             raise Conflict(_NAME_TAKEN) from None
@@ -77,7 +76,7 @@ class OneProject(OrganizationView):
                 name=bodies.project_name(body),
                 metadata=bodies.project_metadata(body),
                 retention_days=bodies.retention_days(body, is_required=False),
-                actor=Actor.key(request._request, scope.public_key),
+                actor=self.actor,
             )
         except Conflict:
             raise Conflict(_NAME_TAKEN) from None
@@ -91,7 +90,7 @@ class OneProject(OrganizationView):
     )
     def delete(self, request: Request, project_id: str) -> Response:
         scope = access.project_of_organization(self.organization, project_id)
-        actions.delete_project(scope, actor=Actor.key(request._request, scope.public_key))
+        actions.delete_project(scope, actor=self.actor)
         message = "Project deletion is being processed asynchronously"
         return Response({"success": True, "message": message}, status=202)
 

@@ -6,11 +6,7 @@ from rest_framework.request import Request
 
 from accounts import access
 from accounts.access import KeyAccess
-from accounts.audit import Actor
 from config.api.views import ApiKeyAuthentication, PublicView
-
-#: how the instance's own key is called in the audit log
-_ACTOR = "ADMIN_API_KEY"
 
 
 class AdminKeyAuthentication(ApiKeyAuthentication):
@@ -28,7 +24,3 @@ class ProjectOrAdminView(PublicView):
     """A route for the full key of a project, or for the instance's own."""
 
     authentication_classes = [AdminKeyAuthentication]
-
-    @property
-    def actor(self) -> Actor:
-        return Actor.key(self.request._request, self.scope.public_key or _ACTOR)

@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from accounts import access
 from accounts.access import AccessLevel, KeyAccess, OrganizationScope, ProjectScope
+from accounts.audit import Actor
 from config.api.body import Body
 from config.api.errors import CORS_HEADERS, exception_handler
 from config.api.values import from_json, to_json
@@ -105,6 +106,11 @@ class PublicView(APIView):
         """What the key of this request opens."""
         opened: Any = self.request.auth
         return opened  # type: ignore[no-any-return]
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts, for the log of changes."""
+        return Actor.key(self.request._request, self.opened.public_key)
 
     def get_exception_handler(self) -> Any:
         return exception_handler

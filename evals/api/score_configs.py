@@ -91,7 +91,7 @@ class ScoreConfigs(PublicView):
     def post(self, request: Request) -> Response:
         body = _checked(self.body(), is_new=True)
         fields = ScoreConfigFields(data_type=body["dataType"], **_changes(body))
-        return Response(_shown(actions.create_score_config(self.scope, fields)))
+        return Response(_shown(actions.create_score_config(self.scope, fields, actor=self.actor)))
 
 
 _ID = in_path("config_id", "The id of the score config.")
@@ -113,7 +113,8 @@ class OneScoreConfig(PublicView):
         changes = _changes(_checked(self.body(), is_new=False))
         if not changes:
             raise Invalid(issues=[custom((), "Request body cannot be empty")])
-        return Response(_shown(actions.update_score_config(self.scope, config_id, changes)))
+        config = actions.update_score_config(self.scope, config_id, changes, actor=self.actor)
+        return Response(_shown(config))
 
 
 def _shown(config: ScoreConfig) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from unittest.mock import ANY
 
 import pytest
 
 from accounts.access import scope_for_task
+from accounts.models import AuditLog
 from accounts.roles import Role
 from tests.contract.harness import Case, check
 from tests.factories import make_user
@@ -251,3 +253,9 @@ def test_comments_go_with_their_project(api):
     kept = write(other)
     actions.delete_project_data(scope_for_task(api.project_id))
     assert [comment.pk for comment in Comment.objects.all()] == [kept]
+
+
+def test_a_comment_is_in_the_audit_log_with_the_key_that_wrote_it(api):
+    entry = AuditLog.objects.get(object_id=write(api))
+    public_key = base64.b64decode(api.authorization.split()[1]).decode().partition(":")[0]
+    assert (entry.action, entry.project_id, entry.actor) == ("comment.create", api.project_id, public_key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from unittest.mock import ANY
 
 import pytest
@@ -9,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts import signals
+from accounts.models import AuditLog
 from evals.models import ScoreConfig
 from tests.contract.harness import Case, check
 from tests.tracing.api_data import make_api
@@ -358,3 +360,18 @@ def test_scores_of_a_thousand_configs_that_are_not_there_are_looked_up_together(
         answer = api("POST", path, scores if path == "scores" else {"batch": events})
     assert (answer.status_code, len(answer.json()["errors"])) == (207, 1000)
     assert len([query for query in queries if "evals_scoreconfig" in query["sql"]]) == 4
+
+
+def test_changes_are_in_the_audit_log_with_the_key_that_made_them(api):
+    config = api("POST", "score-configs", {"name": "quality", "dataType": "NUMERIC", "maxValue": 1}).json()
+    api("PATCH", f"score-configs/{config['id']}", {"maxValue": 5})
+    api("PATCH", f"score-configs/{config['id']}", {"maxValue": 5, "categories": []})  # refused
+    made, changed = AuditLog.objects.filter(object_id=config["id"]).order_by("pk")
+    public_key = base64.b64decode(api.authorization.split()[1]).decode().partition(":")[0]
+    assert {(one.project_id, one.actor) for one in (made, changed)} == {(api.project_id, public_key)}
+    assert (made.action, made.after["name"]) == ("score_config.create", "quality")
+    assert (changed.action, changed.before, changed.after) == (
+        "score_config.update",
+        {"max_value": 1},
+        {"max_value": 5},
+    )

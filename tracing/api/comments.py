@@ -96,6 +96,7 @@ class Comments(PublicView):
             object_id=body["objectId"],
             content=body["content"].strip(),
             author_id=body.get("authorUserId") or "",
+            actor=self.actor,
         )
         return Response({"id": comment.id})
 
