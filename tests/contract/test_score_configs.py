@@ -341,6 +341,7 @@ def test_configs_of_another_project_do_not_exist(api):
     assert api.get(f"score-configs/{config['id']}") == config
 
 
+@pytest.mark.usefixtures("broker")
 def test_configs_go_with_their_project(api):
     other = make_api(name="Other")
     make(api)
