@@ -48,6 +48,7 @@ CASES = [
     Case("until later", "GET sessions?toTimestamp=2026-03-02T11:00:01+01:00", 200, page(SESSION)),
     Case("environment", "GET sessions?environment=prod,x", 200, page(SESSION)),
     Case("environments", "GET sessions?environment=x&environment=prod", 200, page(SESSION)),
+    Case("environment it did not begin in", "GET sessions?environment=staging", 200, NONE),
     Case("no environment of it", "GET sessions?environment=default", 200, NONE),
     Case("unknown parameter", "GET sessions?userId=nobody", 200, page(SESSION)),
     Case("beyond the end", "GET sessions?page=2&limit=1", 200, page(total=1, number=2, limit=1)),

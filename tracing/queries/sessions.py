@@ -47,20 +47,20 @@ def list_sessions(
     to_time: datetime | None = None,
     environments: tuple[str, ...] = (),
 ) -> Numbered[Session]:
-    """A numbered page, newest first."""
-    began = fn.min(t.timestamp)
+    """A numbered page, newest first. The conditions are on what is shown: when and where the session began."""
+    began, environment = fn.min(t.timestamp), fn.arg_min(t.environment, t.timestamp)
     grouped = store.select(
         scope,
         traces,
         t.session_id,
         began.label("created_at"),
-        fn.arg_min(t.environment, t.timestamp).label("environment"),
+        environment.label("environment"),
         fn.count().label("trace_count"),
     )
     grouped = grouped.where(t.session_id != "").group_by(t.session_id)
-    if environments:
-        grouped = grouped.where(t.environment.in_(environments))
     bounds: list[ColumnElement[bool]] = []
+    if environments:
+        bounds.append(environment.in_(environments))
     if from_time:
         bounds.append(began >= from_time)
     if to_time:
