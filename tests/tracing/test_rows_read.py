@@ -118,6 +118,13 @@ COST_BY_MODEL_AND_DAY = {
     "fromTimestamp": "2019-04-11T00:00:00Z",
     "toTimestamp": "2019-04-16T00:00:00Z",
 }
+SCORES_BY_TRACE = {
+    "view": "traces",
+    "metrics": [{"measure": "scoresCount", "aggregation": "sum"}],
+    "dimensions": [{"field": "id"}],
+    "fromTimestamp": "2019-04-11T00:00:00Z",
+    "toTimestamp": "2019-04-11T00:59:59Z",
+}
 
 
 def _matching(word: str) -> list[dict[str, str]]:
@@ -155,6 +162,7 @@ BOUNDS: dict[str, tuple[str, dict[str, Any], int, dict[str, int] | int]] = {
     "a word that is nowhere": ("v2/observations", {"filter": _matching("nowhere at all")}, 0, 4),
     "cost by model and day, five of fifty": ("metrics", {"query": COST_BY_MODEL_AND_DAY}, 26, 7),
     "cost by model and day, v2": ("v2/metrics", {"query": COST_BY_MODEL_AND_DAY}, 26, 7),
+    "scores by trace, an hour of fifty days": ("metrics", {"query": SCORES_BY_TRACE}, 7, 8),
     "newest scores": ("v3/scores", {}, 50, 4),
     "newest scores v2": ("v2/scores", {}, 50, {"score-list": 4}),
     "newest scores v1": ("scores", {}, 50, {"score-list": 4}),
@@ -177,6 +185,8 @@ def test_rows_read_by_a_list(api, asked):
     ("path", "most"),
     [
         ("traces/t5000", {"trace": 4, "observations-of-trace": 2, "trace-scores": 6}),
+        ("traces/t5000?fields=core", 4),
+        ("traces/t5000?fields=io", 6),
         ("observations/t5000.3", 6),
         ("sessions/session%20500", 8),
         ("v2/scores/s500", 4),

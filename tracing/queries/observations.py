@@ -295,10 +295,10 @@ def get_observation(scope: ProjectScope, observation_id: str) -> ObservationRow:
 
 
 def observations_of_trace(
-    scope: ProjectScope, trace_id: str, *, first_start: datetime, last_start: datetime, with_content: bool = True
+    scope: ProjectScope, trace_id: str, *, first_start: datetime, last_start: datetime
 ) -> list[ObservationRow]:
     """In order of their starts. The bounds come from the trace: they turn a search into a range of the key."""
-    columns = _columns(with_content=with_content, with_metadata=with_content)
+    columns = _columns()
     query = store.select(scope, observations, *columns).where(
         o.start_time >= first_start, o.start_time <= last_start, o.trace_id == trace_id
     )

@@ -333,32 +333,19 @@ def _row(trace: Trace, root: Any, sums: TraceSums | None, score_ids: Sequence[st
 def get_trace(scope: ProjectScope, trace_id: str, *, parts: Parts = Parts()) -> TraceDetail:
     """Raises NotFound in the words that the SDKs compare."""
     trace = find_trace(scope, trace_id)
-    needs_observations = parts.io or parts.observations or parts.metrics
     own_scores: Callable[[], list[Score]] = lambda: _scores_of(scope, trace_id) if parts.scores else []  # noqa: E731
-    found_scores, inside = together(
-        own_scores,
-        lambda: (
-            observations_of_trace(
-                scope,
-                trace_id,
-                first_start=trace.first_start,
-                last_start=trace.last_start,
-                with_content=parts.io or parts.observations,
-            )
-            if needs_observations
-            else []
-        ),
-    )
-    root = next((item for item in inside if item.id == trace.root_id), None)
-    return TraceDetail(
-        trace=trace,
-        observations=inside,
-        scores=found_scores,
-        sums=sums_of(inside),
-        input=trace.input or (root.input if root else ""),
-        output=trace.output or (root.output if root else ""),
-        metadata={**(root.metadata if root else {}), **trace.metadata},
-    )
+    found_scores, (row, inside) = together(own_scores, lambda: _with_observations(scope, trace, parts))
+    return TraceDetail(trace, inside, found_scores, row.sums, row.input, row.output, row.metadata)
+
+
+def _with_observations(scope: ProjectScope, trace: Trace, parts: Parts) -> tuple[TraceRow, list[ObservationRow]]:
+    """All that the other parts need is in the observations; where nobody wants to see these, they are not read."""
+    if not parts.observations:
+        [row] = fill(scope, [trace], replace(parts, scores=False))
+        return row, []
+    inside = observations_of_trace(scope, trace.id, first_start=trace.first_start, last_start=trace.last_start)
+    root = next((one for one in inside if one.id == trace.root_id), None)
+    return _row(trace, root, sums_of(inside), ()), inside
 
 
 def find_trace(scope: ProjectScope, trace_id: str) -> Trace:

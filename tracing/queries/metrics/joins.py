@@ -80,14 +80,16 @@ def observations_of_trace(scope: ProjectScope, query: MetricsQuery) -> Joined:
 
 
 def scores_of_trace(scope: ProjectScope, query: MetricsQuery) -> Joined:
-    counted = store.select(scope, scores, s.trace_id, _how_many.label("scored_scores")).where(s.trace_id != "")
-    found = counted.group_by(s.trace_id).subquery("scored")
+    in_question = store.select(scope, traces, t.id).where(*query.in_range)
+    counted = store.select(scope, scores, s.trace_id, _how_many.label("scored_scores"))
+    found = counted.where(s.trace_id.in_(in_question)).group_by(s.trace_id).subquery("scored")
     return Joined(found, found.c.trace_id == t.id, is_outer=True)
 
 
 def scores_of_observation(scope: ProjectScope, query: MetricsQuery) -> Joined:
     counted = store.select(scope, scores, s.trace_id, s.observation_id, _how_many.label("scored_scores"))
-    counted = counted.where(s.observation_id != "").group_by(s.trace_id, s.observation_id)
+    in_question = store.select(scope, observations, o.trace_id).where(*query.in_range)
+    counted = counted.where(s.observation_id != "", s.trace_id.in_(in_question)).group_by(s.trace_id, s.observation_id)
     found = counted.subquery("scored")
     on = and_(found.c.trace_id == o.trace_id, found.c.observation_id == o.id)
     return Joined(found, on, is_outer=True)
