@@ -13,6 +13,8 @@ from django.http import HttpRequest
 
 from accounts.models import ApiKey, AuditLog, Organization, Project, User
 
+_LONGEST_NAME = AuditLog._meta.get_field("actor").max_length
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -58,7 +60,7 @@ def record(
     organization_id, project_id = _place(subject)
     AuditLog.objects.create(
         actor_id=actor.id,
-        actor=actor.name,
+        actor=actor.name[:_LONGEST_NAME],  # a public key may be longer
         ip=actor.ip,
         organization_id=organization_id,
         project_id=project_id,

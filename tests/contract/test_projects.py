@@ -8,6 +8,7 @@ from unittest.mock import ANY
 import pytest
 
 from accounts.actions import NewKey
+from accounts.keys import KeyPair
 from accounts.models import ApiKey, AuditLog, Project
 from tests.contract.harness import Case, check
 from tests.factories import basic, make_key, make_organization, make_project
@@ -289,3 +290,13 @@ def test_changes_are_in_the_audit_log_with_the_key_that_made_them(manager, organ
     assert list(entries) == [
         (key.public_key, action) for action in ("project.create", "project.update", "api_key.create", "project.delete")
     ]
+
+
+def test_the_longest_public_key_fits_into_the_audit_log(project, organization):
+    """SQLite takes more than a column holds, PostgreSQL fails."""
+    pair = KeyPair("pk-lf-".ljust(255, "x"), "sk-lf-own")
+    longest = Api("", basic(make_key(organization, pair=pair)))
+    assert longest("PUT", "projects/p1", {"name": "Renamed"}).status_code == 200
+    entry = AuditLog.objects.get(action="project.update")
+    entry.full_clean(exclude=["before", "after", "actor_id", "ip"])
+    assert entry.actor == pair.public_key[:254]
