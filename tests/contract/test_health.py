@@ -101,7 +101,7 @@ def test_ready_without_the_analytics_store(worker, settings, monkeypatch):
 
 def test_ready_without_broker_and_inbox(own_inbox, monkeypatch):  # noqa: F811
     own_inbox.folder.write_text("no folder")
-    monkeypatch.setattr(doorbell, "broker", lambda: doorbell.redis.Redis(port=9))
+    monkeypatch.setattr(doorbell, "broker", lambda: doorbell.redis.Redis.from_url("redis://127.0.0.1:9"))
     assert ready() == (503, says("The inbox cannot be written; The broker does not answer."))
 
 
