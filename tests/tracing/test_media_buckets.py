@@ -38,10 +38,10 @@ def endpoint():
     server.stop()
 
 
-@pytest.fixture
-def bucket(endpoint, settings):
-    """The settings of a bucket, empty; its content by boto3's own client."""
-    client = boto3.client(
+@pytest.fixture(scope="module")
+def client(endpoint):
+    """boto3's own; making one takes longer than most tests."""
+    return boto3.client(
         "s3",
         endpoint_url=endpoint,
         region_name="us-east-1",
@@ -49,6 +49,11 @@ def bucket(endpoint, settings):
         aws_secret_access_key="secret",
         config=Config(s3={"addressing_style": "path"}),
     )
+
+
+@pytest.fixture
+def bucket(client, endpoint, settings):
+    """The settings of a bucket, empty; its content by boto3's own client."""
     client.create_bucket(Bucket="langfuse")
     for item in client.list_objects_v2(Bucket="langfuse").get("Contents", ()):
         client.delete_object(Bucket="langfuse", Key=item["Key"])

@@ -70,9 +70,9 @@ def _first_start() -> dict[str, str]:
 def _local_url() -> str:
     try:
         facts = json.loads((Path(settings.DATA_DIR) / "run" / "services.json").read_text(encoding="utf-8"))
-        return f"http://127.0.0.1:{int(facts['port'])}"
+        return f"http://localhost:{int(facts['port'])}"
     except (OSError, ValueError, KeyError, TypeError):
-        return f"http://127.0.0.1:{settings.PORT}"
+        return f"http://localhost:{settings.PORT}"
 
 
 def _report(sent: Sent, seconds: float, url: str) -> str:
