@@ -23,8 +23,8 @@ demo: setup ## Fill the running instance with realistic traces (TRACES=300 SEED=
 test: .build/dev.stamp .build/front.stamp ## Run all tests but those of the frameworks
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not frameworks" tests
 
-test-fast: .build/dev.stamp .build/front.stamp ## Run the tests that need no browser, no SDK and no server
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not server and not browser and not clients" tests
+test-fast: .build/dev.stamp .build/front.stamp ## Run the tests that need no browser, no SDK, no server and no analytics store
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not server and not browser and not clients and not store" tests
 
 test-clients: .build/dev.stamp .build/front.stamp ## Run the frameworks against the running product
 	$(BIN)/python -m tests.clients.environments --frameworks
