@@ -847,6 +847,27 @@ def test_daily(api: Api, case: Case) -> None:
     check(api, case)
 
 
+def test_times_of_any_century_have_a_bucket_of_their_own(api: Api) -> None:
+    other = make_api()
+    for days in (-29_200, 54_750):
+        then = days * DAY
+        span = {"first_start": at(then), "last_start": at(then)}
+        store.insert(
+            traces=[trace(other.project_id, f"t{days}", then, **span)],
+            observations=[observation(other.project_id, f"t{days}", "o", then)],
+        )
+    ages = {"fromTimestamp": "1900-01-01T00:00:00Z", "toTimestamp": "2299-12-31T00:00:00Z"}
+    for unit, begins in (("hour", ("1946-03-22T10:00:00Z", "2176-01-25T10:00:00Z")), ("month", MONTHS)):
+        query = asked("traces", timeDimension={"granularity": unit}, orderBy=BY_TIME, **ages)
+        assert tuple(row["time_dimension"] for row in other.get("metrics", **query)["data"]) == begins
+    days = other.get("metrics/daily")["data"]
+    assert [(day["date"], day["countObservations"]) for day in days] == [("2176-01-25", 1), ("1946-03-22", 1)]
+
+
+BY_TIME = [{"field": "time_dimension", "direction": "asc"}]
+MONTHS = ("1946-03-01", "2176-01-01")
+
+
 def test_numbers_of_any_size_can_be_asked_for(api: Api) -> None:
     values = [1e300, 2e300, 1e-20]
     store.insert(scores=[score(api.project_id, f"h{at}", 9, name="h", value=value) for at, value in enumerate(values)])

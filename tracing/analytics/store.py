@@ -46,6 +46,8 @@ _READ_SETTINGS: dict[str, Any] = {
     "do_not_merge_across_partitions_select_final": 1,
     # Only conditions on the key go there, which cannot tell versions apart; the wide columns of other rows stay unread.
     "optimize_move_to_prewhere_if_final": 1,
+    # Days, weeks and months before 1970 and after 2106 begin at times of their own, and not at the nearest of those.
+    "enable_extended_results_for_datetime_functions": 1,
     "output_format_json_quote_64bit_integers": 0,
     "output_format_json_quote_decimals": 1,
     "output_format_json_validate_utf8": 1,

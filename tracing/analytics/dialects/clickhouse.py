@@ -38,7 +38,8 @@ def _bucket(arguments: Arguments, options: Options) -> str:
 
 
 def _unix_start(arguments: Arguments, options: Options) -> str:
-    return f"toUnixTimestamp(toStartOf{options['unit'].capitalize()}({arguments[0]}))"
+    # Through a time of 32 bits: from this form the database knows its places in the key.
+    return f"toUnixTimestamp(toStartOf{options['unit'].capitalize()}(toDateTime({arguments[0]}, 'UTC')))"
 
 
 def _quantile(name: str) -> Callable[[Arguments, Options], str]:
