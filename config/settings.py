@@ -160,6 +160,8 @@ CELERY_TASK_ROUTES = {
     "evals.tasks.*": "evals",
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Whoever rings while the broker is away must not wait for it: sweeps find what was not told.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
