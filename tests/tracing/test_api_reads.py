@@ -761,10 +761,14 @@ def test_project_of_the_key(api):
 
 
 @pytest.fixture
-def worker(broker, own_inbox, monkeypatch):
-    """One that has just looked at the inbox; readiness is found out anew for each question."""
-    monkeypatch.setattr(readiness, "_VALID_SECONDS", -1.0)
+def worker(broker, own_inbox):
+    """One that has just looked at the inbox."""
     drain.sweep(older_than_seconds=0)
+
+
+@pytest.fixture(autouse=True)
+def monitors_look_anew(monkeypatch):
+    monkeypatch.setattr(readiness, "_VALID_SECONDS", -1.0)
 
 
 @pytest.mark.usefixtures("worker")
