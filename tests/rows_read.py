@@ -10,7 +10,7 @@ from typing import Any
 from unittest import mock
 from urllib.parse import parse_qs, urlsplit
 
-from tracing.analytics import client
+from tracing.analytics import answers, client
 
 
 class RowsRead:
@@ -26,7 +26,9 @@ class RowsRead:
 
 @contextmanager
 def rows_read() -> Iterator[RowsRead]:
-    """Counts the rows of all queries of this process meanwhile, in whatever thread they are asked."""
+    """Counts the rows of all queries of this process meanwhile, in whatever thread they are asked. Nothing is answered
+    from memory that was asked before."""
+    answers.forget()
     read = RowsRead()
     pool = client.call(lambda one: one.http)
     send = pool.request

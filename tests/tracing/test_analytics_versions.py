@@ -19,6 +19,12 @@ def total(scope, table, *where) -> int:
     return store.rows(scope, store.select(scope, table, fn.count()).where(*where), tag="test")[0][0]
 
 
+@pytest.fixture(autouse=True)
+def broker_is_asked(monkeypatch):
+    """Also where a test before has found none."""
+    monkeypatch.setattr(versions, "_silent_until", 0.0)
+
+
 @pytest.fixture
 def counted(monkeypatch):
     """How often the store itself was asked."""

@@ -10,7 +10,7 @@ import time
 from collections import namedtuple
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -140,18 +140,18 @@ def select(scope: ProjectScope, source: FromClause, *columns: Any) -> Select[Any
 
 def rows(scope: ProjectScope, query: Select[Any] | ClauseElement, *, tag: str, is_anew: bool = False) -> list[Any]:
     """Named tuples, an attribute for each column or label. `tag` says in slow-query reports who asked; `is_anew` is for
-    those who write by what they read: they are never answered from memory."""
+    those who write by what they read, or ask whether the store is there: they are never answered from memory."""
     names, values = _fetch(scope, query, tag, is_anew)
     row = _row_class(names)
     return [row._make(value) for value in values]
 
 
-def plain(scope: ProjectScope, query: Select[Any], *, tag: str) -> list[list[Any]]:
+def plain(scope: ProjectScope, query: Select[Any], *, tag: str, is_anew: bool = False) -> list[list[Any]]:
     """Rows as the store's own JSON has them: times are text in UTC ("2026-11-21 10:00:00.000000"), money is a number.
 
     For thousands of wide rows that go out as JSON again: Python's own values would take longer than reading them.
     """
-    return decode.plain(_answer(scope, query, tag, _PLAIN_SETTINGS))
+    return decode.plain(_answer(scope, query, tag, _PLAIN_SETTINGS, is_anew))
 
 
 def records(
@@ -173,6 +173,7 @@ def newest(
     oldest_first: bool = False,
     as_plain: bool = False,
     tag: str,
+    is_anew: bool = False,
 ) -> list[Any]:
     """The newest `limit` rows that fulfil `where`, as `rows` gives them, or as `plain` does. `before` is the key of the
     last row seen, as the columns after the project in `tables.KEYS` (with `oldest_first`: the rows after it).
@@ -183,17 +184,18 @@ def newest(
     # Conditions on nothing but the key are fulfilled by all versions of a row or by none: one look is enough.
     is_one_look = paging.depends_on_key(source, where)
     count = paging.few_versions(limit) if is_one_look else paging.chunk(limit)
-    read = plain if as_plain else rows
+    read = partial(plain if as_plain else rows, tag=tag, is_anew=is_anew)
+    read_rows = partial(rows, tag=tag, is_anew=is_anew)
     found: list[Any] = []
     while len(found) < limit:
         looked_at = paging.versions(scope, source, columns if is_one_look else (), where, before, oldest_first, count)
-        candidates, last = looked_at.rows((read if is_one_look else rows)(scope, looked_at.query, tag=tag))
+        candidates, last = looked_at.rows((read if is_one_look else read_rows)(scope, looked_at.query))
         if is_one_look:
             found += [one for one in candidates if not looked_at.is_deleted(one)]
         elif candidates:
             keys = [(*looked_at.key_of(one), one[looked_at.version_at]) for one in candidates]
             chosen = select(scope, source, *columns).where(*paging.among(source, keys))
-            found += read(scope, chosen.order_by(*paging.order(source, oldest_first)), tag=tag)
+            found += read(scope, chosen.order_by(*paging.order(source, oldest_first)))
         if last is None:
             break
         # Nothing but versions of one row: more of them are needed to see past it.

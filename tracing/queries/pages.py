@@ -276,9 +276,9 @@ def has_traces(scope: ProjectScope) -> bool:
 
 
 def newest_trace(scope: ProjectScope) -> Any | None:
-    """Id, name and time of the newest trace, or None."""
+    """Id, name and time of the newest trace, or None. A page that waits for it must be told when the store is away."""
     t = traces.c
-    found = store.newest(scope, traces, t.id, t.name, t.timestamp, limit=1, tag="newest-trace")
+    found = store.newest(scope, traces, t.id, t.name, t.timestamp, limit=1, tag="newest-trace", is_anew=True)
     return found[0] if found else None
 
 
