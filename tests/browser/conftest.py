@@ -21,6 +21,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.server)
             item.add_marker(pytest.mark.browser)
+            if os.environ.get("CI") == "true":
+                # A browser beside three servers on two cores is now and then too late; the summary counts reruns.
+                item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(scope="session")
