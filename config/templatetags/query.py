@@ -6,6 +6,8 @@ from typing import Any
 
 from django import template
 from django.http import QueryDict
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 register = template.Library()
 
@@ -37,3 +39,11 @@ def filtered(**parameters: Any) -> str:
     query = QueryDict(mutable=True)
     query.update({name: str(value) for name, value in parameters.items()})
     return f"?{query.urlencode()}"
+
+
+@register.simple_tag(takes_context=True)
+def carried(context: dict[str, Any], *names: str) -> SafeString:
+    """Hidden fields that carry these parameters of the page's address on in a form."""
+    query: QueryDict = context["request"].GET
+    values = ((name, value) for name in names for value in query.getlist(name))
+    return format_html_join("", '<input type="hidden" name="{}" value="{}">', values)

@@ -1,4 +1,5 @@
 // What every page has: copying, menus, failures, dialogs, panes, keys, theme, polling. One module per behaviour.
+import "./carry.js";
 import "./copy.js";
 import "./failures.js";
 import "./filters.js";

@@ -1,0 +1,21 @@
+"""The environments that a project's traces name."""
+
+from __future__ import annotations
+
+from sqlalchemy import desc
+
+from accounts.access import ProjectScope
+from tracing.analytics import functions as fn
+from tracing.analytics import store
+from tracing.analytics.tables import traces
+
+#: more than a menu can hold; whoever has more filters by the query bar
+MOST = 50
+
+
+def list_environments(scope: ProjectScope) -> list[str]:
+    """Names, the one with most traces first."""
+    t = traces.c
+    query = store.select(scope, traces, t.environment, fn.count().label("count"))
+    query = query.group_by(t.environment).order_by(desc("count"), t.environment).limit(MOST)
+    return [row.environment for row in store.rows(scope, query, tag="environments") if row.environment]
