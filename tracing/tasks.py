@@ -7,6 +7,7 @@ from celery import shared_task
 from accounts.access import scope_for_task
 from config.errors import Unavailable
 from tracing import actions
+from tracing.actions import jobs
 from tracing.analytics import versions
 from tracing.ingest import drain
 
@@ -34,3 +35,9 @@ def purge_deleted_projects() -> None:
 @shared_task(ignore_result=True, autoretry_for=(Unavailable,), retry_backoff=True, max_retries=20)
 def delete_project_data(project_id: str) -> None:
     actions.delete_project_data(scope_for_task(project_id))
+
+
+@shared_task(ignore_result=True)
+def work_on_jobs() -> None:
+    """Also a sweep: the schedule asks every few seconds, and so jobs of a worker that was killed go on."""
+    jobs.work_on_jobs()

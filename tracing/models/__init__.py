@@ -2,7 +2,21 @@
 
 from tracing.models.comments import Comment
 from tracing.models.dead_letters import DeadLetter
+from tracing.models.jobs import Job, JobPart, JobStatus
 from tracing.models.media import Media, MediaLink
 from tracing.models.prices import Model, PricingTier
+from tracing.models.views import DefaultView, SavedView
 
-__all__ = ["Comment", "DeadLetter", "Media", "MediaLink", "Model", "PricingTier"]
+__all__ = [
+    "Comment",
+    "DeadLetter",
+    "DefaultView",
+    "Job",
+    "JobPart",
+    "JobStatus",
+    "Media",
+    "MediaLink",
+    "Model",
+    "PricingTier",
+    "SavedView",
+]
