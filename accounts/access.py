@@ -239,9 +239,9 @@ def organization_scope_for_user(user: AbstractBaseUser | AnonymousUser, organiza
     return OrganizationScope(organization_id, Role(membership.role), user_id=membership.user_id)
 
 
-def scope_for_task(project_id: str) -> ProjectScope:
-    """For Celery tasks and management commands, which act for the system."""
-    return ProjectScope(project_id, Role.OWNER)
+def scope_for_task(project_id: str, *, user_id: str = "") -> ProjectScope:
+    """For Celery tasks and management commands, which act for the system, or finish what `user_id` was let start."""
+    return ProjectScope(project_id, Role.OWNER, user_id=user_id)
 
 
 def project_page(

@@ -239,7 +239,7 @@ def _work(job: Job, until: float) -> None:
         return _finish(job, JobStatus.FAILED, _("Given up: it ended its worker several times in the same place."))
     try:
         Step(job, until).go_on()
-        kind.work(scope_for_task(job.project_id), job, Step(job, until))
+        kind.work(scope_for_task(job.project_id, user_id=job.author_id or ""), job, Step(job, until))
     except _Lost:
         return None
     except _TurnOver:
