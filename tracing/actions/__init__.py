@@ -1,10 +1,16 @@
 """What people and programs can do in tracing: one function a change."""
 
+from tracing.actions.annotate import Annotation, Target, correct_output, score_target, score_traces
 from tracing.actions.comments import create_comment
 from tracing.actions.models import create_model, delete_model, put_model
 from tracing.actions.removal import delete_project_data, delete_score, delete_traces, deleted_projects
+from tracing.actions.traces import bookmark_traces, publish_traces, tag_traces
 
 __all__ = [
+    "Annotation",
+    "Target",
+    "bookmark_traces",
+    "correct_output",
     "create_comment",
     "create_model",
     "delete_model",
@@ -12,5 +18,9 @@ __all__ = [
     "delete_score",
     "delete_traces",
     "deleted_projects",
+    "publish_traces",
     "put_model",
+    "score_target",
+    "score_traces",
+    "tag_traces",
 ]

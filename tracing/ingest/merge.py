@@ -26,6 +26,10 @@ _PREVIEW_OF = {"input": "input_preview", "output": "output_preview"}
 # Keys of Trace.set_at that are no fields: start and event time of the root that the trace shows.
 _ROOT_START = "root"
 _ROOT_AT = "root_at"
+# What a person chose about a field or a tag, with the time of the choice: telemetry leaves it alone from then on.
+_CHOSEN = "person."
+_CHOSEN_TAG = "person.tag."
+_CHOSEN_BY_PEOPLE = frozenset({"bookmarked", "public"})
 
 
 def merge_traces(stored: dict[str, Trace], updates: Iterable[TraceUpdate], now: datetime) -> list[Trace]:
@@ -70,9 +74,10 @@ class _TraceMerge:
             self._widen(start)
         if update.fields:
             self._set_fields(update)
-        if update.tags and not self.tags.issuperset(update.tags):
-            self.tags.update(update.tags)
-            self.changed = True
+        if update.is_by_person:
+            self._choose_tags(update)
+        elif update.tags and not self.tags.issuperset(update.tags):
+            self._add_tags(update.tags)
         if update.metadata:
             self._set_metadata(update)
 
@@ -112,7 +117,7 @@ class _TraceMerge:
         for name, value in fields.items():
             if name == "environment":
                 self._set_environment(value, at)
-            elif name in _ROOT_FIELDS:
+            elif name in _ROOT_FIELDS or (name in _CHOSEN_BY_PEOPLE and self._is_chosen(name, update)):
                 continue
             elif self._is_newer(name, getattr(self.trace, name), value, at):
                 setattr(self.trace, name, value)
@@ -120,6 +125,39 @@ class _TraceMerge:
                     setattr(self.trace, _PREVIEW_OF[name], preview(value))
         if fields.get("root_id"):
             self._set_root(update, at)
+
+    def _is_chosen(self, name: str, update: TraceUpdate) -> bool:
+        """Whether this field is a person's, by now or by this update, which then is done with."""
+        key = f"{_CHOSEN}{name}"
+        if not update.is_by_person:
+            return key in self.trace.set_at
+        value = update.fields[name]
+        if self._is_later_choice(key, microseconds(update.at), value, getattr(self.trace, name)):
+            setattr(self.trace, name, value)
+        return True
+
+    def _choose_tags(self, update: TraceUpdate) -> None:
+        at = microseconds(update.at)
+        for tags, is_there in ((update.removed_tags, False), (update.tags, True)):
+            for tag in tags:
+                if self._is_later_choice(f"{_CHOSEN_TAG}{tag}", at, is_there, tag in self.tags):
+                    (self.tags.add if is_there else self.tags.discard)(tag)
+
+    def _is_later_choice(self, key: str, at: int, value: bool, current: bool) -> bool:
+        """Whether a choice replaces the one before; if so, its time is noted. Of two at one time, yes counts."""
+        known = self.trace.set_at.get(key)
+        if known is not None and (at, value) <= (known, current):
+            return False
+        self.trace.set_at[key] = at
+        self.changed = True
+        return True
+
+    def _add_tags(self, tags: Iterable[str]) -> None:
+        """Spans and events repeat the tags that they were started with: what a person took away stays away."""
+        added = {tag for tag in tags if tag not in self.tags and f"{_CHOSEN_TAG}{tag}" not in self.trace.set_at}
+        if added:
+            self.tags.update(added)
+            self.changed = True
 
     def _is_newer(self, key: str, current: Any, value: Any, at: int) -> bool:
         """Whether a value replaces the current one; if so, its time is noted. The greater value decides a tie."""

@@ -60,6 +60,10 @@ class TraceUpdate:
     fields: dict[str, Any] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
     metadata: dict[str, str] = field(default_factory=dict)
+    #: somebody chose this on a page: no span or event, however late, changes it back
+    is_by_person: bool = False
+    #: only people take tags away
+    removed_tags: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -174,10 +174,11 @@ def decode_score(body: dict[str, Any], envelope: Envelope, at: datetime) -> Scor
     rules, breach = Rulebook(envelope.project_id, [body]).hold(body)
     if breach:
         raise Refused(breach.reason)
-    return _record(body, rules, envelope, at)
+    return score_record(body, rules, envelope, at)
 
 
-def _record(body: dict[str, Any], rules: ScoreRules | None, envelope: Envelope, at: datetime) -> Score:
+def score_record(body: dict[str, Any], rules: ScoreRules | None, envelope: Envelope, at: datetime) -> Score:
+    """The record of a score that has an id, no issues, and keeps to the rules of its config."""
     data_type = body.get("dataType") or (rules.data_type if rules else _inferred(body["value"]))
     value, string_value = _stored_value(data_type, body["value"], rules)
     received_at = envelope.received_at

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +29,9 @@ T = TypeVar("T")
 #: The lock is renewed while it is held, so it can be short: a killed worker blocks the others for no longer than this.
 _LOCK_SECONDS = 8
 _MAX_WAIT_SECONDS = 60
+#: for how long somebody in front of a page waits
+_PATIENCE_SECONDS = 10
+_RETRY_SECONDS = 0.02
 #: ids in one IN list: keeps the query text and its parsing small
 _IDS_PER_QUERY = 2000
 
@@ -87,6 +91,37 @@ def write(batch: Batch) -> None:
             _write_project(scope_for_task(project_id), share)
 
 
+def change_traces(
+    scope: ProjectScope, ids: Collection[str], change: Callable[[Trace], TraceUpdate | None]
+) -> list[Trace]:
+    """What a person changes about traces, merged like what arrives of them and under the same lock.
+
+    `change` is asked about each trace there is, and says None where there is nothing to do. Returns the traces that
+    there are, as they were before. Raises Unavailable when a store is away or workers do not give up the lock.
+    """
+    with _project_lock(scope.project_id, is_person=True):
+        stored, left = _stored_traces(scope, set(ids))
+        updates = [update for trace in stored.values() if (update := change(trace)) is not None]
+        traces = merge.merge_traces(stored, updates, datetime.now(UTC))
+        if traces:
+            store.insert(traces=traces + left)
+    return list(stored.values())
+
+
+def put_scores(scope: ProjectScope, scores: Iterable[Score]) -> None:
+    """Scores that people give, merged like those that arrive: an id that is known changes that score.
+
+    Raises Unavailable when a store is away or workers do not give up the lock.
+    """
+    share = _Project()
+    for score in scores:
+        share.scores[score.id].append(score)
+    with _project_lock(scope.project_id, is_person=True):
+        rows = _merged_scores(scope, share)
+        if rows:
+            store.insert(scores=rows)
+
+
 def _by_project(batch: Batch) -> dict[str, _Project]:
     projects: dict[str, _Project] = defaultdict(_Project)
     for payload, decoded in batch.parts:
@@ -106,9 +141,9 @@ def _by_project(batch: Batch) -> dict[str, _Project]:
     return projects
 
 
-def _project_lock(project_id: str) -> AbstractContextManager[object]:
+def _project_lock(project_id: str, *, is_person: bool = False) -> AbstractContextManager[object]:
     """Merging reads, then writes: two workers must not do so for one trace at the same time."""
-    return _Lock(project_id)
+    return _Lock(project_id, is_person=is_person)
 
 
 class _Lock:
@@ -117,12 +152,14 @@ class _Lock:
     Raises Unavailable when another worker does not give it up.
     """
 
-    def __init__(self, project_id: str) -> None:
+    def __init__(self, project_id: str, *, is_person: bool) -> None:
+        self._asked_key = f"ingest:lock:{project_id}:asked"
+        self._is_person = is_person
         self._lock = doorbell.broker().lock(
             f"ingest:lock:{project_id}",
             timeout=_LOCK_SECONDS,
-            blocking_timeout=_MAX_WAIT_SECONDS,
-            sleep=0.02,
+            blocking_timeout=_PATIENCE_SECONDS if is_person else _MAX_WAIT_SECONDS,
+            sleep=_RETRY_SECONDS,
             thread_local=False,  # another thread renews it
         )
         self._held = False
@@ -130,6 +167,7 @@ class _Lock:
 
     def __enter__(self) -> _Lock:
         try:
+            self._take_turns()
             self._held = bool(self._lock.acquire())
         except redis.RedisError:
             return self
@@ -137,6 +175,13 @@ class _Lock:
             raise Unavailable("Another worker writes to this project.")
         threading.Thread(target=self._renew, name="ingest-lock", daemon=True).start()
         return self
+
+    def _take_turns(self) -> None:
+        """A busy worker takes the lock again within a millisecond of giving it up: it waits a moment for people."""
+        if self._is_person:
+            doorbell.broker().set(self._asked_key, 1, px=_PATIENCE_SECONDS * 1000)
+        elif doorbell.broker().getdel(self._asked_key):
+            time.sleep(3 * _RETRY_SECONDS)
 
     def _renew(self) -> None:
         while not self._done.wait(_LOCK_SECONDS / 4):
