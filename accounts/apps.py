@@ -9,3 +9,7 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import receivers  # noqa: F401 - connects them
+        from config import palette
+
+        palette.register("accounts.views.palette.find_pages")
+        palette.register("accounts.views.palette.find_projects")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from accounts.views import api_keys, members, organizations, people, projects
+from accounts.views import api_keys, members, organizations, palette, people, projects
 
 app_name = "accounts"
 
@@ -34,6 +34,7 @@ organization_urls = [  # organizations/<organization_id>/
 ]
 
 urlpatterns = [
+    path("projects/<str:project_id>/go/", palette.go, name="go"),
     path("projects/<str:project_id>/settings/", include(project_urls)),
     path("organizations/", organizations.organization_list, name="organization-list"),
     path("organizations/create/", organizations.organization_create, name="organization-create"),

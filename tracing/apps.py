@@ -11,7 +11,10 @@ class TracingConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.signals import project_deleted
+        from config import palette
 
+        palette.register("tracing.views.finders.find_by_id")
+        palette.register("tracing.views.finders.find_by_name")
         project_deleted.connect(_delete_data, dispatch_uid="tracing-delete-data")
 
 

@@ -5,6 +5,7 @@ import "./failures.js";
 import "./filters.js";
 import "./keys.js";
 import "./menus.js";
+import "./palette.js";
 import "./panes.js";
 import "./polling.js";
 import "./theme.js";

@@ -32,6 +32,13 @@ function resize(splitter, pixels, save) {
   if (save) remember(splitter.dataset.splitter, value);
 }
 
+// Where the handle stands, for those who cannot see it.
+function tell() {
+  for (const splitter of document.querySelectorAll("[data-splitter]")) {
+    const { clientWidth } = splitter.parentElement;
+    if (clientWidth) splitter.setAttribute("aria-valuenow", Math.round((current(splitter) / clientWidth) * 100));
+  }
+}
 const current = (splitter) => splitter.previousElementSibling.getBoundingClientRect().width;
 
 document.addEventListener("pointerdown", (event) => {
@@ -65,3 +72,7 @@ document.addEventListener("dblclick", (event) => {
   document.documentElement.style.removeProperty(`--pane-${splitter.dataset.splitter}`);
   remember(splitter.dataset.splitter, null);
 });
+
+document.addEventListener("htmx:load", tell);
+addEventListener("resize", tell);
+tell();
