@@ -82,7 +82,7 @@ def score_traces(scope: ProjectScope, ids: Sequence[str], given: Annotation) -> 
 
 
 def correct_output(scope: ProjectScope, target: Target, text: str) -> Score:
-    """Keeps what should have been answered. A node has one correction: it replaces the one before, whoever made that."""
+    """Keeps what should have been answered. A node has one correction: it replaces the one before."""
     if not target.trace_id:
         raise Invalid(_("Only the output of a trace or an observation can be corrected."))
     known = find_correction(scope, target)
