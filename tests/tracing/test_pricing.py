@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ from django.core.management import call_command
 from accounts.models import Organization, Project
 from config.errors import Invalid
 from tracing.models import Model, PricingTier
-from tracing.pricing import catalogue_for, compile_pattern, explain, forget_catalogues
+from tracing.pricing import catalogue_for, compile_pattern, forget_catalogues
 from tracing.pricing import cost as costs
 from tracing.pricing.builtin import entries, prices_per_unit, sync_builtin_models
 from tracing.pricing.rates import Call
@@ -225,25 +226,33 @@ def test_sync_command_runs():
     assert Model.objects.filter(project=None).count() == len(entries())
 
 
-def test_explanation_names_every_line_and_what_has_no_price():
-    usage = {"input": 1000, "output": 100, "cosmic_rays": 7, "total": 1107}
-    model = catalogue_for("nobody").match("gpt-4o")
-    told = explain(usage, {}, model, model.default)
-    lines = {line.key: line for line in told.lines}
-    assert lines["input"].amount == Decimal("0.0025")
-    assert lines["output"].price == Decimal("0.00001")
-    assert (lines["cosmic_rays"].price, lines["cosmic_rays"].amount) == (None, None)
-    assert told.total == sum(line.amount for line in told.lines if line.amount) == Decimal("0.0035")
-    assert told.tier_name == "Standard"
+def test_a_definition_holds_from_its_start_on(project):
+    own_model(project, "old", start_date="2024-01-01T00:00:00Z", price="3")
+    own_model(project, "new", start_date="2025-01-01T00:00:00Z", price="4")
+    own_model(project, "planned", start_date="2999-01-01T00:00:00Z", price="5")
+    catalogue = catalogue_for(project.id)
+    times = {2023: "gpt-4o", 2024: "old", 2025: "new", 2026: "new", 2999: "planned"}
+    found = {year: catalogue.match("gpt-4o", datetime(year, 1, 1, tzinfo=UTC)).name for year in times}
+    assert found == times
+    assert catalogue.match("gpt-4o").name == "new"
+    assert [model.name for model in catalogue.candidates("gpt-4o")] == ["planned", "new", "old", "gpt-4o"]
 
 
-def test_explanation_of_no_cost_and_of_a_given_cost():
-    model = catalogue_for("nobody").match("gpt-4o")
-    assert explain({"input": 1}, {}, None, None).reason == "No model matches this model name"
-    assert explain({}, {}, model, None).reason == "There is no usage"
-    assert explain({"seconds": 1}, {}, model, model.default).reason == "None of these kinds of usage has a price"
-    given = explain({"input": 1}, {"input": Decimal(1), "output": Decimal(2)}, model, model.default)
-    assert (given.total, given.is_provided) == (Decimal(3), True)
+def test_the_nearest_definitions_are_named_for_a_name_that_none_matches(project):
+    own_model(project, "acme-chat-2", pattern="^acme-chat-2$")
+    catalogue = catalogue_for(project.id)
+    assert catalogue.match("acme-chat-3") is None
+    assert [model.name for model in catalogue.nearest("acme/acme-chat-3")] == ["acme-chat-2"]
+    assert "gpt-4o-mini" in [model.name for model in catalogue.nearest("gpt-4o-mimi")]
+    assert catalogue.nearest("!" * 600) == []
+
+
+def test_amounts_are_rounded_before_they_are_added_up():
+    prices = {"input": Decimal("0.0000000000004"), "output": Decimal("0.0000000000004")}
+    cost = costs.computed_cost({"input": 1, "output": 1}, prices)
+    assert cost == {"input": 0, "output": 0, "total": 0}
+    given = costs.provided_cost({"input": Decimal("0.1234567890126"), "output": Decimal("0.1234567890126")})
+    assert given["total"] == given["input"] + given["output"] == Decimal("0.246913578026")
 
 
 def test_a_total_price_decides_the_total():

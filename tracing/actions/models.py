@@ -76,7 +76,9 @@ def _own(scope: ProjectScope, model_id: str) -> Model | None:
 
 
 def _put(model: Model, definition: ModelDefinition) -> None:
-    if Model.objects.filter(project_id=model.project_id, name=definition.name).exclude(pk=model.pk).exists():
+    """A price that changed is a definition more, of the same name, with a start of its own."""
+    same = Model.objects.filter(project_id=model.project_id, name=definition.name, start_date=definition.start_date)
+    if same.exclude(pk=model.pk).exists():
         raise Invalid(f"Model name '{definition.name}' already exists in project")
     model.name, model.match_pattern = definition.name, definition.match_pattern
     model.unit, model.start_date = definition.unit, definition.start_date

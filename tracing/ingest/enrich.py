@@ -35,7 +35,7 @@ def enrich(project_id: str, observations: Sequence[Observation]) -> None:
         if observation.model or observation.provided_usage or observation.provided_cost:
             if catalogue is None:
                 catalogue = catalogue_for(project_id)
-            _price(observation, catalogue)
+            price(observation, catalogue)
         if observation.prompt_name and observation.prompt_version is not None:
             prompted.append(observation)
     if prompted:
@@ -55,8 +55,9 @@ def register_prompt_resolver(resolver: PromptResolver) -> None:
     _prompts.set_resolver(resolver)
 
 
-def _price(observation: Observation, catalogue: Catalogue) -> None:
-    model = catalogue.match(observation.model) if observation.model else None
+def price(observation: Observation, catalogue: Catalogue) -> None:
+    """Model, tier, usage and cost, in place, from what the client sent and the definitions in force at its start."""
+    model = catalogue.match(observation.model, observation.start_time) if observation.model else None
     usage = units_of(observation.provided_usage) or _counted(observation, model)
     tier = None
     if model is not None and usage:

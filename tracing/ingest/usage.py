@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from tracing.ingest.usage_shapes import from_provider
+
 #: what the store's 64-bit integers hold
 _LARGEST_COUNT = 2**63 - 1
 #: above it a "cost" is garbage, and would not fit the store's decimals
@@ -21,12 +23,16 @@ _OPENAI_SHAPES = (("prompt_tokens", "completion_tokens"), ("input_tokens", "outp
 
 
 def clean_usage(value: Any) -> dict[str, int]:
-    """Units by kind: OpenAI's usage objects become input, output and total; of other maps the counts stay."""
+    """Units by kind, none counted twice: providers' own usage objects become such kinds, of other maps the counts
+    stay under the names they have."""
     if not isinstance(value, dict) or not value:
         return {}
     for input_key, output_key in _OPENAI_SHAPES:
         if _is_openai(value, input_key, output_key):
             return _from_openai(value, input_key, output_key)
+    provided = from_provider(value, _count)
+    if provided is not None:
+        return provided
     counts = ((str(key), _count(entry)) for key, entry in value.items())
     return {key: count for key, count in counts if count is not None}
 

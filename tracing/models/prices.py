@@ -55,7 +55,13 @@ class Model(models.Model):
     class Meta:
         ordering = ["name", "unit", models.F("start_date").desc(nulls_last=True)]
         constraints = [
-            models.UniqueConstraint(fields=["project", "name"], name="tracing_model_once_per_project"),
+            # A price that changes is a definition more, of the same name, from another day on.
+            models.UniqueConstraint(fields=["project", "name", "start_date"], name="tracing_model_once_per_start"),
+            models.UniqueConstraint(
+                fields=["project", "name"],
+                condition=models.Q(start_date__isnull=True),
+                name="tracing_model_once_without_start",
+            ),
             models.UniqueConstraint(
                 fields=["name"], condition=models.Q(project__isnull=True), name="tracing_model_builtin_once"
             ),

@@ -25,7 +25,15 @@ _NAMESPACE = uuid.UUID("6f1d0b7e-52f0-4a3e-9c0a-3f6b8f1f9a10")
 
 #: billed kind -> the names it comes under. Buckets are disjoint, so a name means the same units wherever it appears.
 _NAMES = {
-    "input": ("input", "input_tokens", "prompt_tokens", "prompt_token_count", "promptTokenCount", "input_text_tokens"),
+    "input": (
+        "input",
+        "input_tokens",
+        "prompt_tokens",
+        "prompt_token_count",
+        "promptTokenCount",
+        "input_text_tokens",
+        "input_tool_use_tokens",
+    ),
     "output": (
         "output",
         "output_tokens",
@@ -43,6 +51,7 @@ _NAMES = {
         "thoughtsTokenCount",
     ),
     "cache_read": ("input_cached_tokens", "input_cache_read", "cache_read_input_tokens", "cached_content_token_count"),
+    "cache_read_audio": ("input_cached_audio_tokens",),
     "cache_write": (
         "input_cache_creation",
         "input_cache_write",
@@ -52,12 +61,16 @@ _NAMES = {
     ),
     "cache_write_1h": ("input_cache_creation_1h",),
     "input_audio": ("input_audio", "input_audio_tokens", "prompt_audio_token_count"),
+    "input_image": ("input_image", "input_image_tokens"),
     "output_audio": ("output_audio", "output_audio_tokens"),
+    "output_image": ("output_image", "output_image_tokens"),
 }
 #: What a provider bills like something else unless the list says otherwise.
 _LIKE = {
     "output_reasoning": "output",
     "cache_read": "input",
+    "cache_read_audio": "cache_read",
+    "input_image": "input",
     "cache_write": "input",
     "cache_write_1h": "cache_write",
 }

@@ -11,6 +11,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from difflib import get_close_matches
 
 from django.db.models import Count, F, Max, Q
 
@@ -30,26 +32,47 @@ Stamp = tuple[int, object]
 
 
 class Catalogue:
-    """The models of one project, its own before the built-in ones."""
+    """The models of one project, its own before the built-in ones, of each the one that came into force last first."""
 
     def __init__(self, models: Iterable[PricedModel]) -> None:
         self._models = tuple(models)
-        self._known: dict[str, PricedModel | None] = {}
+        self._known: dict[str, tuple[PricedModel, ...]] = {}
 
-    def match(self, name: str) -> PricedModel | None:
+    def match(self, name: str, at: datetime | None = None) -> PricedModel | None:
+        """The definition in force for a call that began then (now, unless told)."""
         try:
-            return self._known[name]
+            candidates = self._known[name]
         except KeyError:
-            return self._search(name)
+            candidates = self._search(name)
+        for model in candidates:
+            if model.starts_at is None or model.starts_at <= (at or datetime.now(UTC)):
+                return model
+        return None
 
-    def _search(self, name: str) -> PricedModel | None:
+    def candidates(self, name: str) -> tuple[PricedModel, ...]:
+        """All definitions that match a name, the first one in force wins."""
+        return tuple(model for model in self._models if len(name) <= _LONGEST_NAME and model.matches(name))
+
+    def nearest(self, name: str, count: int = 3) -> list[PricedModel]:
+        """Definitions whose own name looks most like this one, for whoever wonders why none matches."""
+        by_name = {model.name.lower(): model for model in reversed(self._models)}
+        plain = name.lower().rpartition("/")[2][:_LONGEST_NAME]
+        return [by_name[close] for close in get_close_matches(plain, by_name, count, cutoff=0.65)]
+
+    def _search(self, name: str) -> tuple[PricedModel, ...]:
+        """Those that may be in force: what comes after one without a start never is."""
         if len(name) > _LONGEST_NAME:
-            return None
-        found = next((model for model in self._models if model.matches(name)), None)
+            return ()
+        found: list[PricedModel] = []
+        for model in self._models:
+            if model.matches(name):
+                found.append(model)
+                if model.starts_at is None:
+                    break
         if len(self._known) >= _MOST_NAMES:
             self._known.clear()
-        self._known[name] = found
-        return found
+        self._known[name] = tuple(found)
+        return self._known[name]
 
 
 class _Catalogues:

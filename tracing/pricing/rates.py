@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -46,6 +47,12 @@ class UsageCondition:
     matches: Test
     compare: Callable[[Any, Any], bool]
     value: Decimal
+    pattern: str = ""
+    operator: str = ""
+
+    def counted(self, call: Call) -> dict[str, int]:
+        """The kinds of usage that it adds up."""
+        return {key: units for key, units in call.usage.items() if self.matches(key)}
 
     def holds(self, call: Call) -> bool:
         return self.compare(sum(units for key, units in call.usage.items() if self.matches(key)), self.value)
@@ -59,18 +66,22 @@ class AttributeCondition:
     key: str
     values: frozenset[str]
 
-    def holds(self, call: Call) -> bool:
+    def found(self, call: Call) -> str | None:
+        """The value that the call has there, as text."""
         if self.source == "metadata":
-            return call.metadata.get(self.key) in self.values
+            return call.metadata.get(self.key)
         # Most calls do not name the key at all: a look at the text is far cheaper than parsing it.
         if self.key not in call.model_parameters:
-            return False
+            return None
         try:
             parameters = orjson.loads(call.model_parameters)
         except orjson.JSONDecodeError:
-            return False
+            return None
         value = parameters.get(self.key) if isinstance(parameters, dict) else None
-        return value is not None and _as_text(value) in self.values
+        return None if value is None else _as_text(value)
+
+    def holds(self, call: Call) -> bool:
+        return self.found(call) in self.values
 
 
 Condition = UsageCondition | AttributeCondition
@@ -98,6 +109,11 @@ class PricedModel:
     default: Tier | None = None
     #: by ascending priority, without the default one
     conditional: tuple[Tier, ...] = ()
+    pattern: str = ""
+    #: calls that began earlier are another definition's
+    starts_at: datetime | None = None
+    unit: str = ""
+    source_url: str = ""
 
     def tier_for(self, call: Call) -> Tier | None:
         for tier in self.conditional:
@@ -119,6 +135,10 @@ def priced_model(model: Model, tiers: Iterable[PricingTier]) -> PricedModel:
         tokenizer_config=_tokenizer_config(model.tokenizer_config),
         default=_tier(default) if default else None,
         conditional=tuple(_tier(tier) for tier in ordered if not tier.is_default),
+        pattern=model.match_pattern,
+        starts_at=model.start_date,
+        unit=model.unit,
+        source_url=model.source_url,
     )
 
 
@@ -142,7 +162,8 @@ def _condition(spec: Mapping[str, Any]) -> Condition:
     if "usageDetailPattern" in spec:
         flags = "" if spec.get("caseSensitive") else "(?i)"
         test = compile_pattern(flags + spec["usageDetailPattern"], LONGEST_USAGE_PATTERN + len(flags))
-        return UsageCondition(_remembering(test), _COMPARE[spec["operator"]], Decimal(str(spec["value"])))
+        value, how = Decimal(str(spec["value"])), spec["operator"]
+        return UsageCondition(_remembering(test), _COMPARE[how], value, spec["usageDetailPattern"], how)
     return AttributeCondition(spec["source"], spec["key"], frozenset(spec["values"]))
 
 

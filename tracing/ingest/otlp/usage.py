@@ -40,10 +40,11 @@ _ENTRIES = {
         "input_cache_creation",
     ),
     "output_reasoning_tokens": ("reasoning.output_tokens", "completion_details.reasoning"),
+    "input_audio_tokens": ("prompt_details.audio",),
     "output_audio_tokens": ("completion_details.audio",),
 }
 _SUBTRACTIONS = {
-    "input": ("input_cached_tokens", "input_cache_creation"),
+    "input": ("input_cached_tokens", "input_cache_creation", "input_audio_tokens"),
     "output": ("output_reasoning_tokens", "output_audio_tokens"),
 }
 _KNOWN = frozenset(name for names in _ENTRIES.values() for name in names)
