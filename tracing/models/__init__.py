@@ -1,6 +1,6 @@
 """Rows of the relational store that tracing owns."""
 
-from tracing.models.comments import Comment
+from tracing.models.comments import Comment, CommentMention, CommentReaction
 from tracing.models.dead_letters import DeadLetter
 from tracing.models.jobs import Job, JobPart, JobStatus
 from tracing.models.media import Media, MediaLink
@@ -9,6 +9,8 @@ from tracing.models.views import DefaultView, SavedView
 
 __all__ = [
     "Comment",
+    "CommentMention",
+    "CommentReaction",
     "DeadLetter",
     "DefaultView",
     "Job",

@@ -43,3 +43,31 @@ class Comment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.object_type} {self.object_id}: {self.content[:40]}"
+
+
+class CommentMention(models.Model):
+    """A member who is called by name in a comment."""
+
+    comment = models.ForeignKey(Comment, models.CASCADE, related_name="mentions")
+    user = models.ForeignKey("accounts.User", models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint("comment", "user", name="tracing_one_mention")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.comment_id}"
+
+
+class CommentReaction(models.Model):
+    """One sign of one person under a comment."""
+
+    comment = models.ForeignKey(Comment, models.CASCADE, related_name="reactions")
+    user = models.ForeignKey("accounts.User", models.CASCADE, related_name="+")
+    sign = models.CharField(max_length=16)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("comment", "user", "sign", name="tracing_one_reaction")]
+
+    def __str__(self) -> str:
+        return f"{self.sign} of {self.user_id} under {self.comment_id}"
