@@ -7,7 +7,7 @@ from typing import Any
 
 from allauth.account.adapter import get_adapter
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest
 
@@ -27,11 +27,11 @@ class Actor:
     @classmethod
     def of(cls, request: HttpRequest) -> Actor:
         # allauth's rate limits go by the same address, so both know the same trusted proxies.
-        return cls.person(request.user, _address(request))
+        return cls.person(request.user, client_address(request))
 
     @classmethod
     def key(cls, request: HttpRequest, public_key: str) -> Actor:
-        return cls(name=public_key, ip=_address(request))
+        return cls(name=public_key, ip=client_address(request))
 
     @classmethod
     def person(cls, user: AbstractBaseUser | AnonymousUser, ip: str | None = None) -> Actor:
@@ -41,10 +41,13 @@ class Actor:
 SYSTEM = Actor()
 
 
-def _address(request: HttpRequest) -> str | None:
+def client_address(request: HttpRequest) -> str | None:
+    """Of whoever asks, as far as trusted proxies tell it; None where that is not known."""
     try:
         return get_adapter(request).get_client_ip(request)  # type: ignore[no-any-return]
-    except PermissionDenied:  # no reason to fail what was asked for: behind a Unix socket nobody has an address
+    # No reason to fail what was asked for: behind a Unix socket nobody has an address, and who came past some of the
+    # proxies named too few.
+    except (PermissionDenied, ImproperlyConfigured):
         return None
 
 

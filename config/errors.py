@@ -58,6 +58,16 @@ class TooExpensive(SpanwiseError):
     status = 422
 
 
+class TooMany(SpanwiseError):
+    """More than the caller may do in this time. Clients may retry after `retry_after_seconds`."""
+
+    status = 429
+
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Unavailable(SpanwiseError):
     """A store that is needed right now is not there. Clients may retry after `retry_after_seconds`."""
 

@@ -45,6 +45,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _is_https
 # addresses that do not work.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 USE_X_FORWARDED_HOST = True
+#: How many proxies stand in front and may be believed when they say who asks (X-Forwarded-For).
+ALLAUTH_TRUSTED_PROXY_COUNT = env.number("SPANWISE_TRUSTED_PROXIES", 0)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
@@ -212,6 +214,11 @@ _media_in_bucket = {
 OTLP_MAX_BYTES = env.number("SPANWISE_OTLP_MAX_BYTES", 80 * _MEBIBYTE)
 #: Langfuse's documented limit is 4.5 MB; there is no reason to refuse what we can store.
 INGESTION_MAX_BYTES = env.number("SPANWISE_INGESTION_MAX_BYTES", 16 * _MEBIBYTE)
+#: What a public key alone may hand in, as every page that asks for feedback holds it: bytes of one request, and scores
+#: a minute from one address and with one key in all. 0 is without bound.
+FEEDBACK_MAX_BYTES = env.number("SPANWISE_FEEDBACK_MAX_BYTES", 256 * 1024)
+FEEDBACK_PER_MINUTE_OF_ADDRESS = env.number("SPANWISE_FEEDBACK_PER_MINUTE_OF_ADDRESS", 60)
+FEEDBACK_PER_MINUTE_OF_KEY = env.number("SPANWISE_FEEDBACK_PER_MINUTE_OF_KEY", 6_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * _MEBIBYTE
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 

@@ -11,7 +11,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from config.api.values import to_json
-from config.errors import Invalid, SpanwiseError, Unavailable
+from config.errors import Invalid, SpanwiseError, TooMany, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ _ERROR_NAMES = {
     413: "PayloadTooLargeError",
     415: "UnsupportedMediaTypeError",
     422: "Request timed out",
+    429: "RateLimitError",
     501: "NotImplementedError",
     503: "ServiceUnavailableError",
 }
@@ -47,7 +48,7 @@ def exception_handler(error: Exception, context: Any) -> Response:
 def _answer_to(error: Exception) -> Response:
     if isinstance(error, SpanwiseError):
         response = Response(error_body(error), status=error.status)
-        if isinstance(error, Unavailable):
+        if isinstance(error, TooMany | Unavailable):
             response["Retry-After"] = str(error.retry_after_seconds)
         return response
     if isinstance(error, Http404 | exceptions.NotFound):
@@ -78,7 +79,7 @@ def _plain(code: int, message: str) -> Response:
 
 def answer(error: SpanwiseError, *, names_key_errors: bool = False) -> HttpResponse:
     """What a view would answer to it, outside of one."""
-    headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, Unavailable) else {}
+    headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, TooMany | Unavailable) else {}
     return bare(error.status, error_body(error, names_key_errors=names_key_errors), **headers)
 
 

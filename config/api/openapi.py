@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import core_schema
 
-from config.api.describe import ORGANIZATION_KEY, PROJECT_KEY, Description, Parameter, Problem
+from config.api.describe import ORGANIZATION_KEY, PROJECT_KEY, PUBLIC_KEY, Description, Parameter, Problem
 from config.api.views import KeyView, OpenView, OrganizationView
 
 PREFIX = "/api/public/"
@@ -28,6 +28,7 @@ _ERRORS = {
     404: "There is no such thing in this project.",
     413: "The body is too large.",
     422: "Reading this would take too much: narrow it.",
+    429: "More than this key may hand in: try again later.",
     503: "A store that is needed is away: try again later.",
 }
 _MEANINGS = {
@@ -161,7 +162,7 @@ class PublicSchema(AutoSchema):
         answer: dict[str, Any] = {"description": _MEANINGS.get(status) or HTTPStatus(status).phrase}
         if shape is not None:
             answer["content"] = {_JSON: {"schema": self.registry.of(shape, "serialization")}}
-        if status == 503:
+        if status in (429, 503):
             answer["headers"] = {"Retry-After": {"schema": {"type": "string"}, "description": "Seconds to wait."}}
         return answer
 
@@ -169,6 +170,8 @@ class PublicSchema(AutoSchema):
         """Those of the list that can come about here."""
         keys, has_body = self._keys(), self._described.body is not None
         impossible = set() if keys else {401, 403, 422}  # without a key there are no data that could be too much
+        if PUBLIC_KEY not in keys:
+            impossible.add(429)
         if not has_body:
             impossible.add(413)
         if not has_body and "{" not in self.path:

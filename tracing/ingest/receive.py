@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any
 
 import orjson
@@ -13,10 +14,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from accounts.access import ORGANIZATION_KEY, PUBLIC_KEY_ONLY, AccessLevel, KeyAccess, authenticate
+from accounts.audit import client_address
 from config.api import errors
 from config.api.body import BadEncoding, Body
 from config.errors import Forbidden, Invalid, SpanwiseError, Unavailable
-from tracing.ingest import doorbell, legacy, otlp, readiness, scores
+from tracing.ingest import doorbell, legacy, otlp, pace, readiness, scores
 from tracing.ingest.inbox import FolderInbox, GroupCommit, Payload
 from tracing.ingest.model import Envelope, PayloadRejected
 from tracing.ingest.text import as_text, parse_json
@@ -51,8 +53,10 @@ def otlp_metrics(request: HttpRequest) -> HttpResponse:
 def ingestion(request: HttpRequest) -> HttpResponse:
     """`POST /api/public/ingestion`: the event batches of older SDKs."""
     access = _access(request, allow_scores_key=True)
-    with Body(request, settings.INGESTION_MAX_BYTES) as body:
-        receipt = legacy.receive(_parsed(body), access.level, _project_id(access))
+    with Body(request, _most_bytes(access)) as body:
+        payload = _parsed(body)
+        _pace(request, access, payload.get("batch") if isinstance(payload, dict) else None)
+        receipt = legacy.receive(payload, access.level, _project_id(access))
         if receipt.accepted:
             _keep(Payload(_envelope(request, access, "ingestion"), _packed(receipt.accepted)))
     return _json(207, receipt.response)
@@ -61,11 +65,39 @@ def ingestion(request: HttpRequest) -> HttpResponse:
 def create_scores(request: HttpRequest) -> HttpResponse:
     """`POST /api/public/scores`: one score as an object, or many as an array."""
     access = _access(request, allow_scores_key=True)
-    with Body(request, settings.INGESTION_MAX_BYTES) as body:
-        receipt = scores.parse_many(_parsed(body), _project_id(access))
+    with Body(request, _most_bytes(access)) as body:
+        payload = _parsed(body)
+        _pace(request, access, payload)
+        receipt = scores.parse_many(payload, _project_id(access))
         if receipt.accepted:
             _keep(Payload(_envelope(request, access, "scores"), _packed(receipt.accepted)))
     return _json(receipt.status, receipt.response)
+
+
+def _most_bytes(access: KeyAccess) -> int:
+    limit: int = settings.INGESTION_MAX_BYTES
+    if access.level is AccessLevel.SCORES and settings.FEEDBACK_MAX_BYTES:
+        limit = min(limit, settings.FEEDBACK_MAX_BYTES)
+    return limit
+
+
+def _pace(request: HttpRequest, access: KeyAccess, items: Any) -> None:
+    """A public key alone may hand in so much a minute; whoever has the secret as well may send all day."""
+    if access.level is AccessLevel.SCORES:
+        pace.take(access.public_key, _visitor(request), max(1, len(items)) if isinstance(items, list) else 1)
+
+
+def _visitor(request: HttpRequest) -> str | None:
+    """The address that asks. Behind a proxy that nobody vouched for all visitors have the same one: None."""
+    is_forwarded = "HTTP_X_FORWARDED_FOR" in request.META and not settings.ALLAUTH_TRUSTED_PROXY_COUNT
+    return None if is_forwarded and _is_inside(request.META.get("REMOTE_ADDR", "")) else client_address(request)
+
+
+def _is_inside(address: str) -> bool:
+    try:
+        return not ip_address(address).is_global
+    except ValueError:  # a Unix socket
+        return True
 
 
 def keep_event(request: HttpRequest, access: KeyAccess, event: dict[str, Any]) -> None:

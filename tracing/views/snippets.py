@@ -50,6 +50,35 @@ model.invoke("Say hello.", config={"callbacks": [CallbackHandler()]})
 get_client().flush()
 """
 
+_THUMBS = """\
+<button data-thumb="1">👍</button> <button data-thumb="0">👎</button>
+
+<script type="module">
+  // Your server knows the trace that answered, and sends its id along.
+  const traceId = "TRACE_ID";
+
+  const send = (value) =>
+    fetch("HOST/api/public/scores", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Authorization: "Bearer PUBLIC_KEY" },
+      // With the same id a second click changes the first.
+      body: JSON.stringify({ id: `thumbs-${traceId}`, traceId, name: "thumbs", dataType: "BOOLEAN", value }),
+      keepalive: true, // also when the page is left
+    });
+
+  for (const button of document.querySelectorAll("[data-thumb]"))
+    button.addEventListener("click", () => send(Number(button.dataset.thumb)));
+</script>
+"""
+_THUMBS_BY_SDK = """\
+import { LangfuseWeb } from "langfuse"; // version 3
+
+const langfuse = new LangfuseWeb({ publicKey: "PUBLIC_KEY", baseUrl: "HOST" });
+
+export const thumbs = (traceId, value) =>
+  langfuse.score({ id: `thumbs-${traceId}`, traceId, name: "thumbs", dataType: "BOOLEAN", value });
+"""
+
 
 def environment(host: str, public_key: str, secret_key: str) -> str:
     return (
@@ -79,3 +108,15 @@ def snippets(host: str, public_key: str, secret_key: str) -> list[Snippet]:
         Snippet("langchain", "LangChain", "pip install langfuse langchain langchain-openai", _LANGCHAIN),
         Snippet("otlp", "OpenTelemetry", "", _otlp(host, public_key, secret_key)),
     ]
+
+
+def feedback(host: str, public_key: str) -> list[Snippet]:
+    """Thumbs up and down in a web page. The public key alone may be seen by everybody who opens it."""
+    return [
+        Snippet("feedback", _("In any page"), "", _filled(_THUMBS, host, public_key)),
+        Snippet("feedback-sdk", "LangfuseWeb", "npm install langfuse@3", _filled(_THUMBS_BY_SDK, host, public_key)),
+    ]
+
+
+def _filled(code: str, host: str, public_key: str) -> str:
+    return code.replace("HOST", host).replace("PUBLIC_KEY", public_key)

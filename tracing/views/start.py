@@ -24,7 +24,7 @@ from config.navigation import THEME_COOKIE, THEMES, Frame
 from config.posting import posted_from
 from config.rendering import render_page
 from tracing.queries import pages, traces
-from tracing.views.snippets import snippets
+from tracing.views.snippets import feedback, snippets
 
 _YEAR_SECONDS = 365 * 24 * 3600
 
@@ -67,6 +67,7 @@ def _onboarding(request: HttpRequest, scope: ProjectScope, public_key: str = "",
         "secret_key": secret_key,
         "host": settings.PUBLIC_URL,
         "snippets": snippets(settings.PUBLIC_URL, shown, secret_key or "sk-lf-…"),
+        "feedback": feedback(settings.PUBLIC_URL, shown),
         "may_create": scope.role.allows(Role.ADMIN),
         "newest": cache(lambda: pages.newest_trace(scope)),
     }
