@@ -87,7 +87,7 @@ def write(batch: Batch) -> None:
     if not batch.shares:
         prepare(batch)
     for project_id, share in batch.shares.items():
-        with _project_lock(project_id):
+        with project_lock(project_id):
             _write_project(scope_for_task(project_id), share)
 
 
@@ -99,7 +99,7 @@ def change_traces(
     `change` is asked about each trace there is, and says None where there is nothing to do. Returns the traces that
     there are, as they were before. Raises Unavailable when a store is away or workers do not give up the lock.
     """
-    with _project_lock(scope.project_id, is_person=True):
+    with project_lock(scope.project_id, is_person=True):
         stored, left = _stored_traces(scope, set(ids))
         updates = [update for trace in stored.values() if (update := change(trace)) is not None]
         traces = merge.merge_traces(stored, updates, datetime.now(UTC))
@@ -116,7 +116,7 @@ def put_scores(scope: ProjectScope, scores: Iterable[Score]) -> None:
     share = _Project()
     for score in scores:
         share.scores[score.id].append(score)
-    with _project_lock(scope.project_id, is_person=True):
+    with project_lock(scope.project_id, is_person=True):
         rows = _merged_scores(scope, share)
         if rows:
             store.insert(scores=rows)
@@ -141,7 +141,7 @@ def _by_project(batch: Batch) -> dict[str, _Project]:
     return projects
 
 
-def _project_lock(project_id: str, *, is_person: bool = False) -> AbstractContextManager[object]:
+def project_lock(project_id: str, *, is_person: bool = False) -> AbstractContextManager[object]:
     """Merging reads, then writes: two workers must not do so for one trace at the same time."""
     return _Lock(project_id, is_person=is_person)
 
