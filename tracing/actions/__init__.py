@@ -3,6 +3,7 @@
 from tracing.actions.annotate import Annotation, Target, correct_output, score_target, score_traces
 from tracing.actions.comments import create_comment, delete_comment, edit_comment, react, write_comment
 from tracing.actions.models import create_model, delete_model, put_model
+from tracing.actions.recompute import start_recomputation
 from tracing.actions.removal import delete_project_data, delete_score, delete_traces, deleted_projects
 from tracing.actions.traces import bookmark_traces, publish_traces, tag_traces
 
@@ -25,6 +26,7 @@ __all__ = [
     "react",
     "score_target",
     "score_traces",
+    "start_recomputation",
     "tag_traces",
     "write_comment",
 ]
