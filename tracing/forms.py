@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from tracing.analytics.records import Level, ObservationType
+from tracing.queries.explorer import Noun, Sort, Wanted, parse
 from tracing.queries.pages import Cursor, TraceFilters
 from tracing.queries.periods import Period, is_known_year
 
@@ -23,6 +24,8 @@ MANY = {
     "release": "releases",
 }
 _LONGEST = 1000
+#: the last row's name, by which a list may be sorted, is in it
+_LONGEST_CURSOR = 8000
 _MOST = 50
 
 
@@ -43,6 +46,18 @@ def trace_filters_from(query: QueryDict) -> TraceFilters:
         session=text_from(query, "session"),
         before=cursor_from(query),
         **many,
+    )
+
+
+def wanted_from(query: QueryDict, noun: Noun) -> Wanted:
+    """The rows that a list of the explorer is to show. What is wrong with `q` is told by `query.problems`."""
+    return Wanted(
+        noun=noun,
+        query=parse(query.get("q", "").replace("\x00", "").strip(), noun),
+        period=period_from(query),
+        environments=_several(query, "environment"),
+        sort=Sort.parse(query.get("sort", "")),
+        before=query.get("before", "").replace("\x00", "")[:_LONGEST_CURSOR],
     )
 
 

@@ -9,6 +9,8 @@ from django.http import QueryDict
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
+from tracing.queries.explorer.writing import write_term
+
 register = template.Library()
 
 
@@ -47,3 +49,19 @@ def carried(context: dict[str, Any], *names: str) -> SafeString:
     query: QueryDict = context["request"].GET
     values = ((name, value) for name in names for value in query.getlist(name))
     return format_html_join("", '<input type="hidden" name="{}" value="{}">', values)
+
+
+@register.simple_tag
+def search(**terms: Any) -> str:
+    """A query string for a list of what has these values: `{% search level="ERROR" %}` is `?q=level%3AERROR`. Values
+    are written so that they mean exactly themselves; what is empty is left out. In `metadata__region` the field and
+    its key are parted by two underscores."""
+    query = QueryDict(mutable=True)
+    written = []
+    for name, value in terms.items():
+        field, _, key = name.partition("__")
+        if value is not None and str(value) != "":
+            written.append(write_term(field, str(value), key=key))
+    if written:
+        query["q"] = " ".join(written)
+    return f"?{query.urlencode()}"

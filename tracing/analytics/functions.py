@@ -83,6 +83,11 @@ def ms_diff(start: Any, end: Any) -> Operation:
     return Operation("ms_diff", Float(), start, end)
 
 
+def us_diff(start: Any, end: Any) -> Operation:
+    """Whole microseconds from `start` to `end`."""
+    return Operation("us_diff", BigInteger(), start, end)
+
+
 # --- Aggregates ------------------------------------------------------------------------------------------
 def count() -> Operation:
     return Operation("count", BigInteger())
@@ -139,6 +144,11 @@ def quantile_if(value: Any, condition: Any, *, q: float) -> Operation:
 def quantile_sampled(value: Any, *, q: float) -> Operation:
     """Interpolated between neighbours: exact for groups of up to 8192 values, from a sample as large beyond."""
     return Operation("quantile_sampled", Float(), value, q=_share(q))
+
+
+def quantiles(value: Any, *, qs: tuple[float, ...]) -> Operation:
+    """Several at once, as `quantile_sampled` has each; NaN when there are no rows."""
+    return Operation("quantiles", NullType(), value, qs=tuple(_share(q) for q in qs))
 
 
 def quantile_exact(value: Any, *, q: float) -> Operation:
@@ -257,6 +267,21 @@ def explode(values: Any) -> Operation:
     return Operation("explode", Text(), values)
 
 
+def pairs(values: dict[str, Any]) -> Operation:
+    """A row for each of these values: a pair of its name and its text. Of a list there is one for each member."""
+    lists = frozenset(name for name, value in values.items() if _is_list(value))
+    return Operation("pairs", NullType(), *values.values(), names=tuple(values), lists=lists)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(_kind(value), StringArray)
+
+
+def member(pair: Any, place: int) -> Operation:
+    """A member of a pair, counted from 1."""
+    return Operation("member", Text(), pair, place=int(place))
+
+
 # --- Text ------------------------------------------------------------------------------------------------
 def lower(text: Any) -> Operation:
     return Operation("lower", Text(), text)
@@ -273,6 +298,35 @@ def search(text: Any, words: str) -> Operation:
     folded = re.sub("[A-Z]+", lambda found: found.group().lower(), words)
     pattern = re.sub(r"([\\%_])", r"\\\1", folded)
     return Operation("search", Boolean(), text, f"%{pattern}%")
+
+
+def resembles(text: Any, pattern: str) -> Operation:
+    """Is, as a whole and in any case, like a pattern in which `*` stands for any characters."""
+    return Operation("resembles", Boolean(), text, _like(pattern))
+
+
+def any_resembles(values: Any, pattern: str) -> Operation:
+    """Whether any member of a list of texts is like the pattern."""
+    return Operation("any_resembles", Boolean(), values, _like(pattern))
+
+
+def _like(pattern: str) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", pattern).replace("*", "%")
+
+
+def place_of(text: Any, part: str) -> Operation:
+    """Where `part` first occurs, in any case, counted in characters from 1; 0 when it does not."""
+    return Operation("place_of", BigInteger(), text, part)
+
+
+def slice_of(text: Any, place: Any, length: int) -> Operation:
+    """Characters from `place` on, which counts from 1."""
+    return Operation("slice_of", Text(), text, place, length)
+
+
+def joined(values: Any) -> Operation:
+    """The members of a list of texts as one text, each followed by a line's end but the last."""
+    return Operation("joined", Text(), values)
 
 
 def starts_with(text: Any, part: Any) -> Operation:
@@ -294,6 +348,11 @@ def text_start(text: Any, characters: int) -> Operation:
 
 def concat(*parts: Any) -> Operation:
     return Operation("concat", Text(), *parts)
+
+
+def lines(*parts: Any) -> Operation:
+    """Texts as one, with a line's end between them."""
+    return Operation("lines", Text(), *parts)
 
 
 def to_text(value: Any) -> Operation:
@@ -331,6 +390,11 @@ def json_value(document: Any, key: str) -> Operation:
 def json_text(document: Any, *path: str) -> Operation:
     """Text at a path of a JSON document; empty when it is not there or not text."""
     return Operation("json_text", Text(), document, *path)
+
+
+def level_rank(level: Any) -> Operation:
+    """How bad a level is, from 1 (DEBUG) to 4 (ERROR); 0 for anything else."""
+    return Operation("level_rank", BigInteger(), level)
 
 
 # --- Values ----------------------------------------------------------------------------------------------

@@ -50,11 +50,26 @@ def _collect(name: str) -> Callable[[Arguments, Options], str]:
     return lambda arguments, options: f"{name}({int(options['limit'])})({arguments[0]})"
 
 
+def _pairs(arguments: Arguments, options: Options) -> str:
+    """Names are of Python's making, and letters only."""
+    named = list(zip(options["names"], arguments, strict=True))
+    single = ", ".join(f"('{name}', toString({value}))" for name, value in named if name not in options["lists"])
+    parts = [f"[{single}]"] if single else []
+    several = [(name, value) for name, value in named if name in options["lists"]]
+    parts += [f"arrayMap(member -> ('{name}', toString(member)), {value})" for name, value in several]
+    return f"arrayJoin(arrayConcat({', '.join(parts)}))" if len(parts) > 1 else f"arrayJoin({parts[0]})"
+
+
+def _quantiles(arguments: Arguments, options: Options) -> str:
+    return f"quantiles({', '.join(str(float(q)) for q in options['qs'])})({arguments[0]})"
+
+
 #: Each operation of `functions.py`: a pattern of its arguments, or a function of arguments and options.
 FUNCTIONS: dict[str, str | Callable[[Arguments, Options], str]] = {
     "bucket": _bucket,
     "unix_start": _unix_start,
     "ms_diff": "(toFloat64(dateDiff('microsecond', {0}, {1})) / 1000)",
+    "us_diff": "dateDiff('microsecond', {0}, {1})",
     "count": "count()",
     "count_if": "countIf({0})",
     "sum": "sum({0})",
@@ -68,6 +83,7 @@ FUNCTIONS: dict[str, str | Callable[[Arguments, Options], str]] = {
     "quantile": _quantile("quantileTDigest"),
     "quantile_if": _quantile("quantileTDigestIf"),
     "quantile_sampled": _quantile("quantile"),
+    "quantiles": _quantiles,
     "quantile_exact": _quantile("quantileExactInclusive"),
     "uniq": "uniq({0})",
     "uniq_if": "uniqIf({0}, {1})",
@@ -93,16 +109,25 @@ FUNCTIONS: dict[str, str | Callable[[Arguments, Options], str]] = {
     "any_starts_with": "arrayExists(member -> startsWith(member, {1}), {0})",
     "array_length": "length({0})",
     "explode": "arrayJoin({0})",
+    "pairs": _pairs,
+    "member": lambda arguments, options: f"tupleElement({arguments[0]}, {int(options['place'])})",
+    "level_rank": "indexOf(['DEBUG', 'DEFAULT', 'WARNING', 'ERROR'], {0})",
     "lower": "lowerUTF8({0})",
     "contains": "(position({0}, {1}) > 0)",
     "contains_ignoring_case": "(positionCaseInsensitiveUTF8({0}, {1}) > 0)",
     # In exactly this form the n-gram indexes of input and output serve it.
     "search": "like(lower({0}), {1})",
+    "resembles": "ilike({0}, {1})",
+    "any_resembles": "arrayExists(member -> ilike(member, {1}), {0})",
+    "place_of": "positionCaseInsensitiveUTF8({0}, {1})",
+    "slice_of": "substringUTF8({0}, {1}, {2})",
+    "joined": r"arrayStringConcat({0}, '\n')",
     "starts_with": "startsWith({0}, {1})",
     "ends_with": "endsWith({0}, {1})",
     "text_length": "lengthUTF8({0})",
     "text_start": "substringUTF8({0}, 1, {1})",
     "concat": lambda arguments, _: f"concat({', '.join(arguments)})",
+    "lines": lambda arguments, _: "concat({})".format(r", '\n', ".join(arguments)),
     "to_text": "toString({0})",
     "to_number": "toFloat64OrNull(toString({0}))",
     "to_float": "toFloat64({0})",
