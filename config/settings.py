@@ -259,6 +259,7 @@ STATIC_ROOT = Path(env.text("SPANWISE_STATIC_DIR", str(BASE_DIR / ".build" / "st
 STATICFILES_DIRS = [
     BASE_DIR / "static",
     ("vendor/inter", BASE_DIR / "node_modules/@fontsource-variable/inter/files"),
+    ("vendor/dagre", BASE_DIR / "node_modules/@dagrejs/dagre/dist"),
     ("vendor/jetbrains-mono", BASE_DIR / "node_modules/@fontsource-variable/jetbrains-mono/files"),
 ]
 STORAGES = {

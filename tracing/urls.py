@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.urls import include, path
 
 from tracing.views import dead_letters, files, people, start, traces
+from tracing.views.trace import data as trace_data
+from tracing.views.trace import page as trace_page
 
 app_name = "tracing"
 
@@ -12,7 +14,12 @@ project_urls = [  # projects/<project_id>/
     path("start/", start.onboarding, name="onboarding"),
     path("start/key/", start.onboarding_key, name="onboarding-key"),
     path("traces/", traces.trace_list, name="trace-list"),
-    path("traces/<id:trace_id>/", traces.trace_detail, name="trace-detail"),
+    path("traces/<id:trace_id>/", trace_page.trace_detail, name="trace-detail"),
+    path("trace-skeleton/", trace_data.trace_skeleton, name="trace-skeleton"),
+    path("trace-find/", trace_data.trace_find, name="trace-find"),
+    path("trace-previews/", trace_data.trace_previews, name="trace-previews"),
+    path("trace-log/", trace_data.trace_log, name="trace-log"),
+    path("trace-log-entry/", trace_data.trace_log_entry, name="trace-log-entry"),
     path("raw/", files.trace_raw, name="trace-raw"),
     path("media/<str:media_id>/", files.media_file, name="media-file"),
     path("sessions/", people.session_list, name="session-list"),

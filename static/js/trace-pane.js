@@ -1,25 +1,31 @@
 // The pane beside the tree: the selected observation, fetched as a fragment of the page that shows it.
 import { read } from "./parts.js";
-import { address } from "./trace-rows.js";
 
 const REST_MS = 90;
 
 export class Pane {
-  constructor() {
-    document.addEventListener("click", (event) => this.follow(event));
+  constructor(root, { address, signal, onshown }) {
+    Object.assign(this, { root, address, onshown });
+    root.addEventListener("click", (event) => this.follow(event), { signal });
+    signal.addEventListener("abort", () => {
+      clearTimeout(this.resting);
+      this.asking?.abort();
+    });
   }
 
   get element() {
-    return document.getElementById("observation");
+    return this.root.querySelector("#observation");
   }
 
   // The keyboard runs through rows faster than anybody reads: only where it rests is fetched.
-  open(id, { push = true, replace = true } = {}) {
-    const url = address(id);
-    if (push && url !== location.pathname + location.search) history.pushState({}, "", url);
-    else if (replace) history.replaceState(history.state, "", url);
+  open(id, { push = true } = {}) {
+    this.address.set({ observation: id }, { push });
+    this.reload({ at: push ? 0 : REST_MS });
+  }
+
+  reload({ at = 0 } = {}) {
     clearTimeout(this.resting);
-    this.resting = setTimeout(() => this.load(url), push ? 0 : REST_MS);
+    this.resting = setTimeout(() => this.load(this.address.with({})), at);
   }
 
   async load(url) {
@@ -32,7 +38,14 @@ export class Pane {
     if (!part) return this.element.classList.remove("loading");
     this.element.replaceWith(document.adoptNode(part));
     window.htmx?.process(part);
-    this.mark(document.getElementById("find").value.trim());
+    this.mark(this.text);
+    this.shown();
+  }
+
+  // Whoever has something to do in the pane listens: what is selected may have changed.
+  shown() {
+    this.onshown?.(this.element);
+    this.element.dispatchEvent(new CustomEvent("observation:shown", { bubbles: true }));
   }
 
   focus() {
@@ -44,13 +57,14 @@ export class Pane {
     const link = event.target.closest("[data-in-pane]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    const url = new URL(link.href);
-    history.pushState({}, "", url);
-    this.load(url.pathname + url.search);
+    const wanted = new URL(link.getAttribute("href"), this.address.own).searchParams;
+    this.address.set({ view: wanted.get("view") ?? "", observation: wanted.get("observation") ?? "" }, { push: true });
+    this.load(this.address.with({}));
   }
 
   // Found words are marked without touching the document.
-  mark(text) {
+  mark(text = "") {
+    this.text = text;
     if (!window.Highlight) return;
     CSS.highlights.delete("find");
     if (!text) return;

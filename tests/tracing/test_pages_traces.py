@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -279,10 +280,9 @@ def test_hostile_text_is_text_everywhere(alice, project):
 
 def test_search_in_a_trace_shows_the_way_to_it(alice, project):
     traced = put_trace(project.pk, {"name": "hit", "output": "the NEEDLE"}, {"name": "miss"}, name="t")
-    headers = {**FRAGMENT, "HX-Target": "tree-data"}
-    page = _text(alice.get(_detail(project, traced.id), {"find": "needle"}, headers=headers))
-    assert "hit" in page
-    assert "miss" not in page
+    rows = _text(alice.get(_detail(project, traced.id), {"find": "needle"})).split('id="rows"')[1].split("</div>")[0]
+    assert "hit" in rows
+    assert "miss" not in rows
 
 
 def test_raw_text_is_plain_and_hostile_files_are_downloads(alice, charlie, project):
@@ -304,14 +304,20 @@ def test_long_content_is_cut_with_a_way_to_the_rest(alice, project):
     assert "Read all of it" in _text(answer)
 
 
-def test_large_trace_is_sent_compactly(alice, project):
+def test_large_trace_is_sent_row_by_row(alice, project):
     traced = put_trace(project.pk, *({"name": f"step {n % 7}", "id": f"o{n}"} for n in range(5000)), name="big")
     answer = alice.get(_detail(project, traced.id))
     page = _text(answer)
     assert page.count('role="treeitem"') <= 102  # 100, the shape of a row, and the trace itself
-    assert "Show all 5001 rows" in page
-    assert len(answer.content) < 900_000
-    assert _text(alice.get(_detail(project, traced.id), {"rows": "all"})).count('role="treeitem"') == 5002
+    assert "More of 5,001 rows" in page
+    assert len(answer.content) < 200_000
+    found = set()
+    for rows in (0, 2000, 4000):
+        page = _text(alice.get(_detail(project, traced.id), {"rows": rows}))
+        found |= set(re.findall(r'data-id="(o\d+)"', page))
+    assert len(found) == 5000
+    assert "More of" not in page
+    assert alice.get(_detail(project, traced.id), {"rows": "nonsense²"}).status_code == 200
 
 
 def test_queries_on_a_list_page_stay_few(alice, project, django_assert_max_num_queries):

@@ -4,16 +4,16 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from tracing.queries.trace_page import Node
-from tracing.views.tree import compact, grow
+from tracing.views.tree import beginning, grow
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-def _node(id, parent="", offset=0.0, seconds=1.0, *, type="SPAN", is_root=None, first=None):
+def _node(id, parent="", offset=0.0, seconds=1.0, *, type="SPAN", is_root=None, first=None, tokens=0):
     start = START + timedelta(seconds=offset)
     end = None if seconds is None else start + timedelta(seconds=seconds)
     root = not parent if is_root is None else is_root
-    return Node(id, parent, type, id, start, end, first, "DEFAULT", "", 0, Decimal(0), root)
+    return Node(id, parent, type, id, start, end, first, "DEFAULT", "", tokens, Decimal(0), root)
 
 
 def _shape(tree):
@@ -64,7 +64,6 @@ def test_search_keeps_the_way_to_what_it_found():
     nodes = [_node("r"), _node("a", "r", 0.1), _node("a1", "a", 0.2), _node("b", "r", 0.3)]
     tree = grow(nodes, only={"a1"})
     assert [(row.id, row.is_hit) for row in tree.rows] == [("r", False), ("a", False), ("a1", True)]
-    assert compact(tree)["hits"] == [2]
 
 
 def test_axis_has_few_round_lines():
@@ -74,4 +73,21 @@ def test_axis_has_few_round_lines():
 
 
 def test_nothing_gives_nothing():
-    assert compact(grow([]))["id"] == []
+    tree = grow([])
+    assert (tree.rows, tree.total_us, tree.ticks) == ([], 0, [])
+    assert beginning([], end=None).rows == []
+
+
+def test_parents_have_the_tokens_of_all_below():
+    nodes = [
+        _node("r", tokens=1), _node("a", "r", 0.1, tokens=10), _node("a1", "a", 0.2, tokens=100),
+        _node("b", "r", 0.3, tokens=1000),
+    ]  # fmt: skip
+    assert [(row.id, row.tokens) for row in grow(nodes).rows] == [("r", 1111), ("a", 110), ("a1", 100), ("b", 1000)]
+
+
+def test_the_beginning_of_a_long_trace_accuses_nobody():
+    nodes = [_node("r", tokens=5), _node("a", "r", 0.1), _node("late", "not read yet", 0.2)]
+    tree = beginning(nodes, end=START + timedelta(seconds=100))
+    assert _shape(tree) == [("r", 0), ("a", 1)]
+    assert (tree.total_us, tree.orphans, tree.rows[0].tokens) == (100_000_000, 0, 0)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from tracing.queries.trace_page import Node
 
@@ -25,6 +24,7 @@ class Row:
     #: None while it runs
     duration_us: int | None
     time_to_first_token_us: int | None
+    #: of the observation and all below it
     tokens: int
     is_parent: bool
     #: what a search found, as opposed to what leads to it
@@ -99,9 +99,10 @@ def grow(nodes: Sequence[Node], *, only: set[str] | None = None, missing_name: s
     if circles:
         walk.missing(circles[0].parent_id, circles, missing_name)
     ends = [node.end_time or node.start_time for node in nodes]
+    rows = _added_up(walk.rows)
     total = max(max(0, _since(first, end)) for end in ends)
     running = any(node.end_time is None and node.type != "EVENT" for node in nodes)
-    return Tree(walk.rows, total, running, sum(len(left) for left in orphans.values()) + len(circles))
+    return Tree(rows, total, running, sum(len(left) for left in orphans.values()) + len(circles))
 
 
 def _with_ancestors(by_id: dict[str, Node], wanted: set[str]) -> set[str]:
@@ -112,6 +113,17 @@ def _with_ancestors(by_id: dict[str, Node], wanted: set[str]) -> set[str]:
             kept.add(at)
             at = by_id[at].parent_id
     return kept
+
+
+def _added_up(rows: list[Row]) -> list[Row]:
+    """Each row with the tokens of those below it."""
+    below: dict[int, int] = {}
+    added = []
+    for row in reversed(rows):
+        tokens = row.tokens + below.pop(row.depth + 1, 0)
+        below[row.depth] = below.get(row.depth, 0) + tokens
+        added.append(replace(row, tokens=tokens) if row.is_parent else row)
+    return added[::-1]
 
 
 class _Walk:
@@ -165,23 +177,13 @@ def _since(first: datetime, at: datetime) -> int:
     return (at - first) // _MICROSECOND
 
 
-def compact(tree: Tree) -> dict[str, Any]:
-    """The same for the browser, column by column with repeated words once: 5,000 rows in about 300 KB."""
-    words: dict[str, int] = {}
+def beginning(nodes: Sequence[Node], *, end: datetime | None) -> Tree:
+    """The first rows of a tree of which only the first nodes by start are known: no sums, and no word on orphans.
 
-    def word(text: str) -> int:
-        return words.setdefault(text, len(words))
-
-    columns: dict[str, list[Any]] = {
-        "id": [row.id for row in tree.rows],
-        "depth": [row.depth for row in tree.rows],
-        "type": [word(row.type) for row in tree.rows],
-        "name": [word(row.name) for row in tree.rows],
-        "level": [word(row.level) for row in tree.rows],
-        "start": [row.start_us for row in tree.rows],
-        "duration": [row.duration_us for row in tree.rows],
-        "first": [row.time_to_first_token_us for row in tree.rows],
-        "tokens": [row.tokens for row in tree.rows],
-        "hits": [index for index, row in enumerate(tree.rows) if row.is_hit],
-    }
-    return {"total": tree.total_us, "words": list(words), **columns}
+    `end` is that of the whole.
+    """
+    known = {node.id for node in nodes}
+    tree = grow([node for node in nodes if not node.parent_id or node.is_root or node.parent_id in known])
+    rows = [replace(row, tokens=0 if row.is_parent else row.tokens) for row in tree.rows]
+    total = max(tree.total_us, _since(nodes[0].start_time, end)) if nodes and end else tree.total_us
+    return Tree(rows, total, tree.is_running, 0)
