@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from tracing.views import dead_letters, files, people, start, traces
+from tracing.views.downloads import pages as downloads
 from tracing.views.trace import data as trace_data
 from tracing.views.trace import page as trace_page
 
@@ -21,6 +22,8 @@ project_urls = [  # projects/<project_id>/
     path("trace-log/", trace_data.trace_log, name="trace-log"),
     path("trace-log-entry/", trace_data.trace_log_entry, name="trace-log-entry"),
     path("raw/", files.trace_raw, name="trace-raw"),
+    path("record/", downloads.record_download, name="record-download"),
+    path("trace-download/", downloads.trace_download, name="trace-download"),
     path("media/<str:media_id>/", files.media_file, name="media-file"),
     path("sessions/", people.session_list, name="session-list"),
     path("sessions/<id:session_id>/", people.session_detail, name="session-detail"),

@@ -239,7 +239,7 @@ def test_conversation_is_set_as_one(alice, project):
     }
     traced = put_trace(project.pk, root=root, name="t", scores=({"name": "helpful", "value": 0.5, "comment": "so-so"},))
     page = _text(alice.get(_detail(project, traced.id)))
-    for shown in ("<strong>bold</strong>", "look_up", "finds things", 'href="#tools"', "helpful", "so-so", "$0.001"):
+    for shown in ("<strong>bold</strong>", "look_up", "finds things", 'href="#tool-1"', "helpful", "so-so", "$0.001"):
         assert shown in page
     as_json = _text(alice.get(_detail(project, traced.id), {"view": "json"}))
     assert "<strong>bold" not in as_json
@@ -294,7 +294,7 @@ def test_raw_text_is_plain_and_hostile_files_are_downloads(alice, charlie, proje
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert _text(answer) == HOSTILE
     assert charlie.get(address, query).status_code == 404
-    assert alice.get(address, {**query, "field": "metadata"}).status_code == 404
+    assert alice.get(address, {**query, "field": "row_version"}).status_code == 404
 
 
 def test_long_content_is_cut_with_a_way_to_the_rest(alice, project):

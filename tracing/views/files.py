@@ -11,28 +11,67 @@ from accounts.access import ProjectScope, project_page
 from accounts.roles import Role
 from config.errors import NotFound
 from config.file_answers import answer_file
+from tracing.analytics.records import Observation, Trace
 from tracing.models import Media
 from tracing.queries import trace_page
+from tracing.views import conversation
+from tracing.views.conversation.transcript import message_text, transcript
+from tracing.views.shown import as_json
 
 #: shown in place; everything else, SVG and HTML first of all, is only ever downloaded
 _SHOWN_FAMILIES = ("audio/", "video/")
 _SHOWN_IMAGES = {"image/png", "image/jpeg", "image/jpg", "image/gif", "image/webp", "image/avif", "image/bmp"}
-_RAW_FIELDS = {"input", "output"}
 
 
 @require_safe
 @project_page(Role.VIEWER)
 def trace_raw(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
-    """The whole text of one field, as plain text."""
-    field = request.GET.get("field", "")
-    if field not in _RAW_FIELDS:
-        raise NotFound()
+    """The whole text of one field, as plain text: as it was sent, as markdown, or one message of it."""
     trace = trace_page.get_trace_record(scope, request.GET.get("trace", ""))
     observation_id = request.GET.get("observation", "")
     record = trace_page.get_observation(scope, trace, observation_id) if observation_id else trace
-    response = HttpResponse(getattr(record, field), content_type="text/plain; charset=utf-8")
+    field, is_markdown = request.GET.get("field", ""), request.GET.get("as") == "markdown"
+    text = _whole(record) if is_markdown and not field else _text_of(record, field)
+    place = request.GET.get("message", "")
+    if field and (place or is_markdown):
+        text = _read(record, text, field, place)
+    response = HttpResponse(text, content_type="text/plain; charset=utf-8")
     response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "private, no-cache"
     return response
+
+
+def _text_of(record: Observation | Trace, field: str) -> str:
+    if field in ("input", "output"):
+        return record.input if field == "input" else record.output
+    if field == "metadata":
+        return as_json(record.metadata)
+    raise NotFound()
+
+
+def _read(record: Observation | Trace, text: str, field: str, place: str) -> str:
+    content = conversation.read(text, default_role=_default_role(record, field))
+    if not place:
+        return transcript(content)
+    if not place.isdecimal() or len(place) > 9 or int(place) >= len(content.messages):
+        raise NotFound("There is no such message.")
+    return message_text(content.messages[int(place)])
+
+
+def _default_role(record: Observation | Trace, field: str) -> str:
+    is_answer = field == "output" and (isinstance(record, Trace) or record.type == "GENERATION")
+    return "assistant" if is_answer else ""
+
+
+def _whole(record: Observation | Trace) -> str:
+    """Input and output below each other, under the name."""
+    parts = [f"# {record.name or record.id}\n"]
+    for field, title in (("input", "Input"), ("output", "Output")):
+        text = _text_of(record, field)
+        if text:
+            content = conversation.read(text, default_role=_default_role(record, field))
+            parts.append(f"## {title}\n\n{transcript(content)}")
+    return "\n".join(parts)
 
 
 @require_safe

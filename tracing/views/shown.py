@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,17 +12,22 @@ from urllib.parse import urlencode
 
 import orjson
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts.access import ProjectScope
 from tracing.analytics.records import ZERO, Observation, Score, Trace
-from tracing.views import conversation
-from tracing.views.conversation import Content, parse
+from tracing.queries import beside
+from tracing.queries.beside import Below, ToolSpan
+from tracing.views import conversation, stack_traces
+from tracing.views.attributes import Group, attributes_of, search_for
+from tracing.views.conversation import Content, ToolCall, parse
 
-#: more than this is not laid out: its beginning is shown with a link to the whole
+#: a longer text is not laid out: its beginning is shown with a link to the whole
 CONTENT_CHARACTERS = 400_000
 _HEAD_CHARACTERS = 20_000
-#: kept on observations for completeness; they get a fold of their own
-_TECHNICAL = ("attributes", "resourceAttributes", "scope")
+#: kept on observations for completeness; they get folds of their own
+_RAW_ATTRIBUTES, _RESOURCE, _SCOPE = "attributes.", "resourceAttributes.", "scope."
+_TECHNICAL = (_RAW_ATTRIBUTES, _RESOURCE, _SCOPE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,16 @@ class SpanEvent:
     def stack(self) -> str:
         return str(self.attributes.get("exception.stacktrace", "")) if self.is_exception else ""
 
+    @property
+    def stack_blocks(self) -> list[stack_traces.Block]:
+        return stack_traces.read(self.stack)
+
+    @property
+    def other_attributes(self) -> dict[str, Any]:
+        """What the exception itself does not show."""
+        said = ("exception.type", "exception.message", "exception.stacktrace")
+        return {k: v for k, v in self.attributes.items() if not (self.is_exception and k in said)}
+
 
 @dataclass(frozen=True, slots=True)
 class ToolDefinition:
@@ -65,49 +81,99 @@ class ToolDefinition:
 
 
 class _Shown:
+    id = ""
+
     def __init__(self, scope: ProjectScope, trace: Trace, scores: list[Score]) -> None:
         self._scope, self.trace, self.scores = scope, trace, scores
 
     def _content(self, raw: str, field: str, default_role: str = "") -> ShownContent:
-        where = {"trace": self.trace.id, "observation": getattr(self, "id", ""), "field": field}
-        raw_url = f"{reverse('tracing:trace-raw', args=[self._scope.project_id])}?{urlencode(where)}"
-        return ShownContent(raw, default_role, raw_url)
+        return ShownContent(raw, default_role, self.address("tracing:trace-raw", field=field), field)
 
-    @staticmethod
-    def _metadata(metadata: dict[str, str]) -> list[tuple[str, Any]]:
-        plain = [(key, parse(value)) for key, value in metadata.items() if not _is_technical(key)]
-        return sorted(plain, key=lambda item: item[0])
+    def address(self, name: str, **parameters: str) -> str:
+        """Of a page about this record that is none of the trace page."""
+        where = {"trace": self.trace.id, "observation": self.id, **parameters}
+        return f"{reverse(name, args=[self._scope.project_id])}?{urlencode(where)}"
+
+    @property
+    def contents(self) -> list[ShownContent]:
+        raise NotImplementedError
+
+    @cached_property
+    def files(self) -> dict[str, tuple[str, int]]:
+        """Type and bytes of the stored files in input and output."""
+        wanted = {file.media_id for part in self.contents for file in part.content.files if file.media_id}
+        return beside.file_sizes(self._scope, wanted) if wanted else {}
+
+    @cached_property
+    def _spans_of_calls(self) -> dict[int, ToolSpan]:
+        return {}
+
+    def span_of(self, call: ToolCall) -> ToolSpan | None:
+        """The observation in which the tool ran, where it is in the trace."""
+        return self._spans_of_calls.get(id(call))
+
+    @property
+    def attribute_groups(self) -> list[Group]:
+        raise NotImplementedError
+
+    @property
+    def attribute_count(self) -> int:
+        return sum(len(group.attributes) for group in self.attribute_groups)
+
+    @property
+    def trace_query(self) -> str:
+        return urlencode({"trace": self.trace.id})
+
+    @property
+    def raw_url(self) -> str:
+        return self.address("tracing:trace-raw")
+
+    @property
+    def record_url(self) -> str:
+        return self.address("tracing:record-download")
 
 
 class ShownContent:
-    """An input or output: read as a conversation unless it is too long to be laid out."""
+    """An input or output: read as a conversation unless it is a text too long to be laid out."""
 
-    def __init__(self, raw: str, default_role: str, raw_url: str) -> None:
-        self.raw_url = raw_url
-        self.length = len(raw)
-        self.is_cut = len(raw) > CONTENT_CHARACTERS
-        self._raw, self._role = raw, default_role
+    def __init__(self, raw: str, default_role: str, raw_url: str, field: str) -> None:
+        self.raw_url, self.field = raw_url, field
+        self.raw, self.length = raw, len(raw)
+        self._role = default_role
 
     @cached_property
     def content(self) -> Content:
-        if self.is_cut:
-            head = self._raw[:_HEAD_CHARACTERS]
-            return Content("text", head, text=head)
-        return conversation.read(self._raw, default_role=self._role)
+        found = conversation.read(self.raw, default_role=self._role)
+        if found.kind == "text" and self.length > CONTENT_CHARACTERS:
+            return Content("text", self.raw, text=self.head)
+        return found
+
+    @property
+    def is_cut(self) -> bool:
+        return self.length > CONTENT_CHARACTERS and self.content.kind == "text"
 
     @property
     def is_empty(self) -> bool:
-        return not self._raw
+        return not self.raw
 
     @property
     def value(self) -> Any:
-        """For the JSON view."""
-        return self.content.text if self.is_cut else parse(self._raw)
+        """Parsed where it is JSON; the beginning of a text that is too long to be laid out."""
+        return self.content.text if self.content.kind == "text" else self.content.value
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the head is all there is."""
+        return self.length <= _HEAD_CHARACTERS
+
+    @property
+    def head(self) -> str:
+        """What is in the page of a JSON or raw view; the viewer fetches the rest."""
+        return self.raw[:_HEAD_CHARACTERS]
 
 
 class ShownTrace(_Shown):
     is_trace = True
-    id = ""
 
     @cached_property
     def input(self) -> ShownContent:
@@ -118,8 +184,16 @@ class ShownTrace(_Shown):
         return self._content(self.trace.output, "output", "assistant")
 
     @property
-    def metadata(self) -> list[tuple[str, Any]]:
-        return self._metadata(self.trace.metadata)
+    def contents(self) -> list[ShownContent]:
+        return [self.input, self.output]
+
+    @cached_property
+    def metadata(self) -> ShownContent:
+        return self._content(as_json(self.trace.metadata), "metadata")
+
+    @cached_property
+    def attribute_groups(self) -> list[Group]:
+        return _filled(Group(_("Metadata"), attributes_of(self.trace.metadata), is_open=True))
 
 
 class ShownObservation(_Shown):
@@ -138,20 +212,64 @@ class ShownObservation(_Shown):
         return self._content(self.record.output, "output", "assistant" if self.record.type == "GENERATION" else "")
 
     @property
-    def metadata(self) -> list[tuple[str, Any]]:
-        return self._metadata(self.record.metadata)
+    def contents(self) -> list[ShownContent]:
+        return [self.input, self.output]
+
+    @cached_property
+    def metadata(self) -> ShownContent:
+        return self._content(as_json(self.record.metadata), "metadata")
+
+    @cached_property
+    def attribute_groups(self) -> list[Group]:
+        """Own metadata, that of the trace where it is not said here as well, and the span's raw attributes."""
+        record, trace = self.record.metadata, self.trace.metadata
+        own = {key: value for key, value in record.items() if not key.startswith(_TECHNICAL)}
+        of_trace = {key: value for key, value in trace.items() if record.get(key) != value}
+        return _filled(
+            Group(_("Metadata"), attributes_of(own), is_open=True),
+            Group(_("Metadata of the trace"), attributes_of(of_trace), is_open=self.id == self.trace.root_id),
+            Group(_("Span attributes"), attributes_of(record, _RAW_ATTRIBUTES), is_open=False),
+            Group(_("Resource"), attributes_of(record, _RESOURCE), is_open=False),
+            Group(_("Instrumentation scope"), attributes_of(record, _SCOPE), is_open=False),
+        )
+
+    @cached_property
+    def below(self) -> Below | None:
+        return beside.sums_below(self._scope, self.trace, self.record)
+
+    @cached_property
+    def _spans_of_calls(self) -> dict[int, ToolSpan]:
+        asked, before = self.output.content.calls, self.input.content.calls
+        names = {call.name for call in (*asked, *before) if call.name}
+        if not names:
+            return {}
+        spans = beside.list_tool_spans(self._scope, self.trace, names)
+        return _matched(asked, before, spans, self.record.start_time)
+
+    # What others share with it, as searches of the list.
+    @property
+    def name_search(self) -> str:
+        return search_for("name", self.record.name)
 
     @property
-    def trace_metadata(self) -> list[tuple[str, Any]]:
-        """What was set on the trace and is not here anyway; shown with the root."""
-        if self.id != self.trace.root_id:
-            return []
-        return self._metadata({k: v for k, v in self.trace.metadata.items() if k not in self.record.metadata})
+    def model_search(self) -> str:
+        return search_for("model", self.record.model)
 
     @property
-    def technical(self) -> list[tuple[str, Any]]:
-        """Raw attributes of the span, its resource and its instrumentation scope."""
-        return sorted((key, parse(value)) for key, value in self.record.metadata.items() if _is_technical(key))
+    def latency_search(self) -> str:
+        return f"?{urlencode({'q': f'latency:>={(self.record.latency_us or 0) / 1_000_000:g}', 'range': 'all'})}"
+
+    @property
+    def level_search(self) -> str:
+        return search_for("level", self.record.level)
+
+    @property
+    def environment_search(self) -> str:
+        return search_for("env", self.record.environment)
+
+    @property
+    def version_search(self) -> str:
+        return search_for("version", self.record.version)
 
     @property
     def parameters(self) -> list[tuple[str, Any]]:
@@ -197,6 +315,14 @@ class ShownObservation(_Shown):
             for item in items
         ]
 
+    @property
+    def exceptions(self) -> list[SpanEvent]:
+        return [event for event in self.events if event.is_exception]
+
+    @property
+    def other_events(self) -> list[SpanEvent]:
+        return [event for event in self.events if not event.is_exception]
+
     @cached_property
     def tools(self) -> list[ToolDefinition]:
         """What the model was offered; the ones it called first."""
@@ -213,39 +339,65 @@ class ShownObservation(_Shown):
         return set(self.record.tool_definitions)
 
     @cached_property
-    def unseen_calls(self) -> list[conversation.ToolCall]:
+    def unseen_calls(self) -> list[ToolCall]:
         """Calls that the client listed apart from the messages and that the output does not show."""
-        shown = {
-            part.name
-            for message in self.output.content.messages
-            for part in message.parts
-            if isinstance(part, conversation.ToolCall)
-        }
+        shown = {call.name for call in self.output.content.calls}
         calls = parse(self.record.tool_calls) if self.record.tool_calls else []
-        read = (
-            [conversation.read_call(call) for call in calls if isinstance(call, dict)]
-            if isinstance(calls, list)
-            else []
-        )
+        read = [conversation.read_call(c) for c in calls if isinstance(c, dict)] if isinstance(calls, list) else []
         return [call for call in read if call.name not in shown]
-
-    @property
-    def all_as_json(self) -> Any:
-        return {"input": self.input.value, "output": self.output.value, "metadata": dict(self.metadata)}
 
     @property
     def started_at(self) -> datetime:
         return self.record.start_time
 
 
-def _is_technical(key: str) -> bool:
-    return key.split(".", 1)[0] in _TECHNICAL
+def _filled(*groups: Group) -> list[Group]:
+    return [group for group in groups if group.attributes]
+
+
+def _matched(
+    asked: list[ToolCall], before: list[ToolCall], spans: list[ToolSpan], start: datetime
+) -> dict[int, ToolSpan]:
+    """Calls by identity of the part -> span. By the call's id where a span says it; otherwise the calls of an output
+    ran after it, first come first served, and those of its input before it, the last one last."""
+    by_id = {span.call_id: span for span in spans if span.call_id}
+    unnamed = [span for span in spans if not span.call_id]
+    after = [span for span in unnamed if span.start_time >= start]
+    earlier = [span for span in unnamed if span.start_time < start]
+    found: dict[int, ToolSpan] = {}
+    for calls, left, last_first in ((asked, after, False), (before, earlier, True)):
+        for call in reversed(calls) if last_first else calls:
+            span = by_id.get(call.id) if call.id else None
+            span = span or _pop_named(left, call.name, last=last_first)
+            if span is not None:
+                found[id(call)] = span
+    return found
+
+
+def _pop_named(spans: list[ToolSpan], tool: str, *, last: bool) -> ToolSpan | None:
+    fitting: Iterable[int] = (index for index, span in enumerate(spans) if beside.is_span_of(span, tool))
+    at = max(fitting, default=None) if last else min(fitting, default=None)
+    return None if at is None else spans.pop(at)
+
+
+def as_json(metadata: dict[str, str]) -> str:
+    """Metadata as one object, values that are JSON as such; empty without any."""
+    if not metadata:
+        return ""
+    parts = (f"{_text_as_json(key)}:{_value_as_json(value)}" for key, value in sorted(metadata.items()))
+    return "{" + ",".join(parts) + "}"
+
+
+def _value_as_json(raw: str) -> str:
+    """JSON goes in as it was written, so that no number changes."""
+    return _text_as_json(raw) if isinstance(parse(raw), str) else raw
+
+
+def _text_as_json(text: str) -> str:
+    return orjson.dumps(text).decode()
 
 
 def _dict(value: Any) -> dict[str, Any]:
     if isinstance(value, str) and value[:1] == "{":
-        try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return {}
+        value = parse(value)
     return value if isinstance(value, dict) else {}

@@ -206,7 +206,10 @@ def linked(messages: Sequence[Message]) -> tuple[Message, ...]:
     parts = [part for message in messages for part in message.parts]
     asked = {part.id: part.name for part in parts if isinstance(part, ToolCall) and part.id}
     answered = {part.id for part in parts if isinstance(part, ToolResult) and part.id}
-    return tuple(replace(message, parts=tuple(_linked(message.parts, asked, answered))) for message in messages)
+    return tuple(
+        replace(message, parts=tuple(_linked(message.parts, asked, answered)), place=place)
+        for place, message in enumerate(messages)
+    )
 
 
 def _linked(parts: Sequence[Part], asked: dict[str, str], answered: set[str]) -> Iterator[Part]:

@@ -103,10 +103,40 @@ class Message:
     parts: tuple[Part, ...]
     name: str = ""
     rest: dict[str, Any] = field(default_factory=dict)
+    #: among the messages of its content, from 0
+    place: int = 0
+
+    @property
+    def characters(self) -> int:
+        return sum(len(part.text) for part in self.parts if isinstance(part, Text | Structured | Thinking | Refusal))
 
     @property
     def is_prompt(self) -> bool:
         return self.role in ("system", "developer")
+
+
+#: as few as these are not worth a fold
+_FEW_MESSAGES = 3
+#: an unfolded history beyond this is not in the page until it is asked for
+_HEAVY_CHARACTERS = 200_000
+_HEAVY_MESSAGES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Scenes:
+    """A conversation in the order it is set in: prompts, what was said before, the last exchange."""
+
+    prompts: tuple[Message, ...]
+    earlier: tuple[Message, ...]
+    latest: tuple[Message, ...]
+
+    @property
+    def earlier_characters(self) -> int:
+        return sum(message.characters for message in self.earlier)
+
+    @property
+    def is_heavy(self) -> bool:
+        return len(self.earlier) > _HEAVY_MESSAGES or self.earlier_characters > _HEAVY_CHARACTERS
 
 
 @dataclass(frozen=True)
@@ -126,7 +156,23 @@ class Content:
         return [part for message in self.messages for part in message.parts if isinstance(part, ToolCall)]
 
     @cached_property
+    def scenes(self) -> Scenes:
+        """The last exchange begins with the user's last words."""
+        first = next((n for n, message in enumerate(self.messages) if not message.is_prompt), len(self.messages))
+        prompts, spoken = self.messages[:first], self.messages[first:]
+        starts = [n for n, message in enumerate(spoken) if message.role == "user" and _has_words(message)]
+        last = starts[-1] if starts else max(0, len(spoken) - _FEW_MESSAGES)
+        if last < _FEW_MESSAGES:
+            last = 0
+        return Scenes(prompts, spoken[:last], spoken[last:])
+
+    @cached_property
     def files(self) -> list[Media]:
         """Every file in it, wherever it stands."""
         spoken = [part for message in self.messages for part in message.parts if isinstance(part, Media)]
         return [*spoken, *self.media]
+
+
+def _has_words(message: Message) -> bool:
+    """Anthropic, Gemini and Bedrock send results of tools as the user."""
+    return any(not isinstance(part, ToolResult) for part in message.parts)
