@@ -27,6 +27,10 @@ from django.utils.translation import gettext as _
 from tracing.queries.explorer.fields import Field, Kind, find_field, nearest_field
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.explorer.writing import UNESCAPES
+from tracing.queries.explorer.writing import quote as quote
+from tracing.queries.explorer.writing import write_name as write_name
+from tracing.queries.explorer.writing import write_term as write_term
+from tracing.queries.explorer.writing import write_value as write_value
 from tracing.queries.filters import LARGEST_NUMBER
 from tracing.queries.periods import is_known_year
 
