@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.urls import include, path
 
 from tracing.views import dead_letters, files, people, start, traces
+from tracing.views.acts import node, saying
+from tracing.views.acts import traces as trace_acts
 from tracing.views.downloads import pages as downloads
 from tracing.views.trace import data as trace_data
 from tracing.views.trace import page as trace_page
@@ -21,6 +23,18 @@ project_urls = [  # projects/<project_id>/
     path("trace-previews/", trace_data.trace_previews, name="trace-previews"),
     path("trace-log/", trace_data.trace_log, name="trace-log"),
     path("trace-log-entry/", trace_data.trace_log_entry, name="trace-log-entry"),
+    path("bookmark/", trace_acts.bookmark, name="trace-bookmark"),
+    path("tags/", trace_acts.tag, name="trace-tags"),
+    path("tag-names/", trace_acts.tag_names, name="tag-names"),
+    path("publish/", trace_acts.publish, name="trace-publish"),
+    path("said/", node.node_page, name="node"),
+    path("comments/", saying.comment_create, name="comment-create"),
+    path("comments/<id:comment_id>/edit/", saying.comment_edit, name="comment-edit"),
+    path("comments/<id:comment_id>/delete/", saying.comment_delete, name="comment-delete"),
+    path("comments/<id:comment_id>/react/", saying.comment_react, name="comment-react"),
+    path("scores/<id:score_id>/delete/", saying.score_delete, name="score-delete"),
+    path("correction/", saying.correction_save, name="correction-save"),
+    path("correction/delete/", saying.correction_delete, name="correction-delete"),
     path("raw/", files.trace_raw, name="trace-raw"),
     path("record/", downloads.record_download, name="record-download"),
     path("trace-download/", downloads.trace_download, name="trace-download"),

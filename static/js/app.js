@@ -1,4 +1,5 @@
-// What every page has: copying, menus, failures, dialogs, panes, keys, theme, polling. One module per behaviour.
+// What every page has: acting, copying, menus, failures, dialogs, panes, keys, theme, polling. One module per behaviour.
+import "./acting.js";
 import "./carry.js";
 import "./copy.js";
 import "./failures.js";

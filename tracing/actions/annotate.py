@@ -11,8 +11,11 @@ from django.utils.translation import gettext as _
 from sqlalchemy import ColumnElement
 
 from accounts.access import ProjectScope
+from accounts.audit import Actor, record
+from accounts.models import Project
 from accounts.roles import Role
 from config.errors import Invalid, NotFound
+from tracing.actions.removal import delete_score
 from tracing.analytics import store
 from tracing.analytics.records import Score, ScoreSource, ScoreType
 from tracing.analytics.tables import observations, scores, traces
@@ -21,6 +24,7 @@ from tracing.ingest.model import Envelope
 from tracing.ingest.score_rules import Rulebook
 from tracing.ingest.scores import find_issues, score_record
 from tracing.queries import trace_page
+from tracing.queries.scores import get_score
 
 #: ids in one IN list
 _IDS_PER_QUERY = 2000
@@ -88,6 +92,35 @@ def correct_output(scope: ProjectScope, target: Target, text: str) -> Score:
     known = find_correction(scope, target)
     given = Annotation(value=text, data_type=ScoreType.CORRECTION.value)
     return score_target(scope, target, given, score_id=known.id if known else "")
+
+
+def remove_score(scope: ProjectScope, score_id: str, *, actor: Actor) -> None:
+    """Whoever gave it. Raises NotFound."""
+    scope.require(Role.MEMBER)
+    _remove(scope, [get_score(scope, score_id)], actor)
+
+
+def remove_corrections(scope: ProjectScope, target: Target, *, actor: Actor) -> None:
+    """All that a node has: programs may have sent several, of which the newest was shown. None is no error."""
+    scope.require(Role.MEMBER)
+    query = store.select(scope, scores).where(*_about(target), scores.c.data_type == ScoreType.CORRECTION.value)
+    _remove(scope, store.records(scope, Score, query, tag="correction", is_anew=True), actor)
+
+
+def _remove(scope: ProjectScope, found: Sequence[Score], actor: Actor) -> None:
+    project = Project.objects.get(pk=scope.project_id)
+    for score in found:
+        said = {
+            "id": score.id,
+            "name": score.name,
+            "value": score.string_value or score.value,
+            "trace_id": score.trace_id,
+            "observation_id": score.observation_id,
+            "session_id": score.session_id,
+            "author": score.author_user_id,
+        }
+        record(actor, "score.delete", project, before=said)
+        delete_score(scope, score.id)
 
 
 def find_correction(scope: ProjectScope, target: Target) -> Score | None:
@@ -176,8 +209,8 @@ def _made(scope: ProjectScope, target: Target, given: Annotation, environment: s
         raise Invalid(breach.reason)
     now = datetime.now(UTC)
     envelope = Envelope(project_id=scope.project_id, kind="scores", received_at=now)
-    record = score_record({**body, "id": score_id_of(scope, target, given)}, rules, envelope, now)
-    return replace(record, source=ScoreSource.ANNOTATION.value, author_user_id=scope.user_id)
+    made = score_record({**body, "id": score_id_of(scope, target, given)}, rules, envelope, now)
+    return replace(made, source=ScoreSource.ANNOTATION.value, author_user_id=scope.user_id)
 
 
 def _as_sent(target: Target, given: Annotation, environment: str) -> dict[str, object]:
