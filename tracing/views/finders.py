@@ -14,7 +14,7 @@ from accounts.access import ProjectScope
 from config.palette import MOST, Found
 from config.templatetags.formatting import ago, kind_name
 from tracing.queries import named
-from tracing.queries.explorer.language import quote, write_term
+from tracing.queries.explorer.writing import quote, write_term
 from tracing.queries.parallel import together
 
 #: what may be an id: nobody's id has a space
