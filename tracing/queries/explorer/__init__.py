@@ -28,8 +28,8 @@ from tracing.queries.explorer.wanted import Measure, Sort, Wanted
 from tracing.queries.explorer.writing import quote, write_term, write_value
 
 __all__ = [
-    "Batch", "Completion", "Content", "Counted", "Facet", "FacetValue", "Field", "Key", "Kind", "Measure", "Noun",
-    "NumberRange", "ObservationRow", "PAGE_SIZE", "Page", "Problem", "Pulse", "PulseBar", "Query", "Row", "ScoreMean",
+    "PAGE_SIZE", "Batch", "Completion", "Content", "Counted", "Facet", "FacetValue", "Field", "Key", "Kind", "Measure",
+    "Noun", "NumberRange", "ObservationRow", "Page", "Problem", "Pulse", "PulseBar", "Query", "Row", "ScoreMean",
     "Snippet", "Sort", "Suggestion", "Term", "TraceRow", "Wanted", "Words", "append", "columns", "complete", "count",
     "each_batch", "exclude", "facet_fields", "facets", "fields_of", "find_field", "list_page", "only", "parse",
     "pulse", "quote", "remove", "set_range", "sortable", "toggle", "write_term", "write_value",

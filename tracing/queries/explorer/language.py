@@ -525,7 +525,7 @@ class _Reader:
         if kind is Kind.CHOICE and self.text.upper() in self.field.choices:
             return replace(self._made("="), text=self.text.upper())
         if not self.is_quoted and not self.operator and "*" in self.text:
-            return self._made("has") if not self.text.strip("*") else self._made("*")
+            return self._made("*") if self.text.strip("*") else replace(self._made("has"), text="")
         if kind is Kind.CHOICE:
             choices = " ".join(self.field.choices)
             return self._problem(_("%(name)s is one of %(choices)s.") % {"name": self.field.name, "choices": choices})
