@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from tracing.views import dead_letters, files, people, start, traces
+from tracing.views import dead_letters, files, lists, people, start
 from tracing.views.acts import node, saying
 from tracing.views.acts import traces as trace_acts
 from tracing.views.downloads import pages as downloads
@@ -16,7 +16,8 @@ app_name = "tracing"
 project_urls = [  # projects/<project_id>/
     path("start/", start.onboarding, name="onboarding"),
     path("start/key/", start.onboarding_key, name="onboarding-key"),
-    path("traces/", traces.trace_list, name="trace-list"),
+    path("traces/", lists.trace_list, name="trace-list"),
+    path("observations/", lists.observation_list, name="observation-list"),
     path("traces/<id:trace_id>/", trace_page.trace_detail, name="trace-detail"),
     path("trace-skeleton/", trace_data.trace_skeleton, name="trace-skeleton"),
     path("trace-find/", trace_data.trace_find, name="trace-find"),

@@ -68,6 +68,12 @@ def _big(number: int | None) -> str:
 
 
 @register.filter
+def figure(number: float | str | None) -> str:
+    """A number as a query writes it: at most four digits behind the point, none in front of thousands."""
+    return "" if number is None or isinstance(number, str) else f"{number:.4f}".rstrip("0").rstrip(".")
+
+
+@register.filter
 def money(amount: Decimal | float | None) -> str:
     """$0.0214, $12.40, $1,284.10; small amounts keep two digits that say something."""
     if amount is None:
