@@ -8,10 +8,12 @@ class EvalsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.signals import project_deleted
-        from evals.queries import find_score_rules
+        from evals.queries import find_score_rules, list_score_choices
         from tracing.ingest.score_rules import set_rules_lookup
+        from tracing.queries.score_choices import set_score_choices
 
         set_rules_lookup(find_score_rules)
+        set_score_choices(list_score_choices)
         project_deleted.connect(_delete_data, dispatch_uid="evals-delete-data")
 
 

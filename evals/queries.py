@@ -9,8 +9,9 @@ from django.db.models import QuerySet
 from accounts.access import ProjectScope, scope_for_task
 from accounts.key_cache import KeyCache
 from config.errors import NotFound
-from evals.models import ScoreConfig
+from evals.models import ScoreConfig, ScoreConfigType
 from tracing.queries.paging import Numbered, PageNumber
+from tracing.queries.score_choices import ScoreChoice
 
 # A batch of scores asks for the same few configs; another process's change is seen after this time, or with `is_fresh`.
 _known: KeyCache[ScoreConfig] = KeyCache(seconds=4.0, size=1_000)
@@ -33,6 +34,19 @@ def get_score_config(scope: ProjectScope, config_id: str) -> ScoreConfig:
     if found is None:
         raise NotFound("Score config not found within authorized project")
     return found
+
+
+def list_score_choices(scope: ProjectScope) -> list[ScoreChoice]:
+    """Configs in use, as forms show them."""
+    return [_choice(config) for config in score_configs(scope).filter(is_archived=False).order_by("name", "id")]
+
+
+def _choice(config: ScoreConfig) -> ScoreChoice:
+    is_boolean, is_number = (config.data_type == kind for kind in (ScoreConfigType.BOOLEAN, ScoreConfigType.NUMERIC))
+    options = tuple((f"{value:g}" if is_boolean else label, label) for label, value in config.labels.items())
+    return ScoreChoice(
+        config.pk, config.name, is_number or is_boolean, options, least=config.min_value, most=config.max_value
+    )
 
 
 def find_score_rules(project_id: str, config_ids: Collection[str], *, is_fresh: bool) -> dict[str, ScoreConfig]:

@@ -17,7 +17,6 @@ from tracing.analytics import store, tables
 from tracing.models.comments import Comment, CommentObjectType
 from tracing.models.media import Media, MediaLink
 
-
 #: ids in one IN list of the relational store; SQLite takes 32,766 parameters
 _IDS_PER_STATEMENT = 5000
 

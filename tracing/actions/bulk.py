@@ -1,0 +1,267 @@
+"""Acts on many traces and observations at once, as jobs: delete, tag, bookmark, score."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.access import ProjectScope
+from accounts.audit import Actor, record
+from accounts.roles import Role
+from config.errors import SpanwiseError, Unavailable
+from tracing.actions.annotate import Annotation, Target, score_target, score_traces
+from tracing.actions.jobs import Step, job_kind, start_job
+from tracing.actions.removal import (
+    count_with_traces,
+    delete_empty_sessions,
+    delete_observations_of_user,
+    delete_traces,
+    sessions_of_user,
+)
+from tracing.actions.traces import bookmark_traces, tag_traces
+from tracing.models.jobs import Job, JobPart
+from tracing.queries.explorer.language import parse
+from tracing.queries.explorer.nouns import Noun
+from tracing.queries.explorer.wanted import Wanted
+from tracing.queries.explorer.writing import write_term
+from tracing.queries.periods import Period
+from tracing.queries.selection import RowId, Selection, count_selected, next_selected
+
+#: How long a page may take over what it was asked for before it leaves the rest to the worker.
+AT_ONCE_SECONDS = 4.0
+#: rows of one step: some tenths of a second each
+_ROWS_PER_STEP = 500
+_SCORES_PER_STEP = 50
+#: failures that the receipt lists with their reasons
+_MOST_FAILURES = 100
+_COUNTED_AT_MOST = 1_000_000
+
+Act = Callable[[list[RowId]], object]
+
+
+# --- What people ask for ---------------------------------------------------------------------------------------------
+def start_deletion(scope: ProjectScope, selection: Selection, *, actor: Actor) -> Job:
+    """Deletes traces, newest first, or the traces that the selected observations belong to."""
+    return _start(scope, "delete", selection, {}, actor)
+
+
+def start_tagging(
+    scope: ProjectScope, selection: Selection, *, add: Sequence[str], remove: Sequence[str], actor: Actor
+) -> Job:
+    return _start(scope, "tag", selection, {"add": list(add), "remove": list(remove)}, actor)
+
+
+def start_bookmarking(scope: ProjectScope, selection: Selection, *, bookmarked: bool, actor: Actor) -> Job:
+    return _start(scope, "bookmark", selection, {"bookmarked": bookmarked}, actor)
+
+
+def start_scoring(scope: ProjectScope, selection: Selection, given: Annotation, *, actor: Actor) -> Job:
+    """The same score for each of the selected rows, in the name of who asks."""
+    said = {"value": given.value, "config_id": given.config_id, "name": given.name}
+    said |= {"data_type": given.data_type, "comment": given.comment}
+    return _start(scope, "score", selection, {"score": said}, actor)
+
+
+def start_user_deletion(scope: ProjectScope, user_id: str, *, actor: Actor) -> Job:
+    """Deletes everything that one user of the traced application left behind."""
+    parameters = {"user_id": user_id}
+    return start_job(scope, "delete-user", parameters, actor=actor, at_once_seconds=AT_ONCE_SECONDS)
+
+
+def _start(scope: ProjectScope, kind: str, selection: Selection, said: dict[str, Any], actor: Actor) -> Job:
+    parameters = {"selection": selection.as_json(), **said}
+    total = None if selection.wanted else len(selection.ids)
+    return start_job(scope, kind, parameters, actor=actor, total=total, at_once_seconds=AT_ONCE_SECONDS)
+
+
+# --- What the jobs do ------------------------------------------------------------------------------------------------
+@job_kind("delete", title=gettext_lazy("Delete traces"), role=Role.MEMBER)
+def _delete(scope: ProjectScope, job: Job, step: Step) -> None:
+    selection = Selection.from_json(job.parameters["selection"])
+    _walk(scope, job, step, _deleting(scope, selection))
+    _record_deletion(job, step)
+
+
+@job_kind("tag", title=gettext_lazy("Tag traces"))
+def _tag(scope: ProjectScope, job: Job, step: Step) -> None:
+    add, remove = job.parameters["add"], job.parameters["remove"]
+    _walk(scope, job, step, _changing(job, lambda ids: tag_traces(scope, ids, add=add, remove=remove)))
+
+
+@job_kind("bookmark", title=gettext_lazy("Bookmark traces"))
+def _bookmark(scope: ProjectScope, job: Job, step: Step) -> None:
+    bookmarked = bool(job.parameters["bookmarked"])
+    _walk(scope, job, step, _changing(job, lambda ids: bookmark_traces(scope, ids, bookmarked=bookmarked)))
+
+
+@job_kind("score", title=gettext_lazy("Score"))
+def _score(scope: ProjectScope, job: Job, step: Step) -> None:
+    given = Annotation(**job.parameters["score"])
+    selection = Selection.from_json(job.parameters["selection"])
+
+    def score(rows: list[RowId]) -> None:
+        if selection.noun is Noun.TRACES:
+            score_traces(scope, [row.trace_id for row in rows], given)
+            return
+        for row in rows:
+            score_target(scope, Target(trace_id=row.trace_id, observation_id=row.id), given)
+
+    size = _ROWS_PER_STEP if selection.noun is Noun.TRACES else _SCORES_PER_STEP
+    _walk(scope, job, step, _Doing(selection, score, size=size))
+
+
+@job_kind("delete-user", title=gettext_lazy("Delete everything of a user"), role=Role.MEMBER)
+def _delete_user(scope: ProjectScope, job: Job, step: Step) -> None:
+    user_id = job.parameters["user_id"]
+    query = parse(write_term("user", user_id), Noun.TRACES)
+    selection = Selection.all_of(Wanted(Noun.TRACES, query, Period.named("all")))
+    if "sessions" not in step.cursor:
+        # While the traces can still tell.
+        step.save(cursor={**step.cursor, "sessions": sessions_of_user(scope, user_id)})
+    _walk(scope, job, step, _deleting(scope, selection))
+    if "rest" not in step.cursor:
+        counts = Counter(job.result.get("counts", {}))
+        counts["observations"] += delete_observations_of_user(scope, user_id)
+        counts.update(delete_empty_sessions(scope, step.cursor["sessions"]))
+        step.save(cursor={**step.cursor, "rest": True}, result={**job.result, "counts": dict(counts)})
+    _record_deletion(job, step)
+
+
+@dataclass(frozen=True, slots=True)
+class _Doing:
+    """What a walk does to what was selected. `prepare` looks before each step at what there is, for the receipt."""
+
+    selection: Selection
+    act: Act
+    prepare: Callable[[list[RowId]], dict[str, int]] | None = None
+    size: int = _ROWS_PER_STEP
+
+
+def _deleting(scope: ProjectScope, selection: Selection) -> _Doing:
+    def trace_ids(rows: list[RowId]) -> list[str]:
+        return list(dict.fromkeys(row.trace_id for row in rows))
+
+    return _Doing(
+        selection,
+        act=lambda rows: delete_traces(scope, trace_ids(rows)),
+        prepare=lambda rows: count_with_traces(scope, trace_ids(rows)),
+    )
+
+
+def _changing(job: Job, change: Callable[[list[str]], object]) -> _Doing:
+    """An act on traces, also on those of selected observations."""
+    selection = Selection.from_json(job.parameters["selection"])
+    return _Doing(selection, lambda rows: change(list(dict.fromkeys(row.trace_id for row in rows))))
+
+
+def _walk(scope: ProjectScope, job: Job, step: Step, doing: _Doing) -> None:
+    """Steps through all that was selected. What a step is about to do is written down before it is done, so that after
+    a kill nothing is left out, and nothing is counted twice."""
+    if job.total is None:
+        counted = count_selected(scope, doing.selection, at_most=_COUNTED_AT_MOST)
+        if counted.is_all:
+            step.save(total=counted.number)
+    while True:
+        part = job.parts.filter(is_done=False).first() or _next_part(scope, job, step, doing)
+        if part is None:
+            return
+        _do_part(job, step, doing, part)
+
+
+def _next_part(scope: ProjectScope, job: Job, step: Step, doing: _Doing) -> JobPart | None:
+    found = next_selected(scope, doing.selection, step.cursor.get("at", ""), size=doing.size)
+    if found is None:
+        return None
+    rows, at = found
+    counts = doing.prepare(rows) if doing.prepare else {}
+    with transaction.atomic():
+        ids = [[row.trace_id, row.id] for row in rows]
+        part = JobPart.objects.create(job=job, number=job.parts.count(), ids=ids, counts=counts)
+        step.save(cursor={**step.cursor, "at": at}, stops=False)
+    step.go_on()
+    return part
+
+
+def _do_part(job: Job, step: Step, doing: _Doing, part: JobPart) -> None:
+    rows = [RowId(*one) for one in part.ids]
+    failures = _try(doing.act, rows)
+    counts = Counter(job.result.get("counts", {}))
+    counts.update(part.counts)
+    known = job.result.get("failures", [])
+    result = {**job.result, "counts": dict(counts), "failures": [*known, *failures][:_MOST_FAILURES]}
+    with transaction.atomic():
+        JobPart.objects.filter(pk=part.pk).update(is_done=True)
+        step.save(done=len(rows), failed=len(failures), result=result, stops=False)
+    step.go_on()
+
+
+def _try(act: Act, rows: list[RowId]) -> list[dict[str, str]]:
+    """All at once, or else one by one, so that one that cannot be done keeps none of the others from it."""
+    try:
+        act(rows)
+    except Unavailable:
+        raise
+    except SpanwiseError as error:
+        if len(rows) == 1:
+            return [{"trace_id": rows[0].trace_id, "id": rows[0].id, "reason": error.message}]
+        return [failure for row in rows for failure in _try(act, [row])]
+    return []
+
+
+# --- The receipt -----------------------------------------------------------------------------------------------------
+def _record_deletion(job: Job, step: Step) -> None:
+    """The last step: what was deleted, in the job and in the log of changes."""
+    if step.cursor.get("is_recorded"):
+        return
+    result = {**job.result, "checksum": checksum_of(deleted_ids(job))}
+    result.setdefault("counts", {})
+    with transaction.atomic():
+        actor = Actor(job.author_id or "", job.author_name, job.author_ip)
+        record(actor, "trace.delete", job, after={"asked": job.parameters, **result})
+        step.save(cursor={**step.cursor, "is_recorded": True}, result=result, stops=False)
+
+
+def deleted_ids(job: Job) -> list[str]:
+    """Ids of the traces that a job deleted, sorted."""
+    return sorted({trace_id for part in job.parts.filter(is_done=True).iterator() for trace_id, _row_id in part.ids})
+
+
+def checksum_of(ids: Sequence[str]) -> str:
+    """SHA-256 of the sorted ids, each with a newline behind it: what `sort | sha256sum` says."""
+    digest = hashlib.sha256()
+    for one in ids:
+        digest.update(one.encode("utf-8", "surrogateescape") + b"\n")
+    return digest.hexdigest()
+
+
+def receipt_of(job: Job) -> dict[str, Any]:
+    """For the download: who asked for what, when, what it came to, and the ids."""
+    receipt = {
+        "job": str(job.pk),
+        "project": job.project_id,
+        "kind": job.kind,
+        "asked": job.parameters,
+        "by": job.author_name,
+        "status": job.status,
+        "message": job.message,
+        "asked_at": job.created_at.isoformat(),
+        "finished_at": job.finished_at.isoformat() if job.finished_at else None,
+        "done": job.done,
+        "failed": job.failed,
+        **job.result,
+    }
+    if job.kind in ("delete", "delete-user"):
+        receipt["trace_ids"] = deleted_ids(job)
+        receipt["what_remains"] = [
+            _("The log of changes and this receipt, which hold ids and numbers and nothing of what was recorded."),
+            _("Scores and comments of sessions that other traces belong to."),
+            _("Spans of these traces that arrive later: they are new, and are kept."),
+        ]
+    return receipt
