@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from tracing.views import dead_letters, files, lists, people, start
+from tracing.views import (
+    bulk,
+    cost,
+    dead_letters,
+    exports,
+    files,
+    jobs,
+    lists,
+    people,
+    saved_views,
+    session,
+    start,
+)
 from tracing.views.acts import node, saying
 from tracing.views.acts import traces as trace_acts
 from tracing.views.downloads import pages as downloads
+from tracing.views.models import pages as models
 from tracing.views.trace import data as trace_data
 from tracing.views.trace import page as trace_page
 
@@ -39,11 +52,36 @@ project_urls = [  # projects/<project_id>/
     path("raw/", files.trace_raw, name="trace-raw"),
     path("record/", downloads.record_download, name="record-download"),
     path("trace-download/", downloads.trace_download, name="trace-download"),
+    path("trace-cost/", cost.trace_cost, name="trace-cost"),
+    path("settings/models/", models.model_list, name="model-list"),
+    path("settings/models/new/", models.model_new, name="model-new"),
+    path("settings/models/create/", models.model_create, name="model-create"),
+    path("settings/models/edit/", models.model_edit, name="model-edit"),
+    path("settings/models/update/", models.model_update, name="model-update"),
+    path("settings/models/delete/", models.model_delete, name="model-delete"),
+    path("settings/models/recompute/", models.model_recompute, name="model-recompute"),
+    path("settings/models/recompute/start/", models.model_recompute_start, name="model-recompute-start"),
+    path("settings/models/of/<id:model_id>/", models.model_detail, name="model-detail"),
     path("media/<str:media_id>/", files.media_file, name="media-file"),
     path("sessions/", people.session_list, name="session-list"),
-    path("sessions/<id:session_id>/", people.session_detail, name="session-detail"),
+    path("sessions/<id:session_id>/", session.session_detail, name="session-detail"),
     path("users/", people.user_list, name="user-list"),
     path("users/<id:user_id>/", people.user_detail, name="user-detail"),
+    path("traces-bulk/", bulk.trace_bulk, name="trace-bulk"),
+    path("traces-bulk/confirm/", bulk.trace_bulk_confirm, name="trace-bulk-confirm"),
+    path("observations-bulk/", bulk.observation_bulk, name="observation-bulk"),
+    path("observations-bulk/confirm/", bulk.observation_bulk_confirm, name="observation-bulk-confirm"),
+    path("<str:noun>-count/", bulk.count_matching, name="count"),
+    path("trace-delete/", bulk.trace_delete, name="trace-delete"),
+    path("user-delete/", bulk.user_delete, name="user-delete"),
+    path("traces-views/", saved_views.trace_view_change, name="trace-view-change"),
+    path("observations-views/", saved_views.observation_view_change, name="observation-view-change"),
+    path("export/<str:noun>.<str:format>", exports.export_list, name="export"),
+    path("jobs/", jobs.job_list, name="job-list"),
+    path("jobs/running/", jobs.job_indicator, name="job-indicator"),
+    path("jobs/<str:job_id>/", jobs.job_detail, name="job-detail"),
+    path("jobs/<str:job_id>/cancel/", jobs.job_cancel, name="job-cancel"),
+    path("jobs/<str:job_id>/receipt/", jobs.job_receipt, name="job-receipt"),
     path("ingestion-problems/", dead_letters.dead_letter_list, name="dead-letter-list"),
     path("ingestion-problems/replay/", dead_letters.dead_letter_replay, name="dead-letter-replay"),
 ]

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from config import navigation
 from config.errors import Unavailable
-from tracing.queries import pages
+from tracing.queries import explorer, groups, pages
 
 LISTS = ("trace-list", "session-list", "user-list")
 NAVIGATION = '<nav class="nav"'
@@ -86,9 +86,7 @@ def test_a_database_that_fails_under_the_navigation_too_is_told(lenient, monkeyp
 
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_that_cannot_be_read_says_so_in_its_place(alice, project, monkeypatch, name):
-    from tracing.queries import people
-
-    for module, function in ((pages, "list_trace_page"), (people, "list_sessions"), (people, "list_users")):
+    for module, function in ((explorer, "list_page"), (groups, "list_groups")):
         monkeypatch.setattr(module, function, _fail(Unavailable("away")))
     answer = alice.get(_page(name, project), headers=_asking_for("results"))
     assert answer.status_code == 503

@@ -9,8 +9,13 @@ from django.urls import reverse
 
 from accounts.access import ProjectScope
 from accounts.roles import Role
-from tests.tracing.page_data import put_trace
-from tracing.queries import people
+from tests.tracing.page_data import HOSTILE, bare_trace, put_trace
+from tracing.analytics import store
+from tracing.analytics.records import Score
+from tracing.queries import groups, people
+from tracing.queries.explorer.language import parse
+from tracing.queries.explorer.nouns import Noun
+from tracing.queries.explorer.wanted import Sort, Wanted
 from tracing.queries.periods import Period
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -59,52 +64,339 @@ def test_ladder(client, alice, bob, charlie, project):
         assert bob.get(address).status_code == alice.get(address).status_code == 200, address
 
 
+def listed(scope, noun, text="", *, range="24h", sort="-time", before="", environments=(), limit=50):
+    query = parse(text, noun)
+    assert not query.problems, query.problems
+    wanted = Wanted(noun, query, Period.named(range), environments, Sort.parse(sort), before)
+    return groups.list_groups(scope, wanted, limit=limit)
+
+
 def test_session_sums_and_ends(scope, project):
     _talk(project)
     put_trace(project.pk, name="no session")
-    session = people.list_sessions(scope, Period.named("24h")).rows
+    session = listed(scope, Noun.SESSIONS).rows
     assert [row.id for row in session] == ["s/1 %"]
     assert (session[0].traces, session[0].sums.tokens, session[0].sums.cost) == (3, 300, Decimal("0.03"))
     assert (session[0].first_input, session[0].last_output) == ("Hi", "No.")
     assert session[0].users == ["u?1"]
-    assert people.get_session(scope, "s/1 %").sums.observations == 3
+    assert groups.get_group(scope, Noun.SESSIONS, "s/1 %").sums.observations == 3
 
 
 def test_turns_show_only_what_is_new(alice, project):
     _talk(project)
     answer = alice.get(reverse("tracing:session-detail", args=[project.pk, "s/1 %"]))
-    turns = answer.context["turns"]
+    turns = answer.context["page"].said
     assert [turn.asked[0].parts[0].text for turn in turns] == ["Hi", "Cost?", "More?"]
     assert [len(turn.asked) for turn in turns] == [1, 1, 1]
     assert [turn.idle is not None for turn in turns] == [False, False, True]
+    assert [turn.number for turn in turns] == [1, 2, 3]
 
 
-def test_turns_go_on_after_a_page(scope, project):
+def long_talk(project, count=30, session="long"):
+    """A turn a minute, two of them at the same time."""
+    start = NOW - timedelta(hours=2)
+    for n in range(count):
+        put_trace(
+            project.pk,
+            id=f"long{n:03}-{project.pk}",
+            name="chat",
+            session_id=session,
+            at=start + timedelta(minutes=n if n != 12 else 11),
+            input_preview=f"question {n}",
+            output_preview=f"answer {n}",
+        )
+
+
+def numbers(turns):
+    return [int(turn.trace_id[4:7]) for turn in turns]
+
+
+def test_turns_go_on_in_both_directions(scope, project):
+    long_talk(project)
+    seen, after = [], None
+    while True:
+        page = people.read_turns(scope, "long", after=after, limit=7)
+        seen += numbers(page.turns)
+        if (after := page.later) is None:
+            break
+    assert seen == list(range(30))
+    back, before = [], page.earlier
+    while before:
+        page = people.read_turns(scope, "long", before=before, limit=7)
+        back = numbers(page.turns) + back
+        before = page.earlier
+    assert back == list(range(28))
+
+
+@pytest.mark.parametrize("named", [0, 12, 29])
+def test_a_permalink_shows_its_turn_with_its_number(alice, project, named):
+    long_talk(project)
+    url = reverse("tracing:session-detail", args=[project.pk, "long"])
+    page = alice.get(url, {"turn": f"long{named:03}-{project.pk}"}).context["page"]
+    shown = {int(item.turn.trace_id[4:7]): item.number for item in page.said}
+    assert shown[named] == named + 1
+    assert len(shown) <= people.TALK_SIZE
+    assert bool(page.earlier_url) == (named > 0)
+    assert bool(page.later_url) == (named < 20)
+
+
+def test_parts_of_a_long_talk_come_alone(alice, project):
+    long_talk(project)
+    url = reverse("tracing:session-detail", args=[project.pk, "long"])
+    page = alice.get(url).context["page"]
+
+    def part(address, target):
+        answer = alice.get(address, headers={"HX-Request": "true", "HX-Target": target})
+        assert answer.status_code == 200
+        html = answer.content.decode()
+        assert "<html" not in html
+        return html
+
+    later = part(page.later_url, "later")
+    assert [f"turn-long{n:03}" in later for n in (9, 10, 19, 20)] == [False, True, True, False]
+    assert 'id="later"' in later
+    earlier_url = alice.get(url, {"turn": f"long020-{project.pk}"}).context["page"].earlier_url
+    earlier = part(earlier_url, "earlier")
+    assert [earlier.count(f"turn-long{n:03}") > 0 for n in (9, 10, 19, 20)] == [False, True, True, False]
+    assert earlier.count("<article") == 10
+    found = part(f"{url}?find=answer+17", "index")
+    assert ("question 17" in found, "question 18" in found) == (True, False)
+
+
+def test_the_last_turns_fill_in(alice, project):
+    long_talk(project, count=3)
+    url = reverse("tracing:session-detail", args=[project.pk, "long"])
+    tail_url = alice.get(url).context["page"].tail_url
+    asking = {"HX-Request": "true", "HX-Target": "tail"}
+    assert alice.get(tail_url, headers=asking).status_code == 204
+    put_trace(project.pk, id=f"long099-{project.pk}", session_id="long", name="chat", input_preview="one more")
+    html = alice.get(tail_url, headers=asking).content.decode()
+    assert html.count("<article") == 2  # the last one, which may have said more since, and the new one
+    assert "one more" in html
+    assert 'id="session_facts" hx-swap-oob="true"' in html
+    assert 'id="index_tail" hx-swap-oob="true"' in html
+
+
+def test_steps_and_tools_of_turns(alice, project):
+    trace = put_trace(
+        project.pk,
+        {"type": "TOOL", "name": "look_up", "input_preview": "order 7", "output_preview": "shipped", "id": "tool"},
+        {"type": "GENERATION", "name": "answer", "model": "gpt-4o", "input": '[{"role":"user","content":"Where?"}]',
+         "output": '{"role":"assistant","content":"On its way."}', "id": "model"},
+        session_id="s", name="chat", input_preview="Where?", output_preview="On its way.",
+    )  # fmt: skip
+    url = reverse("tracing:session-detail", args=[project.pk, "s"])
+    pages = {view: alice.get(url, {"view": view}).context["page"] for view in ("", "steps", "compact")}
+    assert {view: [step.name for step in page.said[0].turn.steps] for view, page in pages.items()} == {
+        "": ["look_up"], "steps": ["look_up", "answer"], "compact": [],
+    }  # fmt: skip
+    html = alice.get(url, {"view": "steps"}).content.decode()
+    assert f"{trace.id}/?observation=model" in html
+    assert "On its way." in html
+
+
+def test_a_session_is_taken_along_whole(alice, project):
+    long_talk(project, count=60)
+    url = reverse("tracing:session-detail", args=[project.pk, "long"])
+    answer = alice.get(url, {"as": "json"})
+    whole = json.loads(b"".join(answer.streaming_content))
+    assert [turn["traceId"][4:7] for turn in whole["turns"]] == [f"{n:03}" for n in range(60)]
+    assert (whole["id"], whole["traces"]) == ("long", 60)
     _talk(project)
-    first = people.list_turns(scope, "s/1 %", limit=2)
-    rest = people.list_turns(scope, "s/1 %", after=first.later, limit=2)
-    assert [t.trace_id[:5] for t in (*first.turns, *rest.turns)] == ["turn0", "turn1", "turn2"]
-    assert rest.later is None
+    text = b"".join(alice.get(url.replace("long", "s%2F1%20%25"), {"as": "text"}).streaming_content).decode()
+    said = ["**user:** Hi", "**assistant:** Hello", "**user:** Cost?", "**assistant:** Two.", "**user:** More?"]
+    places = [text.index(words) for words in said]
+    assert places == sorted(places)
+    assert text.count("Hello") == 1
+
+
+def fill_groups(project):
+    """Twenty sessions of six users; what each adds up to is told apart from the database."""
+    told = {}
+    for n in range(20):
+        turns, spend = n % 4 + 1, Decimal(n) / 100
+        for turn in range(turns):
+            failed = {"level": "ERROR"} if n % 5 == 0 and turn == 0 else {}
+            put_trace(
+                project.pk,
+                root={"total_tokens": n * 10, "total_cost": spend, **failed},
+                at=NOW - timedelta(hours=n % 7 + 1, minutes=-turn),
+                session_id=f"s{n:02}", user_id=f"u{n % 6}", name=f"name{n % 2}", tags=[f"tag{n % 3}"],
+                environment="production" if n % 2 else "dev",
+                input_preview=f"question {n} of {turn}", output_preview=f"answer {n}",
+            )  # fmt: skip
+        last = NOW - timedelta(hours=n % 7 + 1, minutes=-(turns - 1))
+        told[f"s{n:02}"] = {
+            "n": n, "turns": turns, "tokens": n * 10 * turns, "cost": spend * turns, "errors": int(n % 5 == 0),
+            "time": last, "duration": (turns - 1) * 60 + 1,
+        }  # fmt: skip
+    put_trace(project.pk, name="nobody's", input_preview="question alone")
+    store.insert(
+        scores=[
+            Score(project_id=project.pk, id=f"score{n}-{k}", timestamp=NOW, name="helpful", session_id=f"s{n:02}",
+                  value=n / 20 + k / 10, row_version=1)
+            for n in range(0, 20, 2) for k in (0, 1)
+        ]
+    )  # fmt: skip
+    return told
+
+
+def test_sessions_are_found_as_python_finds_them(scope, project):
+    told = fill_groups(project)
+
+    def found(text, **options):
+        return sorted(row.id for row in listed(scope, Noun.SESSIONS, text, **options).rows)
+
+    def fitting(condition):
+        return sorted(key for key, facts in told.items() if condition(facts))
+
+    asked = {
+        "turns:>2": lambda f: f["turns"] > 2,
+        "-turns:>2": lambda f: f["turns"] <= 2,
+        "turns:2..3 tokens:<100": lambda f: 2 <= f["turns"] <= 3 and f["tokens"] < 100,
+        "cost:>=0.3": lambda f: f["cost"] >= Decimal("0.3"),
+        "errors:>0": lambda f: f["errors"] > 0,
+        "errors:0": lambda f: f["errors"] == 0,
+        "duration:>2m": lambda f: f["duration"] > 120,
+        "user:u3": lambda f: f["n"] % 6 == 3,
+        "user:(u1 OR u2) env:dev": lambda f: f["n"] % 6 == 2,
+        "tag:tag1 name:name1": lambda f: f["n"] % 3 == 1 and f["n"] % 2 == 1,
+        "id:s1*": lambda f: f["n"] >= 10,
+        "session:s07": lambda f: f["n"] == 7,
+        "scores.helpful:>0.5": lambda f: f["n"] % 2 == 0 and f["n"] / 20 + 0.05 > 0.5,
+        "has:scores.helpful": lambda f: f["n"] % 2 == 0,
+        '"ANSWER 7"': lambda f: f["n"] == 7,
+        "turns:>3 OR cost:0": lambda f: f["turns"] > 3 or f["cost"] == 0,
+    }
+    for text, condition in asked.items():
+        assert found(text) == fitting(condition), text
+    assert found("", environments=("dev",)) == fitting(lambda f: f["n"] % 2 == 0)
+    assert found("", range="1h") == fitting(lambda f: f["time"] > NOW - timedelta(hours=1)) != []
+    means = {row.id: row.scores for row in listed(scope, Noun.SESSIONS).rows}
+    assert means["s04"]["helpful"].value == pytest.approx(0.25)
+    assert means["s05"] == {}
+
+
+@pytest.mark.parametrize("field", ["time", "turns", "duration", "cost", "tokens", "errors"])
+def test_every_order_walks_all_sessions_once(scope, project, field):
+    told = fill_groups(project)
+    for sign in ("-", ""):
+        seen, before = [], ""
+        while True:
+            page = listed(scope, Noun.SESSIONS, sort=f"{sign}{field}", before=before, limit=7)
+            seen += [row.id for row in page.rows]
+            if not (before := page.older):
+                break
+        expected = sorted(told, key=lambda key: (told[key][field], key), reverse=sign == "-")
+        assert seen == expected
+
+
+def test_sessions_without_observations_are_in_every_order(scope, project):
+    bare_trace(project.pk, session_id="bare")
+    put_trace(project.pk, root={"total_cost": Decimal("1")}, session_id="paid")
+    for sort in ("-time", "cost", "-cost", "duration", "-duration", "-errors"):
+        assert {row.id for row in listed(scope, Noun.SESSIONS, sort=sort).rows} == {"bare", "paid"}, sort
+    assert [row.id for row in listed(scope, Noun.SESSIONS, "cost:<1").rows] == ["bare"]
+
+
+def test_users_are_found_and_put_in_order(scope, project):
+    told = fill_groups(project)
+    users = {f"u{k}": [f for f in told.values() if f["n"] % 6 == k] for k in range(6)}
+    spent = {user: sum(f["cost"] for f in of) for user, of in users.items()}
+    by_cost = sorted(spent, key=spent.get, reverse=True)
+    assert [row.id for row in listed(scope, Noun.USERS, sort="-cost").rows] == by_cost
+    assert {row.id: row.sessions for row in listed(scope, Noun.USERS).rows} == {u: len(of) for u, of in users.items()}
+    assert {row.id for row in listed(scope, Noun.USERS, "sessions:>3").rows} == {
+        user for user, of in users.items() if len(of) > 3
+    }
+    assert {row.id for row in listed(scope, Noun.USERS, "session:s05").rows} == {"u5"}
+    firsts = [row.first_at for row in listed(scope, Noun.USERS, sort="first").rows]
+    assert firsts == sorted(firsts)
 
 
 def test_users_are_paged_by_their_last_trace(scope, project):
     for n in range(5):
         put_trace(project.pk, name="t", user_id=f"u{n}", at=NOW - timedelta(minutes=n // 2))
-    seen, before = [], None
+    seen, before = [], ""
     while True:
-        page = people.list_users(scope, Period.named("24h"), before=before, limit=2)
+        page = listed(scope, Noun.USERS, before=before, limit=2)
         seen += [row.id for row in page.rows]
-        before = page.older
-        if before is None:
+        if not (before := page.older):
             break
     assert sorted(seen) == ["u0", "u1", "u2", "u3", "u4"]
 
 
 def test_search_and_range(scope, project):
     _talk(project)
-    assert people.list_users(scope, Period.named("24h"), text="U?").rows
-    assert not people.list_users(scope, Period.named("24h"), text="zz").rows
-    assert not people.list_users(scope, Period.named("1h"), text="zz").rows
+    assert listed(scope, Noun.USERS, '"U?1"').rows
+    assert not listed(scope, Noun.USERS, "zz").rows
+    assert not listed(scope, Noun.USERS, range="1h", text="zz").rows
+
+
+@pytest.mark.parametrize("noun", ["session", "user"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        {"q": "turns:many"}, {"q": "nope:1"}, {"q": "((("}, {"sort": "-nothing"}, {"before": "x~y"},
+        {"sort": "-cost", "before": "nonsense"}, {"q": "x" * 5000}, {"range": "0"}, {"q": "\x00"},
+    ],
+    ids=lambda address: "&".join(f"{name}={value[:12]!r}" for name, value in address.items()),
+)  # fmt: skip
+def test_nonsense_in_the_address_is_no_failure(alice, project, noun, address):
+    _talk(project)
+    answer = alice.get(reverse(f"tracing:{noun}-list", args=[project.pk]), address)
+    assert answer.status_code == 200
+    if address.get("q") in ("turns:many", "nope:1"):
+        assert b"query-problem" in answer.content
+
+
+def test_a_users_page_counts_as_python_does(alice, project):
+    fill_groups(project)
+    url = reverse("tracing:user-detail", args=[project.pk, "u3"])
+    shown = alice.get(url).context["shown"]
+    traces = sum(n % 4 + 1 for n in range(20) if n % 6 == 3)
+    costs = sum(Decimal(n) / 100 * (n % 4 + 1) for n in range(20) if n % 6 == 3)
+    failed = sum(n % 5 == 0 for n in range(20) if n % 6 == 3)
+    by_title = {chart.title: chart for chart in shown.charts}
+    assert (shown.user.traces, shown.user.sums.cost, shown.user.sums.errors) == (traces, costs, failed)
+    assert by_title["Traces"].total == traces
+    assert sum(bar.failed for bar in by_title["Traces"].bars) == failed
+    assert by_title["Cost"].total == pytest.approx(float(costs))
+    assert len(shown.traces.rows) == traces
+    sessions = alice.get(url, {"tab": "sessions"}).context["shown"].sessions.rows
+    assert {row.id for row in sessions} == {f"s{n:02}" for n in range(20) if n % 6 == 3}
+
+
+def test_a_users_scores_are_those_of_their_traces_and_sessions(alice, project):
+    put_trace(project.pk, user_id="me", session_id="mine", scores=({"name": "own", "value": 1.0},))
+    put_trace(project.pk, user_id="you", session_id="yours", scores=({"name": "other", "value": 1.0},))
+    store.insert(
+        scores=[
+            Score(project_id=project.pk, id=f"talk-{name}", timestamp=NOW, name=f"talk {name}", session_id=name,
+                  value=1.0, row_version=1)
+            for name in ("mine", "yours")
+        ]
+    )  # fmt: skip
+    answer = alice.get(reverse("tracing:user-detail", args=[project.pk, "me"]), {"tab": "scores"})
+    assert {score.name for score in answer.context["shown"].scores.rows} == {"own", "talk mine"}
+
+
+def test_hostile_texts_are_shown_as_text(alice, project):
+    put_trace(
+        project.pk, {"type": "TOOL", "name": HOSTILE, "input_preview": HOSTILE, "output_preview": HOSTILE},
+        session_id=HOSTILE, user_id=HOSTILE, name=HOSTILE, input_preview=HOSTILE, output_preview=HOSTILE,
+        tags=[HOSTILE], scores=({"name": HOSTILE, "string_value": HOSTILE, "data_type": "TEXT"},),
+    )  # fmt: skip
+    pages = [reverse(f"tracing:{noun}-list", args=[project.pk]) for noun in ("session", "user")]
+    session = reverse("tracing:session-detail", args=[project.pk, HOSTILE])
+    user = reverse("tracing:user-detail", args=[project.pk, HOSTILE])
+    pages += [session, f"{session}?view=steps", f"{session}?view=compact"]
+    pages += [user, f"{user}?tab=sessions", f"{user}?tab=scores"]
+    for address in pages:
+        html = alice.get(address).content.decode()
+        assert "alert(" in html, address
+        assert "<script>alert" not in html, address
+        assert "<img src=x" not in html, address
 
 
 def test_empty_states_say_what_to_do(alice, project):

@@ -1,186 +1,223 @@
-"""What the pages of sessions and users show: groups of traces, and what their observations add up to."""
+"""What the pages of one session and one user show: turns, the steps inside them, scores."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import and_, desc, or_
+from sqlalchemy import ColumnElement, and_, or_
 
 from accounts.access import ProjectScope
-from config.errors import NotFound
 from tracing.analytics import functions as fn
 from tracing.analytics import store
-from tracing.analytics.records import NEVER
 from tracing.analytics.tables import observations, scores, traces
 from tracing.queries.bounds import has_observations, inside_of
-from tracing.queries.pages import PAGE_SIZE, Cursor, Sums, sum_by_trace, sum_columns, sums_of, within
+from tracing.queries.explorer.rows import ScoreMean
+from tracing.queries.explorer.search import in_column, in_observation, in_trace
+from tracing.queries.groups import means_by
+from tracing.queries.pages import Cursor, Sums, sum_by_trace, within
 from tracing.queries.periods import Period
+
+t, o, s = traces.c, observations.c, scores.c
 
 #: a longer input or output of one turn is shown by its preview; the whole is a click away
 TURN_CHARACTERS = 60_000
+#: of one turn; the trace itself shows all
+STEPS_OF_TURN = 50
+INDEX_SIZE, TALK_SIZE = 200, 10
+_WORDS = 160
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """A session or a user: its traces from first to last, and their sums."""
+class Step:
+    """An observation inside a turn: a tool call with its previews, or a model call with input and output."""
 
     id: str
-    traces: int
-    first_at: datetime
-    last_at: datetime
-    users: list[str]
-    sessions: int
-    environments: list[str]
-    first_input: str
-    last_output: str
-    sums: Sums
-
-
-@dataclass(frozen=True, slots=True)
-class GroupPage:
-    rows: list[Group]
-    older: Cursor | None
+    trace_id: str
+    type: str
+    name: str
+    model: str
+    level: str
+    latency_us: int | None
+    tokens: int
+    cost: Decimal
+    input_preview: str
+    output_preview: str
+    input: str = ""
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One trace of a session, with what was asked and answered."""
+    """One trace of a session. Input and output are empty where only a list of turns was asked for."""
 
     trace_id: str
     timestamp: datetime
     name: str
     type: str
     user_id: str
-    input: str
-    output: str
     input_preview: str
     output_preview: str
     sums: Sums
+    scores: dict[str, ScoreMean] = field(default_factory=dict)
+    input: str = ""
+    output: str = ""
+    steps: tuple[Step, ...] = ()
+    #: how many steps are not among these
+    more_steps: int = 0
+    first_start: datetime | None = None
+    last_start: datetime | None = None
 
+    @property
+    def cursor(self) -> Cursor:
+        return Cursor(self.timestamp, self.trace_id)
 
-def list_sessions(
-    scope: ProjectScope, period: Period, *, text: str = "", before: Cursor | None = None, limit: int = PAGE_SIZE
-) -> GroupPage:
-    """Sessions by their last trace, newest first."""
-    return _list_groups(scope, traces.c.session_id, period, text, before, limit)
-
-
-def list_users(
-    scope: ProjectScope, period: Period, *, text: str = "", before: Cursor | None = None, limit: int = PAGE_SIZE
-) -> GroupPage:
-    """Users by their last trace, newest first."""
-    return _list_groups(scope, traces.c.user_id, period, text, before, limit)
-
-
-def get_session(scope: ProjectScope, session_id: str) -> Group:
-    return _one_group(scope, traces.c.session_id, session_id, "There is no such session in this project.")
-
-
-def get_user(scope: ProjectScope, user_id: str) -> Group:
-    return _one_group(scope, traces.c.user_id, user_id, "No trace of this project names such a user.")
-
-
-def _group_columns(key: Any) -> list[Any]:
-    t = traces.c
-    return [
-        key.label("key"),
-        fn.count().label("traces"),
-        fn.min(t.timestamp).label("first_at"),
-        fn.max(t.timestamp).label("last_at"),
-        fn.collect_unique(fn.empty_to_null(t.user_id), limit=4).label("users"),
-        fn.uniq(fn.empty_to_null(t.session_id)).label("sessions"),
-        fn.collect_unique(t.environment, limit=4).label("environments"),
-        fn.arg_min(t.input_preview, t.timestamp).label("first_input"),
-        fn.arg_max(t.output_preview, t.timestamp).label("last_output"),
-        fn.min(t.first_start).label("first_start"),
-        fn.max(t.last_start).label("last_start"),
-    ]
-
-
-def _list_groups(
-    scope: ProjectScope, key: Any, period: Period, text: str, before: Cursor | None, limit: int
-) -> GroupPage:
-    query = store.select(scope, traces, *_group_columns(key)).where(key != "", *within(traces.c.timestamp, period))
-    if text:
-        query = query.where(fn.contains(key, text, ignore_case=True))
-    query = query.group_by(key)
-    if before:
-        last = fn.max(traces.c.timestamp)
-        query = query.having(or_(last < before.at, and_(last == before.at, key < before.id)))
-    found = store.rows(
-        scope, query.order_by(desc("last_at"), desc("key")).limit(limit + 1), tag=f"{key.name.removesuffix('_id')}-list"
-    )
-    page, more = found[:limit], len(found) > limit
-    sums = _sum_by_group(scope, key, page)
-    rows = [_group(row, sums.get(row.key, Sums())) for row in page]
-    return GroupPage(rows, Cursor(page[-1].last_at, page[-1].key) if more else None)
-
-
-def _one_group(scope: ProjectScope, key: Any, value: str, missing: str) -> Group:
-    query = store.select(scope, traces, *_group_columns(key)).where(key == value, key != "").group_by(key)
-    found = store.rows(scope, query, tag=f"{key.name.removesuffix('_id')}-page")
-    if not found:
-        raise NotFound(missing)
-    return _group(found[0], _sum_by_group(scope, key, found).get(value, Sums()))
-
-
-def _group(row: Any, sums: Sums) -> Group:
-    return Group(
-        row.key, row.traces, row.first_at, row.last_at, sorted(row.users), row.sessions, sorted(row.environments),
-        row.first_input, row.last_output, sums,
-    )  # fmt: skip
-
-
-def _sum_by_group(scope: ProjectScope, key: Any, found: Sequence[Any]) -> dict[str, Sums]:
-    """Sums over the observations of the groups' traces, in the database: a session may hold 20,000 traces."""
-    seen = [row for row in found if has_observations(row)]
-    if not seen:
-        return {}
-    # The trace knows its session and user; its observations need not have been sent with them.
-    members = store.select(scope, traces, traces.c.id.label("member_id"), key.label("key")).where(
-        key.in_([row.key for row in seen])
-    )
-    of = members.subquery("members")
-    o = observations.c
-    query = (
-        store.select(scope, observations, of.c.key, *sum_columns())
-        .join(of, of.c.member_id == o.trace_id)
-        .where(
-            # A trace without observations has no first_start, so that cannot bound the group from below.
-            o.start_time
-            >= min(min(row.first_at, row.first_start if row.first_start > NEVER else row.first_at) for row in seen),
-            o.start_time <= max(row.last_start for row in seen),
-        )
-        .group_by(of.c.key)
-    )
-    return {row.key: sums_of(row) for row in store.rows(scope, query, tag=f"{key.name.removesuffix('_id')}-sums")}
+    @property
+    def ended_at(self) -> datetime:
+        return self.timestamp + timedelta(microseconds=self.sums.latency_us or 0)
 
 
 @dataclass(frozen=True, slots=True)
 class TurnPage:
+    """Turns in the order they happened; the cursors lead on where there are more, before or after."""
+
     turns: list[Turn]
-    later: Cursor | None
+    earlier: Cursor | None = None
+    later: Cursor | None = None
+
+
+_LIGHT = (t.id, t.timestamp, t.name, t.root_type, t.root_id, t.user_id, t.first_start, t.last_start)
 
 
 def list_turns(
-    scope: ProjectScope, session_id: str, *, after: Cursor | None = None, limit: int = PAGE_SIZE
+    scope: ProjectScope,
+    session_id: str,
+    *,
+    after: Cursor | None = None,
+    before: Cursor | None = None,
+    find: str = "",
+    limit: int = INDEX_SIZE,
 ) -> TurnPage:
-    """A session's traces in the order they happened."""
-    t = traces.c
-    columns = (t.id, t.timestamp, t.name, t.root_type, t.root_id, t.user_id, t.input_preview, t.output_preview)
-    query = store.select(
-        scope, traces, *columns, t.first_start, t.last_start, _short(t.input, "input"), _short(t.output, "output")
-    ).where(t.session_id == session_id)
-    if after:
-        query = query.where(or_(t.timestamp > after.at, and_(t.timestamp == after.at, t.id > after.id)))
-    found = store.rows(scope, query.order_by(t.timestamp, t.id).limit(limit + 1), tag="session-turns")
-    page, more = found[:limit], len(found) > limit
-    sums, roots = sum_by_trace(scope, page), _roots(scope, page)
-    turns = [_turn(row, roots.get((row.id, row.root_id)), sums.get(row.id, Sums())) for row in page]
-    return TurnPage(turns, Cursor(page[-1].timestamp, page[-1].id) if more else None)
+    """The turns after a place (or before it), without what was said; `find` leaves those that hold these words."""
+    words = [
+        fn.text_start(t.input_preview, _WORDS).label("input_preview"),
+        fn.text_start(t.output_preview, _WORDS).label("output_preview"),
+    ]
+    return _page(scope, session_id, [*_LIGHT, *words], after, before, find, limit)
+
+
+def read_turns(
+    scope: ProjectScope,
+    session_id: str,
+    *,
+    after: Cursor | None = None,
+    before: Cursor | None = None,
+    step_types: Sequence[str] = ("TOOL",),
+    with_step_content: bool = False,
+    limit: int = TALK_SIZE,
+) -> TurnPage:
+    """The turns after a place (or before it), with what was said, and the steps of these types."""
+    wide = [t.input_preview, t.output_preview, _short(t.input, "input"), _short(t.output, "output")]
+    page = _page(scope, session_id, [*_LIGHT, *wide], after, before, "", limit, with_content=True)
+    steps = _steps(scope, page.turns, step_types, with_step_content)
+    return TurnPage([_with_steps(turn, steps.get(turn.trace_id, [])) for turn in page.turns], page.earlier, page.later)
+
+
+def every_turn(scope: ProjectScope, session_id: str) -> Iterator[Turn]:
+    """All turns with what was said, however many, some at a time."""
+    after: Cursor | None = None
+    while True:
+        page = read_turns(scope, session_id, after=after, step_types=(), limit=50)
+        yield from page.turns
+        if page.later is None:
+            return
+        after = page.later
+
+
+def find_turn(scope: ProjectScope, session_id: str, trace_id: str) -> Cursor | None:
+    """The place of a turn; None where the session has no such trace."""
+    query = store.select(scope, traces, t.timestamp).where(t.session_id == session_id, t.id == trace_id)
+    found = store.rows(scope, query, tag="session-turn")
+    return Cursor(found[0].timestamp, trace_id) if found else None
+
+
+def count_turns(scope: ProjectScope, session_id: str, until: Cursor) -> int:
+    """How many turns there were before this one."""
+    query = store.select(scope, traces, fn.count().label("number")).where(t.session_id == session_id, _is_before(until))
+    return int(store.rows(scope, query, tag="session-turn-number")[0].number)
+
+
+def _page(
+    scope: ProjectScope,
+    session_id: str,
+    columns: Sequence[Any],
+    after: Cursor | None,
+    before: Cursor | None,
+    find: str,
+    limit: int,
+    with_content: bool = False,
+) -> TurnPage:
+    query = store.select(scope, traces, *columns).where(t.session_id == session_id)
+    if find:
+        query = query.where(_holds(scope, session_id, find))
+    if before:
+        ends = (t.timestamp.desc(), t.id.desc())
+        query = query.where(_is_before(before))
+    else:
+        ends = (t.timestamp.asc(), t.id.asc())
+        if after:
+            query = query.where(or_(t.timestamp > after.at, and_(t.timestamp == after.at, t.id > after.id)))
+    found = store.rows(scope, query.order_by(*ends).limit(limit + 1), tag="session-turns")
+    shown, has_more = found[:limit], len(found) > limit
+    if before:
+        shown.reverse()
+    turns = _turns(scope, shown, with_content)
+    if not turns:
+        return TurnPage([])
+    has_earlier, has_later = (has_more, True) if before else (after is not None, has_more)
+    return TurnPage(turns, turns[0].cursor if has_earlier else None, turns[-1].cursor if has_later else None)
+
+
+def _is_before(place: Cursor) -> ColumnElement[bool]:
+    return or_(t.timestamp < place.at, and_(t.timestamp == place.at, t.id < place.id))
+
+
+def _holds(scope: ProjectScope, session_id: str, words: str) -> ColumnElement[bool]:
+    """The words are in the trace's own texts, or in any of its observations."""
+    mine = store.select(scope, traces, t.id).where(t.session_id == session_id)
+    inside = store.select(scope, observations, o.trace_id).where(o.trace_id.in_(mine), in_observation(words))
+    previews = (in_column(column, words) for column in (t.input_preview, t.output_preview))
+    return or_(in_trace(words), *previews, t.id.in_(inside))
+
+
+def _turns(scope: ProjectScope, rows: Sequence[Any], with_content: bool) -> list[Turn]:
+    sums = sum_by_trace(scope, rows)
+    means = means_by(scope, s.trace_id, [row.id for row in rows])
+    roots = _roots(scope, rows) if with_content else {}
+    return [
+        _turn(row, roots.get((row.id, row.root_id)), sums.get(row.id, Sums()), means.get(row.id, {})) for row in rows
+    ]
+
+
+def _turn(row: Any, root: Any, sums: Sums, means: dict[str, ScoreMean]) -> Turn:
+    return Turn(
+        trace_id=row.id,
+        timestamp=row.timestamp,
+        name=row.name,
+        type=row.root_type,
+        user_id=row.user_id,
+        input_preview=row.input_preview,
+        output_preview=row.output_preview,
+        sums=sums,
+        scores=means,
+        input=getattr(row, "input", "") or (root.input if root else ""),
+        output=getattr(row, "output", "") or (root.output if root else ""),
+        first_start=row.first_start,
+        last_start=row.last_start,
+    )
 
 
 def _short(column: Any, label: str) -> Any:
@@ -192,22 +229,87 @@ def _roots(scope: ProjectScope, page: Sequence[Any]) -> dict[tuple[str, str], An
     wanted = [row for row in page if row.root_id and has_observations(row) and not (row.input and row.output)]
     if not wanted:
         return {}
-    o = observations.c
     query = store.select(
         scope, observations, o.trace_id, o.id, _short(o.input, "input"), _short(o.output, "output")
     ).where(inside_of(wanted), o.id.in_([row.root_id for row in wanted]))
     return {(row.trace_id, row.id): row for row in store.rows(scope, query, tag="session-roots")}
 
 
-def _turn(row: Any, root: Any, sums: Sums) -> Turn:
-    return Turn(
-        row.id, row.timestamp, row.name, row.root_type, row.user_id, row.input or (root.input if root else ""),
-        row.output or (root.output if root else ""), row.input_preview, row.output_preview, sums,
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    id: str
+    first_start: datetime
+    last_start: datetime
+
+
+def _steps(
+    scope: ProjectScope, turns: Sequence[Turn], types: Sequence[str], with_content: bool
+) -> dict[str, list[Any]]:
+    bounds = [
+        _Bounds(turn.trace_id, turn.first_start, turn.last_start)
+        for turn in turns
+        if turn.first_start is not None and turn.last_start is not None and turn.sums.observations
+    ]
+    if not bounds or not types:
+        return {}
+    wide = [_short(o.input, "input"), _short(o.output, "output")] if with_content else []
+    query = (
+        store.select(
+            scope, observations, o.trace_id, o.id, o.type, o.name, o.model, o.level, o.latency_us,
+            o.total_tokens.label("tokens"), o.total_cost.label("cost"), o.input_preview, o.output_preview, *wide,
+        )
+        .where(inside_of(bounds), o.type.in_(list(types)))
+        .order_by(o.start_time, o.id)
+        .limit(STEPS_OF_TURN * len(bounds))
     )  # fmt: skip
+    found: dict[str, list[Any]] = {}
+    for row in store.rows(scope, query, tag="session-steps"):
+        found.setdefault(row.trace_id, []).append(row)
+    return found
 
 
+def _with_steps(turn: Turn, rows: list[Any]) -> Turn:
+    steps = tuple(Step(**row._asdict()) for row in rows[:STEPS_OF_TURN])
+    return replace(turn, steps=steps, more_steps=max(0, len(rows) - STEPS_OF_TURN))
+
+
+# --- Scores ----------------------------------------------------------------------------------------------
 def list_session_scores(scope: ProjectScope, session_id: str) -> list[Any]:
-    s = scores.c
     columns = (s.id, s.name, s.value, s.string_value, s.data_type, s.source, s.comment)
     query = store.select(scope, scores, *columns).where(s.session_id == session_id).order_by(s.timestamp).limit(200)
     return store.rows(scope, query, tag="session-scores")
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePage:
+    """Scores with what they are about; `older` is the cursor of the next page."""
+
+    rows: list[Any]
+    older: Cursor | None
+
+
+def list_user_scores(
+    scope: ProjectScope, user_id: str, *, period: Period, before: Cursor | None = None, limit: int = 50
+) -> ScorePage:
+    """Scores of this user's traces and sessions, newest first."""
+    mine = store.select(scope, traces, t.id).where(t.user_id == user_id)
+    talks = store.select(scope, traces, t.session_id).where(t.user_id == user_id, t.session_id != "")
+    columns = (
+        s.id, s.timestamp, s.name, s.value, s.string_value, s.data_type, s.source, s.comment, s.trace_id,
+        s.observation_id, s.session_id,
+    )  # fmt: skip
+    found = store.newest(
+        scope,
+        scores,
+        *columns,
+        where=[
+            *within(s.timestamp, period),
+            or_(s.trace_id.in_(mine), s.session_id.in_(talks)),
+            s.data_type != "CORRECTION",
+        ],
+        before=(before.at, before.id) if before else None,
+        limit=limit + 1,
+        tag="user-scores",
+    )
+    shown = found[:limit]
+    return ScorePage(shown, Cursor(shown[-1].timestamp, shown[-1].id) if len(found) > limit else None)
