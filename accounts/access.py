@@ -231,6 +231,16 @@ def scope_for_user(user: AbstractBaseUser | AnonymousUser, project_id: str) -> P
     return ProjectScope(project_id, role, user_id=user.pk)
 
 
+def scope_for_stranger(project_id: str) -> ProjectScope:
+    """A scope without a role, for what somebody opened to everybody. Who hands it out has checked that it was opened.
+
+    Raises NotFound when there is no such project.
+    """
+    if "\x00" in project_id or not Project.objects.present().filter(pk=project_id).exists():
+        raise NotFound("There is no such project.")
+    return ProjectScope(project_id, Role.NONE)
+
+
 def organization_scope_for_user(user: AbstractBaseUser | AnonymousUser, organization_id: str) -> OrganizationScope:
     """What this person may do in the organization. NotFound for strangers."""
     membership = Membership.objects.filter(organization_id=organization_id, user_id=user.pk).first()

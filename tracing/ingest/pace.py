@@ -39,6 +39,15 @@ def take(public_key: str, address: str | None, scores: int) -> None:
         raise TooMany("Too many scores in this minute. Try again in the next one.", _WINDOW_SECONDS - second)
 
 
+def take_reads(address: str | None) -> None:
+    """Counts one request for what is open to everybody. Raises TooMany where the address has had its share."""
+    window, second = divmod(int(time.time()), _WINDOW_SECONDS)
+    name = f"public:{window}:{address or ''}"
+    limit = settings.PUBLIC_READS_PER_MINUTE_OF_ADDRESS
+    if _count({name: limit}, 1, window)[name] > limit > 0:
+        raise TooMany("Too many requests in this minute. Try again in the next one.", _WINDOW_SECONDS - second)
+
+
 def _count(names: Mapping[str, int], scores: int, window: int) -> dict[str, int]:
     try:
         with doorbell.broker().pipeline(transaction=False) as pipe:

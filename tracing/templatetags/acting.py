@@ -19,7 +19,7 @@ register = template.Library()
 def trace_acts(context: dict[str, Any]) -> dict[str, Any]:
     """Star, tags, public link and the menu of the trace in `trace`. Strangers get none of it."""
     if context["scope"].role is Role.NONE:
-        return {"is_public": True}
+        return {"is_for_strangers": True}
     scope: ProjectScope = context["scope"]
     trace, request = context["trace"], context["request"]
     home = reverse("tracing:trace-detail", args=[scope.project_id, trace.id])
@@ -45,13 +45,17 @@ def _quoted(value: str) -> str:
 
 @register.inclusion_tag("tracing/acts/_node.html", takes_context=True)
 def node_acts(context: dict[str, Any], *parts: str) -> dict[str, Any]:
-    """Scores, correction and comments of what the pane shows: all of them, or the parts named."""
-    if context["scope"].role is Role.NONE:
-        return {"is_public": True}
+    """Scores, correction and comments of what the pane shows: all of them, or the parts named.
+
+    Strangers see the scores that there are.
+    """
     shown = context["page"].shown
     shown = shown() if callable(shown) else shown
     node = Node(context["scope"], trace=context["trace"], observation_id=shown.id)
-    return {"request": context["request"], "scope": node.scope, "node": node, "parts": parts or _ALL}
+    wanted = parts or _ALL
+    if node.is_for_strangers:
+        wanted = ("scores",) if "scores" in wanted and node.scores else ()
+    return {"request": context["request"], "scope": node.scope, "node": node, "parts": wanted}
 
 
 @register.inclusion_tag("tracing/acts/_node.html", takes_context=True)
@@ -59,6 +63,14 @@ def session_acts(context: dict[str, Any], session_id: str) -> dict[str, Any]:
     """Scores and comments of a session."""
     node = Node(context["scope"], session_id=session_id)
     return {"request": context["request"], "scope": node.scope, "node": node, "parts": ("scores", "comments")}
+
+
+@register.simple_tag(takes_context=True)
+def file_url(context: dict[str, Any], media_id: str) -> str:
+    """The address of a file that came with a trace. Strangers say which trace that was opened it came with."""
+    scope, trace = context["scope"], context.get("trace")
+    url = reverse("tracing:media-file", args=[scope.project_id, media_id])
+    return f"{url}?{urlencode({'trace': trace.id})}" if trace and scope.role is Role.NONE else url
 
 
 _ALL = ("scores", "correction", "comments")

@@ -15,6 +15,7 @@ from tracing.analytics.records import Observation, Trace
 from tracing.models import Media
 from tracing.queries import trace_page
 from tracing.views import conversation
+from tracing.views.acts.public import open_to_strangers
 from tracing.views.conversation.transcript import message_text, transcript
 from tracing.views.shown import as_json
 
@@ -24,6 +25,7 @@ _SHOWN_IMAGES = {"image/png", "image/jpeg", "image/jpg", "image/gif", "image/web
 
 
 @require_safe
+@open_to_strangers
 @project_page(Role.VIEWER)
 def trace_raw(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """The whole text of one field, as plain text: as it was sent, as markdown, or one message of it."""
@@ -75,6 +77,7 @@ def _whole(record: Observation | Trace) -> str:
 
 
 @require_safe
+@open_to_strangers
 @project_page(Role.VIEWER)
 def media_file(request: HttpRequest, scope: ProjectScope, media_id: str) -> HttpResponseBase:
     media = Media.objects.filter(project_id=scope.project_id, media_id=media_id, uploaded_at__isnull=False).first()

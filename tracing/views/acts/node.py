@@ -146,6 +146,11 @@ class Node:
     def may_act(self) -> bool:
         return self.scope.role.allows(Role.MEMBER)
 
+    @property
+    def is_for_strangers(self) -> bool:
+        """They learn what was said, not by whom."""
+        return self.scope.role is Role.NONE
+
     # --- Addresses --------------------------------------------------------------------------------------
     @property
     def query(self) -> str:
@@ -172,7 +177,8 @@ class Node:
     @cached_property
     def scores(self) -> list[ShownScore]:
         given = [score for score in self._all_scores if score.data_type != ScoreType.CORRECTION]
-        names = said.names_of_people(self.scope, {score.author_user_id for score in given})
+        people = set() if self.is_for_strangers else {score.author_user_id for score in given}
+        names = said.names_of_people(self.scope, people)
         return [
             ShownScore(
                 score,

@@ -22,6 +22,7 @@ from tracing.analytics.records import EPOCH, Trace
 from tracing.forms import text_from
 from tracing.queries import trace_page
 from tracing.queries.parallel import together
+from tracing.views.acts.public import open_to_strangers
 from tracing.views.shown import ShownObservation
 from tracing.views.trace.page import is_live
 
@@ -31,6 +32,7 @@ _FAST = 1  # a skeleton of 100,000 rows takes 60 ms; the best compression takes 
 
 
 @require_safe
+@open_to_strangers
 @project_page(Role.VIEWER)
 def trace_skeleton(request: HttpRequest, scope: ProjectScope) -> HttpResponseBase:
     """Lines of JSON: what is known of the whole, then rows column by column, then scores and comments by observation.
@@ -39,7 +41,7 @@ def trace_skeleton(request: HttpRequest, scope: ProjectScope) -> HttpResponseBas
     """
     trace = trace_page.get_trace_record(scope, request.GET.get("trace", ""))
     after = request.GET.get("after", "")
-    lines = _Skeleton(scope, trace, after_version=int(after) if after.isdigit() and len(after) < 19 else 0).lines()
+    lines = _Skeleton(scope, trace, after_version=_number(after)).lines()
     first = next(lines)  # an error is still an answer of its own here
     return _streamed(request, _chained(first, lines))
 
@@ -101,13 +103,15 @@ class _Skeleton:
         return columns
 
     def _said(self) -> dict[str, Any]:
+        may_hear = bool(self._places) and self._scope.role is not Role.NONE  # an open trace is open without its talk
         return {
             "scores": trace_page.scores_by_observation(self._scope, self._trace.id),
-            "comments": trace_page.comments_by_observation(self._scope, self._places) if self._places else {},
+            "comments": trace_page.comments_by_observation(self._scope, self._places) if may_hear else {},
         }
 
 
 @require_safe
+@open_to_strangers
 @project_page(Role.VIEWER)
 def trace_find(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """Ids of the observations that hold a text somewhere."""
@@ -118,6 +122,7 @@ def trace_find(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
 
 
 @require_safe
+@open_to_strangers
 @project_page(Role.VIEWER)
 def trace_previews(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """How input, output and status message of some observations begin, by id."""
@@ -127,6 +132,7 @@ def trace_previews(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
 
 
 @require_safe
+@open_to_strangers
 @project_page(Role.VIEWER)
 def trace_log_entry(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """Input and output of one observation, for a row of the log."""
@@ -142,6 +148,7 @@ def trace_log_entry(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
 
 
 @require_safe
+@open_to_strangers
 @project_page(Role.VIEWER)
 def trace_log(request: HttpRequest, scope: ProjectScope) -> HttpResponseBase:
     """All observations by time, with everything they hold, as one JSON list."""
@@ -196,3 +203,7 @@ def _zipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         yield zipper.compress(piece) + zipper.flush(zlib.Z_SYNC_FLUSH)
     yield zipper.flush()
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0

@@ -18,6 +18,7 @@ from tracing.forms import text_from
 from tracing.queries import trace_page
 from tracing.queries.trace_page import Totals
 from tracing.views import tree as trees
+from tracing.views.acts.public import open_to_strangers
 from tracing.views.shown import ShownObservation, ShownTrace
 from tracing.views.trace import graph as graphs
 
@@ -36,6 +37,7 @@ _SETTLES_AFTER = timedelta(seconds=10)
 
 
 @require_safe
+@open_to_strangers
 @project_page(Role.VIEWER)
 def trace_detail(request: HttpRequest, scope: ProjectScope, trace_id: str) -> HttpResponse:
     trace = trace_page.get_trace_record(scope, trace_id)
@@ -49,6 +51,7 @@ def trace_detail(request: HttpRequest, scope: ProjectScope, trace_id: str) -> Ht
     )
     context = {
         "scope": scope,
+        "layout": "tracing/public.html" if scope.role is Role.NONE else "base.html",
         "trace": trace,
         "page": page,
         "find": page.find,
