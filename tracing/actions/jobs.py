@@ -138,10 +138,13 @@ class Step:
 
     def go_on(self) -> None:
         """Leaves the kind's function where it has to stop. For those who save inside a transaction of their own."""
-        if Job.objects.filter(pk=self._job.pk, is_cancelling=True).exists():
-            raise _Cancelled
+        self.heed_cancellation()
         if _ending.is_set() or time.monotonic() >= self._until:
             raise _TurnOver
+
+    def heed_cancellation(self) -> None:
+        if Job.objects.filter(pk=self._job.pk, is_cancelling=True).exists():
+            raise _Cancelled
 
 
 def start_job(
@@ -238,7 +241,8 @@ def _work(job: Job, until: float) -> None:
     if job.attempts > _MOST_ATTEMPTS:
         return _finish(job, JobStatus.FAILED, _("Given up: it ended its worker several times in the same place."))
     try:
-        Step(job, until).go_on()
+        # However short, a turn comes to its first save: else a job would never get anywhere.
+        Step(job, until).heed_cancellation()
         kind.work(scope_for_task(job.project_id, user_id=job.author_id or ""), job, Step(job, until))
     except _Lost:
         return None
