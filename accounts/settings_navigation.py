@@ -40,6 +40,8 @@ PROJECT: Entries = (
     ("accounts:project-api-keys", _("API keys"), Role.MEMBER),
     ("accounts:project-members", _("Members"), Role.VIEWER),
 )
+#: what the rooms above have to set for a project; they say so when they start
+_added: dict[str, tuple[str | Promise, Role]] = {}
 ORGANIZATION: Entries = (
     ("accounts:organization-settings", _("General and projects"), Role.VIEWER),
     ("accounts:organization-members", _("Members"), Role.VIEWER),
@@ -52,13 +54,19 @@ OWN: Entries = (
 )
 
 
+def add_project_page(url_name: str, label: str | Promise, role: Role) -> None:
+    """One more page in the project's list. Pages whose URL names start alike ("x:model-list", "x:model-edit") are
+    taken for parts of it."""
+    _added[url_name] = (label, role)
+
+
 def settings_groups(
     request: HttpRequest, user: User, *, project: Project | None, organization: Organization | None
 ) -> list[Group]:
     """What this person may open, for the page's project and organization."""
     groups = []
     if project is not None:
-        groups.append(_group(request, _("Project"), project, _project_role(user, project), PROJECT))
+        groups.append(_group(request, _("Project"), project, _project_role(user, project), _project_entries()))
         organization = organization or project.organization
     if organization is not None:
         role = _organization_role(user, organization)
@@ -67,13 +75,21 @@ def settings_groups(
     return [group for group in groups if group.links]
 
 
+def _project_entries() -> Entries:
+    return (*PROJECT, *((url_name, label, role) for url_name, (label, role) in _added.items()))
+
+
+def _is_part_of(here: str, url_name: str) -> bool:
+    return here == url_name or (url_name in _added and here.startswith(url_name.removesuffix("list")))
+
+
 def _group(
     request: HttpRequest, kind: str | Promise, of: Project | Organization | None, role: Role, entries: Entries
 ) -> Group:
     here = page_of(request.resolver_match)
     arguments = [of.pk] if of else []
     links = tuple(
-        Link(label, reverse(name, args=arguments), name == here)
+        Link(label, reverse(name, args=arguments), _is_part_of(here, name))
         for name, label, needed in entries
         if role.allows(needed)
     )

@@ -2,6 +2,7 @@ import logging
 from typing import Any
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 log = logging.getLogger(__name__)
 
@@ -10,11 +11,14 @@ class TracingConfig(AppConfig):
     name = "tracing"
 
     def ready(self) -> None:
+        from accounts.roles import Role
+        from accounts.settings_navigation import add_project_page
         from accounts.signals import project_deleted
         from config import palette
 
         palette.register("tracing.views.finders.find_by_id")
         palette.register("tracing.views.finders.find_by_name")
+        add_project_page("tracing:model-list", gettext_lazy("Model prices"), Role.VIEWER)
         project_deleted.connect(_delete_data, dispatch_uid="tracing-delete-data")
 
 

@@ -24,7 +24,7 @@ _MILLION = Decimal(1_000_000)
 _NAMESPACE = uuid.UUID("6f1d0b7e-52f0-4a3e-9c0a-3f6b8f1f9a10")
 
 #: billed kind -> the names it comes under. Buckets are disjoint, so a name means the same units wherever it appears.
-_NAMES = {
+FAMILIES = {
     "input": (
         "input",
         "input_tokens",
@@ -91,7 +91,7 @@ def entries() -> list[dict[str, Any]]:
 def prices_per_unit(per_million: dict[str, Any]) -> dict[str, str]:
     """Every name a price goes by, with the price of one unit as decimal text."""
     prices: dict[str, str] = {}
-    for kind, names in _NAMES.items():
+    for kind, names in FAMILIES.items():
         price = _price(per_million, kind)
         if price is not None:
             prices.update(dict.fromkeys(names, f"{(Decimal(str(price)) / _MILLION).normalize():f}"))

@@ -20,6 +20,7 @@ from tracing.analytics.records import ZERO, Observation, Score, Trace
 from tracing.analytics.tables import observations, scores, traces
 from tracing.models.comments import Comment, CommentObjectType
 from tracing.queries.bounds import has_observations
+from tracing.queries.cost import IS_UNPRICED
 
 #: hits of a search in one trace; more than a person steps through
 FIND_LIMIT = 2000
@@ -66,6 +67,8 @@ class Totals:
     last_end: datetime | None = None
     tokens: int = 0
     cost: Decimal = ZERO
+    #: calls that used something and whose price nobody knows
+    unpriced: int = 0
     models: list[str] = field(default_factory=list)
     #: of the row that was written last: microseconds since 1970
     newest_version: int = 0
@@ -108,6 +111,7 @@ def totals(scope: ProjectScope, trace: Trace) -> Totals:
         fn.max(fn.greatest(o.start_time, fn.if_else(o.end_time.is_(None), o.start_time, o.end_time))).label("last_end"),
         fn.sum(o.total_tokens).label("tokens"),
         fn.sum(o.total_cost).label("cost"),
+        fn.count_if(IS_UNPRICED).label("unpriced"),
         fn.collect_unique(o.model, limit=_MOST_MODELS).label("models"),
         fn.max(o.row_version).label("newest_version"),
     ).where(*_of_trace(trace))

@@ -21,6 +21,7 @@ from tracing.queries.beside import Below, ToolSpan
 from tracing.views import conversation, stack_traces
 from tracing.views.attributes import Group, attributes_of, search_for
 from tracing.views.conversation import Content, ToolCall, parse
+from tracing.views.cost import ShownCost
 
 #: a longer text is not laid out: its beginning is shown with a link to the whole
 CONTENT_CHARACTERS = 400_000
@@ -301,6 +302,12 @@ class ShownObservation(_Shown):
         return [
             Usage(name, self.record.usage.get(name, 0), self.record.cost.get(name)) for name in dict.fromkeys(names)
         ]
+
+    @cached_property
+    def cost(self) -> ShownCost | None:
+        """The account of what it cost, for calls of models and whatever else was counted."""
+        is_counted = self.record.model or self.record.usage or self.record.cost
+        return ShownCost(self._scope, self.record) if is_counted else None
 
     @property
     def is_unpriced(self) -> bool:
