@@ -1,6 +1,7 @@
 // What every page has: acting, copying, menus, failures, dialogs, panes, keys, theme, polling. One module per behaviour.
 import "./acting.js";
 import "./carry.js";
+import "./content.js";
 import "./copy.js";
 import "./failures.js";
 import "./filters.js";

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
+
 from tracing.queries.explorer import write_term
 from tracing.views.conversation import parse
 
@@ -16,6 +18,7 @@ _DEEPEST = 6
 _MOST_ENTRIES = 60
 #: a longer value is nothing that others would have, too
 _SOUGHT_CHARACTERS = 200
+_COPIED_CHARACTERS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,12 @@ class Attribute:
     path: str
     value: Any
     search: str = ""
+
+    @property
+    def copied(self) -> str:
+        """The value as it was sent; what is long is copied with all others."""
+        text = self.value if isinstance(self.value, str) else orjson.dumps(self.value).decode()
+        return text if len(text) <= _COPIED_CHARACTERS else ""
 
     @property
     def is_short(self) -> bool:

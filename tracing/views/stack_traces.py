@@ -11,7 +11,7 @@ _MOST_LINES = 4_000
 
 _FRAME = re.compile(
     r"""\s*(?:
-      File\ "(?P<python>[^"]+)",\ line\ \d+           # Python
+      File\ "(?P<python>[^"]+)",\ line\ \d+.*         # Python
     | at\ (?P<js>.*?[(\s]?(?:node:|file:|/|[A-Za-z]:\\|https?:|<anonymous>|webpack).*)  # JavaScript
     | at\ (?P<java>[\w.$<>/]+\([^)]*\).*)               # Java, Kotlin, Scala
     | at\ (?P<dotnet>.+?\)(?:\ in\ .+)?)                # .NET
