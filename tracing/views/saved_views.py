@@ -75,6 +75,11 @@ class ViewsMenu:
     def url(self) -> str:
         return reverse(_LISTS[self._noun], args=[self._scope.project_id])
 
+    @property
+    def change_url(self) -> str:
+        name = "trace" if self._noun is Noun.TRACES else "observation"
+        return reverse(f"tracing:{name}-view-change", args=[self._scope.project_id])
+
     @cached_property
     def choices(self) -> list[ViewChoice]:
         return list_views(self._scope, self._noun)

@@ -19,12 +19,24 @@ from tracing.queries import explorer, pages
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.explorer.rows import Page, Row
 from tracing.queries.explorer.wanted import Measure, Wanted
+from tracing.views import saved_views
 from tracing.views.environments import in_environments
 from tracing.views.lists import facets, old_addresses, pills, remembered, strip
-from tracing.views.lists.columns import Choice, Column, ShownRow, choices, chosen_ids, score_names, shown_columns
-from tracing.views.ranges import RANGE_BESIDE_RESULTS, range_labels
+from tracing.views.lists.columns import (
+    Choice,
+    Column,
+    ShownRow,
+    choices,
+    chosen_ids,
+    score_names,
+    shown_columns,
+    written,
+)
+from tracing.views.ranges import range_labels
 
 PARTS = ("results", "newest", "pulse", "facets", "suggestions")
+#: the time range and the views follow the address as the rows do
+BESIDE_RESULTS = {"results": "tracing/_list_beside.html"}
 HEIGHTS = ("s", "m", "l")
 SIZES = (25, 50, 100, 200)
 _USUAL_SIZE = 50
@@ -48,6 +60,7 @@ def observation_list(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
 def _answer(request: HttpRequest, scope: ProjectScope, noun: Noun) -> HttpResponse:
     if not getattr(request, "htmx", False):
         elsewhere = old_addresses.in_query_language(request.GET, noun)
+        elsewhere = saved_views.opened_by_address(request, scope, noun) if elsewhere is None else elsewhere
         elsewhere = remembered.with_remembered(request, noun) if elsewhere is None else elsewhere
         if elsewhere is not None:
             return _remembering(request, HttpResponseRedirect(f"{request.path}?{elsewhere}".rstrip("?")), noun)
@@ -66,7 +79,7 @@ def _answer(request: HttpRequest, scope: ProjectScope, noun: Noun) -> HttpRespon
     }
     status = shown.problem.status if shown.problem else 200
     response = render_page(
-        request, "tracing/trace_list.html", context, fragment=PARTS, status=status, beside=RANGE_BESIDE_RESULTS
+        request, "tracing/trace_list.html", context, fragment=PARTS, status=status, beside=BESIDE_RESULTS
     )
     return _remembering(request, response, noun)
 
@@ -92,6 +105,8 @@ class ListPage:
         self.height = self._query.get("rows") if self._query.get("rows") in HEIGHTS else "s"
         self.size = _size(self._query)
         self.sizes = SIZES
+        self.views = saved_views.ViewsMenu(request, scope, noun)
+        self.may_act = scope.role.allows(Role.MEMBER)
         #: only the list itself is read at once; asking for a part must not read it again
         htmx = getattr(request, "htmx", None)
         part = htmx.target if htmx else ""
@@ -141,6 +156,21 @@ class ListPage:
         inside = row.snippet.observation_id if row.snippet else ""
         observation = row.id if self.noun is Noun.OBSERVATIONS else inside
         return f"{url}?{urlencode({'observation': observation})}" if observation else url
+
+    # --- What is done to rows -------------------------------------------------------------------------------
+    @property
+    def confirm_url(self) -> str:
+        name = "trace" if self.noun is Noun.TRACES else "observation"
+        return reverse(f"tracing:{name}-bulk-confirm", args=[self._scope.project_id])
+
+    @property
+    def count_url(self) -> str:
+        return reverse("tracing:count", args=[self._scope.project_id, self.noun.value])
+
+    @property
+    def column_list(self) -> str:
+        """The columns shown, as an address says them."""
+        return written(column.id for column in self.columns)
 
     # --- Beside the rows ---------------------------------------------------------------------------------
     @property
