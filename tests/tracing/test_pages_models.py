@@ -129,6 +129,7 @@ def test_a_name_is_tried_and_every_definition_and_tier_explained(alice, project)
     )
     assert "parameter service_tier (batch) = batch holds" in page
     assert "input = 300,000 > 200,000 holds" in page
+    assert "Batch not tried: an earlier one holds" in page
     assert "such calls have no cost" in text_of(alice.get(at("model-list", project, test="gpt-4o-mimi")))
 
 
@@ -415,7 +416,12 @@ def test_history_is_looked_at_recomputed_and_accounted_for(alice, project):
     assert "mine 1 $1.00 $3.00 $2.00" in ahead
     answer = alice.post(at("model-recompute-start", project), {"name": "mine", "range": "7d"})
     assert answer.status_code == 303
-    assert Job.objects.get(project=project).status == "done"
+    job = Job.objects.get(project=project)
+    for _ in range(20):  # what one turn leaves is the worker's
+        if job.is_unfinished:
+            jobs.run_job(job)
+            job.refresh_from_db()
+    assert job.status == "done"
     receipt = text_of(alice.get(answer["Location"]))
     assert "mine 1 1 $1 $3" in receipt
     assert "same" in text_of(alice.get(at("model-recompute", project, name="mine", range="7d")))

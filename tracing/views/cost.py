@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import cached_property
 from urllib.parse import urlencode
@@ -24,11 +25,17 @@ SIGNS = {"gt": ">", "gte": "≥", "lt": "<", "lte": "≤", "eq": "=", "neq": "�
 
 
 class ShownTier:
-    """A tier that was tried, and what each of its conditions found."""
+    """A tier, and what each of its conditions found; where an earlier one was taken nobody looks at them."""
 
-    def __init__(self, tier: TriedTier) -> None:
-        self.name, self.is_chosen, self.is_default = tier.name, tier.is_chosen, tier.is_default
+    def __init__(self, tier: TriedTier, *, is_late: bool = False) -> None:
+        self.name, self.is_chosen, self.is_default, self.is_late = tier.name, tier.is_chosen, tier.is_default, is_late
         self.conditions = [(in_words(condition), condition.holds) for condition in tier.conditions]
+
+
+def shown_tiers(tiers: Sequence[TriedTier]) -> list[ShownTier]:
+    """In the order in which they are tried; none where there is no choice."""
+    taken = next((at for at, tier in enumerate(tiers) if tier.is_chosen), len(tiers))
+    return [ShownTier(tier, is_late=at > taken) for at, tier in enumerate(tiers)] if len(tiers) > 1 else []
 
 
 class ShownCost:
@@ -48,8 +55,7 @@ class ShownCost:
     @property
     def tiers(self) -> list[ShownTier]:
         """Only where there is a choice."""
-        found = [ShownTier(tier) for tier in self.account.tiers]
-        return found if len(found) > 1 else []
+        return shown_tiers(self.account.tiers)
 
     @property
     def units_from(self) -> str:
@@ -77,6 +83,11 @@ class ShownCost:
     @property
     def nearest(self) -> list[tuple[PricedModel, str]]:
         return [(model, model_url(self._scope, model)) for model in self.account.nearest]
+
+    @property
+    def may_look(self) -> bool:
+        """Who reads an opened trace by its link sees none of the settings."""
+        return self._scope.role.allows(Role.VIEWER)
 
     @property
     def may_edit(self) -> bool:

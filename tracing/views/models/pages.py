@@ -34,7 +34,7 @@ from tracing.queries.cost import list_observed_models
 from tracing.queries.models import find_models, get_model
 from tracing.queries.paging import PageNumber
 from tracing.queries.periods import RANGES, Period
-from tracing.views.cost import SIGNS, ShownTier, model_url, new_model_url
+from tracing.views.cost import SIGNS, ShownTier, model_url, new_model_url, shown_tiers
 from tracing.views.models import drafts
 
 PAGE_SIZE = 50
@@ -188,7 +188,7 @@ class Trial:
     @property
     def tiers(self) -> list[ShownTier]:
         winner = self.winner
-        return [ShownTier(tier) for tier in tried_tiers(winner, self._call)] if winner else []
+        return shown_tiers(tried_tiers(winner, self._call)) if winner else []
 
     @property
     def lines(self) -> list[tuple[str, int, Decimal | None, Decimal | None]]:
