@@ -7,7 +7,10 @@ document.addEventListener("htmx:afterSettle", ({ detail }) => {
   const panel = detail.elt?.id === "annotate" ? detail.elt : null;
   if (!panel) return;
   panel.scrollIntoView({ block: "nearest" });
-  if (!panel.contains(document.activeElement)) focus(panel.querySelector("[data-annotate-row]"));
+  if (panel.contains(document.activeElement)) return;
+  const row = panel.querySelector("[data-annotate-row]");
+  if (row) focus(row);
+  else panel.querySelector("details[open] input:not([type='hidden'])")?.focus();
 });
 
 document.addEventListener("keydown", (event) => {
