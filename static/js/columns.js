@@ -82,7 +82,9 @@ function remember(id, width) {
   }
 }
 
-// A table of fixed layout shares out what is left over; so all columns are told, or a wider one would narrow others.
+// Text needs this much at least; where the columns are more than the pane holds, one scrolls sideways.
+const TEXT = 200;
+
 function fit() {
   const own = read()[noun()] ?? {};
   const heads = [...(table()?.querySelectorAll("th[data-column]") ?? [])];
@@ -91,11 +93,21 @@ function fit() {
     if (width) head.style.inlineSize = `${width}px`;
     else head.style.removeProperty("inline-size");
   }
+  widen();
+}
+
+function widen() {
+  const heads = [...(table()?.querySelectorAll("th") ?? [])];
+  const isText = (head) => head.classList.contains("c-io") && !head.style.inlineSize;
+  const least = heads.reduce((sum, head) => sum + (isText(head) ? TEXT : head.getBoundingClientRect().width), 0);
+  if (heads.length && matchMedia("(width >= 640px)").matches) table().style.minInlineSize = `${Math.floor(least)}px`;
 }
 
 function resize(head, pixels, isDone) {
   const width = Math.max(LEAST, Math.round(pixels));
   head.style.inlineSize = `${width}px`;
+  table().style.removeProperty("min-inline-size");
+  widen();
   if (isDone) remember(head.dataset.column, width);
 }
 

@@ -90,4 +90,4 @@ def back_to_another_filter(page: Page, steps: int = 1) -> None:
 
 def rows(page: Page) -> Locator:
     """Those of the trace list."""
-    return page.locator("table.traces tbody tr")
+    return page.locator("#rows tr[data-id]")

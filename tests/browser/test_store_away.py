@@ -108,4 +108,4 @@ def test_lists_say_it_in_place_of_their_rows_and_keep_the_filters(phone, project
     store.come_back()
     traces.keyboard.press("Escape")
     traces.get_by_role("link", name="Try again").click()
-    expect(traces.locator("table.traces tbody tr")).to_have_count(1)
+    expect(traces.locator("#rows tr[data-id]")).to_have_count(1)

@@ -70,7 +70,7 @@ def test_nobody_is_shown_a_navigation_of_nothing(db):
 
 
 def test_a_failure_of_the_server_is_told_without_the_navigation(lenient, project, monkeypatch):
-    monkeypatch.setattr(pages, "list_trace_page", _fail(RuntimeError("broken")))
+    monkeypatch.setattr(explorer, "list_page", _fail(RuntimeError("broken")))
     answer = lenient.get(_page("trace-list", project))
     assert answer.status_code == 500
     assert NAVIGATION not in _text(answer)

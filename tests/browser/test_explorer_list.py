@@ -1,0 +1,260 @@
+"""The lists of the explorer by mouse and keyboard: query bar, facets, strip, columns, order, and rows that come in."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import UTC, datetime
+
+from playwright.sync_api import expect
+
+from tests.browser.chromium import back_to_another_filter, rows
+
+
+def pills(page):
+    return page.locator(".query-bar .token")
+
+
+def field(page):
+    return page.get_by_role("combobox", name="Find")
+
+
+def facet(page, name):
+    return page.get_by_role("checkbox", name=re.compile(f"^{name}"))
+
+
+def heads(page):
+    return page.locator("th[data-column]")
+
+
+def test_a_query_is_typed_completed_and_taken_apart_by_keyboard(listed):
+    page = listed
+    before = rows(page).count()
+    page.keyboard.press("/")
+    expect(field(page)).to_be_focused()
+    expect(field(page)).to_have_attribute("aria-expanded", "true")
+    page.keyboard.type("lev")
+    options = page.get_by_role("option")
+    expect(options.first).to_contain_text("level")
+    page.keyboard.press("ArrowDown")
+    expect(field(page)).to_have_attribute("aria-activedescendant", "suggestion-0")
+    page.keyboard.press("Tab")
+    expect(field(page)).to_have_value("level:")
+    page.keyboard.type("ER")
+    expect(options.first).to_contain_text("ERROR")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(pills(page)).to_have_text(["level:ERROR"])
+    expect(page).to_have_url(re.compile("q=level%3AERROR"))
+    expect(facet(page, "Error")).to_be_checked()
+    expect(rows(page).first).to_contain_text("Error")
+    failed = rows(page).count()
+    assert failed < before
+    # A blank ends a condition; what is no number is explained, and the pill it is about is marked.
+    page.keyboard.type("latency:fast ")
+    expect(pills(page)).to_have_count(2)
+    expect(page.locator("#query-problems")).to_contain_text("latency")
+    expect(pills(page).last).to_have_class(re.compile("wrong"))
+    expect(field(page)).to_have_attribute("aria-invalid", "true")
+    page.keyboard.press("Backspace")
+    expect(pills(page)).to_have_text(["level:ERROR"])
+    expect(page.locator("#query-problems p")).to_have_count(0)
+    # The last pill can be opened again, and changed.
+    page.keyboard.press("ArrowLeft")
+    expect(field(page)).to_have_value("level:ERROR")
+    page.keyboard.press("Escape")
+    field(page).fill("")
+    page.keyboard.press("Enter")
+    expect(rows(page)).to_have_count(before)
+    # What was asked before is offered.
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option", name="level:ERROR", exact=True)).to_be_visible()
+    page.get_by_role("option", name="level:ERROR", exact=True).click()
+    expect(rows(page)).to_have_count(failed)
+    page.reload()
+    expect(pills(page)).to_have_text(["level:ERROR"])
+    expect(rows(page)).to_have_count(failed)
+    back_to_another_filter(page)
+    expect(pills(page)).to_have_count(0)
+    expect(rows(page)).to_have_count(before)
+
+
+def test_facets_and_query_bar_say_the_same(listed):
+    page = listed
+    facet(page, "support-chat").focus()
+    page.keyboard.press("Space")
+    expect(pills(page)).to_have_text(["name:support-chat"])
+    expect(facet(page, "support-chat")).to_be_focused()
+    facet(page, "research-agent").check()
+    expect(pills(page)).to_have_text(["name:(support-chat OR research-agent)"])
+    page.get_by_role("link", name="Only extract-invoice").focus()
+    page.keyboard.press("Enter")
+    expect(pills(page)).to_have_text(["name:extract-invoice"])
+    pills(page).first.click()
+    expect(page.locator("#facets [aria-checked=true]")).to_have_count(0)
+    page.locator("summary#facet-latency").click()
+    page.get_by_label("Least Latency").fill("2")
+    page.keyboard.press("Enter")
+    expect(pills(page)).to_have_text(["latency:>=2"])
+    expect(page.get_by_label("Least Latency")).to_have_value("2")
+    page.get_by_role("link", name="Clear").click()
+    expect(pills(page)).to_have_count(0)
+    # Keys of metadata are read when they are asked for. What was opened stays open.
+    page.locator("summary#facet-metadata").click()
+    key = page.locator("[data-facet^='metadata.']").first
+    key.locator("summary").click()
+    key.get_by_role("checkbox").first.check()
+    expect(pills(page)).to_have_text([re.compile("metadata")])
+    page.reload()
+    expect(page.locator("summary#facet-metadata + .values")).to_be_visible()
+    expect(page.locator("[data-facet^='metadata.'] [aria-checked=true]").first).to_be_visible()
+
+
+def test_a_bar_looks_closer_and_back_returns(listed):
+    page = listed
+    before = rows(page).count()
+    strip = page.locator("#pulse svg")
+    expect(strip).to_be_visible()
+    bar = strip.locator("a").last
+    bar.locator("rect.all").click(force=True)
+    expect(page).to_have_url(re.compile("from=.*to=.*"))
+    closer = page.url
+    expect(page.locator("#time-range summary")).not_to_contain_text("All time")
+    back_to_another_filter(page)
+    expect(page).to_have_url(re.compile(r"/traces/\?range=all$"))
+    expect(rows(page)).to_have_count(before)
+    expect(strip).to_be_visible()
+    box = strip.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 20, steps=4)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile("from=.*to=.*"))
+    assert page.url != closer
+    page.get_by_role("link", name="Cost", exact=True).and_(page.locator(".measures a")).click()
+    expect(page).to_have_url(re.compile("chart=cost"))
+    page.locator("#time-range summary").click()
+    page.get_by_role("link", name="Zoom out").click()
+    expect(page).to_have_url(re.compile("chart=cost"))
+    page.get_by_role("link", name="Earlier").first.click()
+    expect(page.get_by_role("link", name="Later").first).to_be_visible()
+
+
+def test_columns_are_chosen_moved_widened_and_remembered(listed, project_url):
+    page = listed
+    usual = heads(page).all_inner_texts()
+    page.locator("#columns-menu summary").click()
+    page.get_by_label("User", exact=True).check()
+    expect(heads(page).last).to_contain_text("User")
+    expect(page).to_have_url(re.compile("columns=time%2Cname"))
+    grip = page.get_by_role("button", name="Move Name")
+    grip.focus()
+    page.keyboard.press("ArrowUp")
+    expect(heads(page).first).to_contain_text("Name")
+    expect(grip).to_be_focused()
+    page.get_by_role("button", name="Move Output").drag_to(page.locator("#columns-menu li").first)
+    expect(heads(page).first).to_contain_text("Output")
+    page.get_by_role("link", name="Large").click()
+    expect(page.locator("table.rows-l")).to_be_visible()
+    edge = page.get_by_role("separator", name="Width of Name")
+    before = heads(page).filter(has_text="Name").bounding_box()["width"]
+    edge.focus()
+    page.keyboard.press("ArrowRight")
+    after = heads(page).filter(has_text="Name").bounding_box()["width"]
+    assert after > before
+    chosen = heads(page).all_inner_texts()
+    # The list is found again as it was left, in an address that says so.
+    page.goto(f"{project_url}/traces/?range=all")
+    expect(page).to_have_url(re.compile("columns=output.*rows=l"))
+    expect(heads(page)).to_have_text(chosen)
+    assert abs(heads(page).filter(has_text="Name").bounding_box()["width"] - after) < 2
+    page.locator("#columns-menu summary").click()
+    page.get_by_role("link", name="Back to the usual").click()
+    expect(heads(page)).to_have_text(usual)
+    page.goto(f"{project_url}/traces/?range=all")
+    expect(page).to_have_url(re.compile(r"/traces/\?range=all$"))
+
+
+def test_order_noun_and_page_size_are_a_click_away(listed):
+    page = listed
+    page.get_by_role("link", name="Latency", exact=True).and_(page.locator("th a")).click()
+    expect(page).to_have_url(re.compile("sort=-latency"))
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("Latency")
+    expect(page.locator("#sort-latency")).to_be_focused()
+    slowest = rows(page).first.get_attribute("data-id")
+    page.keyboard.press("Enter")
+    expect(page.locator("th[aria-sort=ascending]")).to_contain_text("Latency")
+    expect(rows(page).first).not_to_have_attribute("data-id", slowest)
+    page.get_by_role("link", name="25", exact=True).click()
+    expect(rows(page)).to_have_count(25)
+    page.get_by_role("link", name="More").click()
+    expect(page).to_have_url(re.compile("before="))
+    field(page).fill("level:ERROR")
+    field(page).press("Escape")
+    field(page).focus()
+    field(page).press("Enter")
+    expect(pills(page)).to_have_text(["level:ERROR"])
+    page.get_by_role("group", name="What is listed").get_by_role("link", name="Observations").click()
+    expect(page).to_have_url(re.compile("/observations/.*level%3AERROR"))
+    expect(page.get_by_role("heading", name="Observations")).to_be_visible()
+    expect(pills(page)).to_have_text(["level:ERROR"])
+    assert rows(page).first.get_attribute("data-observation")
+
+
+def send(server, name):
+    now = datetime.now(UTC).isoformat()
+    body = {"id": uuid.uuid4().hex, "name": name, "timestamp": now}
+    event = {"id": uuid.uuid4().hex, "type": "trace-create", "timestamp": now, "body": body}
+    with server.client() as client:
+        assert client.post("/api/public/ingestion", json={"batch": [event]}).status_code == 207
+
+
+def test_new_rows_come_in_only_where_nobody_is_reading(page, server, project_url, demo):
+    mark = f"live-{uuid.uuid4().hex[:8]}"
+    send(server, mark)
+    page.goto(f"{project_url}/traces/?range=all&q=name:{mark}*")
+    expect(rows(page)).to_have_count(1)
+    send(server, f"{mark}-2")
+    expect(rows(page)).to_have_count(2)
+    expect(rows(page).first).to_contain_text(f"{mark}-2")
+    # A row in use: a line says what is there, and n brings it in.
+    rows(page).first.locator("a.row-link").focus()
+    send(server, f"{mark}-3")
+    line = page.get_by_role("button", name="1 new")
+    expect(line).to_be_visible()
+    expect(rows(page)).to_have_count(2)
+    page.keyboard.press("n")
+    expect(rows(page)).to_have_count(3)
+    expect(line).to_be_hidden()
+    page.get_by_role("button", name="Paused").click()
+    expect(page.get_by_role("button", name="Paused")).to_have_attribute("aria-pressed", "true")
+    page.reload()
+    expect(page.get_by_role("button", name="Paused")).to_have_attribute("aria-pressed", "true")
+
+
+def test_on_a_phone_filters_are_a_sheet(phone, project_url, demo):
+    phone.goto(f"{project_url}/traces/?range=all")
+    expect(rows(phone).first).to_be_visible()
+    assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(phone.locator("#facets-pane")).to_be_hidden()
+    phone.locator(".facets-opener > summary").click()
+    facet(phone, "research-agent").check()
+    expect(phone).to_have_url(re.compile("name%3Aresearch-agent"))
+    phone.get_by_role("button", name="Done").click()
+    expect(phone.locator("#facets-pane")).to_be_hidden()
+    expect(pills(phone)).to_have_text(["name:research-agent"])
+
+
+def test_without_a_script_a_list_is_read_and_filtered(scriptless, project_url, demo):
+    page = scriptless
+    page.goto(f"{project_url}/traces/?range=all")
+    before = rows(page).count()
+    page.get_by_label("Find").fill("level:ERROR")
+    page.get_by_label("Find").press("Enter")
+    expect(page).to_have_url(re.compile("q=level%3AERROR"))
+    assert 0 < rows(page).count() < before
+    page.get_by_role("link", name="Show the filters").click()
+    facet(page, "Warning").click()
+    expect(pills(page)).to_have_text(["level:(ERROR OR WARNING)"])
+    pills(page).first.click()
+    expect(rows(page)).to_have_count(before)
