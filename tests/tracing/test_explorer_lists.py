@@ -34,6 +34,7 @@ from tracing.queries.explorer import (
     Sort,
     Wanted,
     complete,
+    conditions,
     count,
     each_batch,
     facets,
@@ -336,6 +337,14 @@ def test_facets_count_under_all_conditions_but_their_own(world, scope, noun):
             assert shown == dict(counts), (text, facet.name)
             assert [one.count for one in facet.values] == sorted((one.count for one in facet.values), reverse=True)
             assert not facet.has_failed
+
+
+@pytest.mark.parametrize("noun", [TRACES, OBSERVATIONS])
+def test_facets_are_the_same_where_too_many_rows_hold_the_words(scope, monkeypatch, noun):
+    wanted = _wanted("refund env:prod", noun)
+    by_name = facets(scope, wanted)
+    monkeypatch.setattr(conditions, "MOST_KNOWN", 0)
+    assert facets(scope, wanted) == by_name
 
 
 def _without(wanted: Wanted, name: str) -> Wanted:

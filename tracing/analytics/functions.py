@@ -397,6 +397,12 @@ def level_rank(level: Any) -> Operation:
     return Operation("level_rank", BigInteger(), level)
 
 
+def last_message(document: Any) -> Operation:
+    """The text of the last message where a JSON document is a conversation: a list of objects with content, or such a
+    list under `messages`. Empty for anything else."""
+    return Operation("last_message", Text(), document)
+
+
 # --- Values ----------------------------------------------------------------------------------------------
 def if_else(condition: Any, yes: Any, no: Any) -> Operation:
     return Operation("if_else", _kind(yes), condition, yes, no)

@@ -65,7 +65,7 @@ _WRITE_SETTINGS: dict[str, Any] = {
     "async_insert": 0,
     # The search indexes cost as much as all the rest of an insert. Merges build them; what has not been merged
     # yet is little, and is simply read.
-    "exclude_materialize_skip_indexes_on_insert": "input_grams,output_grams",
+    "exclude_materialize_skip_indexes_on_insert": "input_grams,output_grams,words_grams",
 }
 _FORMAT = "JSONCompactEachRowWithNamesAndTypes"
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, not_, or_, true, tuple_
+from sqlalchemy import ColumnElement, and_, false, not_, or_, true, tuple_
 
 from accounts.access import ProjectScope
 from tracing.analytics import functions as fn
@@ -31,6 +31,8 @@ t, o, s = traces.c, observations.c, scores.c
 Clause = ColumnElement[bool]
 
 SECOND = 1_000_000
+#: Rows that are named one by one in further questions; of more, each question looks for itself.
+MOST_KNOWN = 2000
 
 
 def latency_of_trace() -> Any:
@@ -110,18 +112,21 @@ class Conditions:
     others: list[Node] = field(default_factory=list)
 
 
-def split(scope: ProjectScope, wanted: Wanted, *, without: str = "") -> Conditions:
+def split(scope: ProjectScope, wanted: Wanted, *, without: str = "", known: Clause | None = None) -> Conditions:
     """The top-level conditions of a query, and those of period and environments. `without` leaves out what is asked of
-    one field, as its facet does."""
+    one field, as its facet does; `known` stands for all that is asked of texts."""
     noun = wanted.noun
     own: list[Clause] = []
     time = t.timestamp if noun is Noun.TRACES else o.start_time
     own += within(time, wanted.period)
+    own += [known] if known is not None else []
     if wanted.environments and without != "env":
         own.append((t if noun is Noun.TRACES else o).environment.in_(wanted.environments))
     others: list[Node] = []
     for node in wanted.query.terms:
         if without and isinstance(node, Term) and node.name == without:
+            continue
+        if known is not None and isinstance(node, Words):
             continue
         if reads_row_alone(node, noun):
             own.append(clause(scope, noun, node, Looked()))
@@ -139,9 +144,27 @@ def within(time: Any, period: Period) -> list[Clause]:
     return conditions
 
 
-def all_clauses(scope: ProjectScope, wanted: Wanted, *, without: str = "") -> list[Clause]:
+def known_by_words(scope: ProjectScope, wanted: Wanted) -> Clause | None:
+    """The rows in which the words of a query occur, by name, for who asks several questions about them: texts are
+    looked through once. None where there are no words, or too many such rows to name."""
+    words = tuple(node for node in wanted.query.terms if isinstance(node, Words))
+    if not words:
+        return None
+    only = replace(wanted, query=replace(wanted.query, tree=All(words)), environments=())
+    if wanted.noun is Noun.TRACES:
+        query = store.select(scope, traces, t.id).where(*all_clauses(scope, only))
+        found = store.rows(scope, query.limit(MOST_KNOWN + 1), tag="explorer-words")
+        return t.id.in_([row.id for row in found]) if len(found) <= MOST_KNOWN else None
+    query = store.select(scope, observations, o.trace_id, o.id).where(*all_clauses(scope, only))
+    found = store.rows(scope, query.limit(MOST_KNOWN + 1), tag="explorer-words")
+    if len(found) > MOST_KNOWN:
+        return None
+    return tuple_(o.trace_id, o.id).in_([(row.trace_id, row.id) for row in found]) if found else false()
+
+
+def all_clauses(scope: ProjectScope, wanted: Wanted, *, without: str = "", known: Clause | None = None) -> list[Clause]:
     """All conditions at once, for what must look at all rows anyway."""
-    conditions = split(scope, wanted, without=without)
+    conditions = split(scope, wanted, without=without, known=known)
     if not conditions.others:
         return conditions.own
     looked = looked_at(scope, wanted, conditions)

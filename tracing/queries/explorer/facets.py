@@ -29,6 +29,7 @@ from tracing.queries.explorer.conditions import (
     Clause,
     all_clauses,
     bounds,
+    known_by_words,
 )
 from tracing.queries.explorer.edit import chosen_range, chosen_values, excluded_values
 from tracing.queries.explorer.fields import LEVELS, Field, Kind, facet_fields, find_field
@@ -140,7 +141,8 @@ def facets(
     demand. `contains` narrows the values to those with this text. Unknown names are left out."""
     asked = [_Asked(found, key, contains, limit) for found, key in _named(wanted.noun, names)]
     jobs = list(_jobs(wanted, asked))
-    answers = together(*(partial(_counted, scope, wanted, count, group) for count, group in jobs)) if jobs else ()
+    known = _known(scope, wanted) if len(jobs) > 1 else None
+    answers = together(*(partial(_counted, scope, wanted, known, *job) for job in jobs)) if jobs else ()
     counts = {name: counted for answer in answers for name, counted in answer.items()}
     return [_facet(wanted, one, counts.get(one.name, _Counted())) for one in asked]
 
@@ -203,15 +205,24 @@ def _count_of(noun: Noun, one: _Asked) -> _Count | None:
     return _sums if name in SUMS or name == "level" else None
 
 
-def _counted(scope: ProjectScope, wanted: Wanted, count: _Count, group: Sequence[_Asked]) -> _Counts:
+def _known(scope: ProjectScope, wanted: Wanted) -> Clause | None:
+    try:
+        return known_by_words(scope, wanted)
+    except SpanwiseError:  # each facet then finds out for itself
+        return None
+
+
+def _counted(
+    scope: ProjectScope, wanted: Wanted, known: Clause | None, count: _Count, group: Sequence[_Asked]
+) -> _Counts:
     """Where many cannot be counted together, each is tried alone, so that no facet takes others down with it."""
     try:
         without = group[0].name if len(group) == 1 else ""
-        return count(scope, wanted, all_clauses(scope, wanted, without=without), group)
+        return count(scope, wanted, all_clauses(scope, wanted, without=without, known=known), group)
     except SpanwiseError:
         if len(group) == 1:
             return {group[0].name: _Counted(has_failed=True)}
-        return {name: one for single in group for name, one in _counted(scope, wanted, count, [single]).items()}
+        return {name: one for single in group for name, one in _counted(scope, wanted, known, count, [single]).items()}
 
 
 def _facet(wanted: Wanted, asked: _Asked, counted: _Counted) -> Facet:
