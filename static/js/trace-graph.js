@@ -8,7 +8,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 44;
 const WIDEST = 230;
 const MARGIN = 24;
-const [SMALLEST, LARGEST] = [0.05, 2.5];
+const [SMALLEST, LEGIBLE, LARGEST] = [0.02, 0.45, 2.5];
 const DIRECTIONS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
 export function open(trace) {
@@ -73,6 +73,8 @@ class GraphView {
     this.canvas.hidden = !data.nodes.length;
     if (!data.nodes.length) return;
     this.nodes = data.nodes;
+    this.chosen = -1;
+    this.isFitted = this.moved = false;
     const laid = arrange(data);
     this.size = laid.graph();
     this.svg = make("svg", { role: "group", "aria-label": this.trace.words.graph });
@@ -164,8 +166,17 @@ class GraphView {
   fit() {
     const { clientWidth, clientHeight } = this.canvas;
     const { width, height } = this.size;
-    const scale = Math.min(1, (clientWidth - 2 * MARGIN) / width, (clientHeight - 2 * MARGIN) / height);
-    this.place = { scale: Math.max(SMALLEST, scale), x: 0, y: MARGIN };
+    const whole = Math.min(1, (clientWidth - 2 * MARGIN) / width, (clientHeight - 2 * MARGIN) / height);
+    // What would be dust is shown from its beginning; asked for again, all of it.
+    const isDust = whole < LEGIBLE && !this.isFitted;
+    this.isFitted = isDust;
+    this.place = { scale: isDust ? LEGIBLE : Math.max(SMALLEST, whole), x: 0, y: MARGIN };
+    if (isDust) {
+      const { e: x, f: y } = this.boxes[Math.max(0, this.chosen ?? 0)].transform.baseVal.consolidate().matrix;
+      this.place.x = clientWidth / 2 - (x + WIDEST / 2) * LEGIBLE;
+      this.place.y = Math.min(MARGIN, clientHeight / 2 - y * LEGIBLE);
+      return this.move();
+    }
     this.place.x = (clientWidth - width * this.place.scale) / 2;
     this.place.y = Math.max(MARGIN, (clientHeight - height * this.place.scale) / 3);
     this.move();

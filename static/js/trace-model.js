@@ -41,10 +41,11 @@ export class Model {
       this.id[place] = id[at];
       this.parent[place] = typeof parent[at] === "number" ? reply.ids[parent[at]] : parent[at];
       for (const name of ["type", "name", "level", "model"]) this[name][place] = reply.words[part[name][at]];
-      const start = reply.origin + part.start[at];
+      const start = reply.origin + Math.round(part.start[at] * 1000);
       if (place > 0 && start < this.start[place - 1]) this.isSorted = false;
       this.start[place] = start;
-      this.length[place] = part.length[at] === null && this.type[place] === "EVENT" ? 0 : part.length[at];
+      const length = part.length[at];
+      this.length[place] = length === null ? (this.type[place] === "EVENT" ? 0 : null) : Math.round(length * 1000);
       this.first[place] = part.first[at];
       this.tokens[place] = part.tokens[at];
       this.cost[place] = part.cost[at];
@@ -160,6 +161,7 @@ export class Model {
     };
     Object.assign(this, sums);
     this.rank = new Int32Array(room);
+    this.deepest = order.reduce((deepest, node) => Math.max(deepest, this.depth[node]), 0);
     order.forEach((node, at) => (this.rank[node] = at));
     this.wholeCost = 0;
     this.began = Infinity;

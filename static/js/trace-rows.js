@@ -47,7 +47,10 @@ export class Rows {
   }
 
   arrange() {
-    const { order, size } = this.model;
+    const { order, size, deepest } = this.model;
+    // Deep trees indent less, so that names keep their room.
+    this.tree.classList.toggle("abyss", deepest > 20);
+    this.tree.classList.toggle("deep", deepest > 8 && deepest <= 20);
     const kept = this.kept();
     const visible = [];
     for (let at = 0; at < order.length; at++) {
@@ -325,6 +328,12 @@ export class Rows {
       label.prepend(indent);
     }
     const name = isLost ? words.missing : model.name[node] || model.model[node] || words.unnamed;
+    if (model.depth[node] > DEEPEST_INDENT) {
+      const deeper = document.createElement("i");
+      deeper.className = "deeper";
+      deeper.textContent = model.depth[node];
+      row.querySelector("b").before(deeper);
+    }
     row.querySelector("b").textContent = name;
     label.title = isLost ? `${name} · ${model.idOf(node)}` : [name, ...this.facts(node)].join("\n");
     this.flag(row.querySelector(".tag"), isLost ? "" : model.level[node]);

@@ -198,7 +198,7 @@ class TraceView {
 
   key(event) {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    const field = event.target.closest?.("input, textarea, select, [contenteditable], [data-splitter], summary, .menu, .observation a, .observation button");
+    const field = event.target.closest?.("input, textarea, select, [contenteditable], [data-splitter], summary, .menu, #annotate, .observation a, .observation button");
     if (field) {
       if (field.id === "find" && event.key === "ArrowDown") {
         event.preventDefault();
@@ -242,8 +242,8 @@ class TraceView {
 }
 
 const SHARED = {
-  e: (trace) => trace.rows.nextError(1),
-  E: (trace) => trace.rows.nextError(-1),
+  x: (trace) => trace.rows.nextError(1),
+  X: (trace) => trace.rows.nextError(-1),
   n: (trace) => trace.rows.nextHit(1),
   N: (trace) => trace.rows.nextHit(-1),
   Enter: (trace) => void trace.pane.focus(),

@@ -65,7 +65,7 @@ def test_skeleton_has_every_observation_and_no_content(alice, project):
     assert [row["parent"] for row in rows] == ["", "root", "lost"]
     assert rows[1] == {
         "id": "c", "parent": "root", "type": "GENERATION", "name": "call", "level": "ERROR", "model": "gpt-4o",
-        "start": 10_000, "length": 1_000_000, "first": 300, "tokens": 12, "cost": 0.25,
+        "start": 10, "length": 1000, "first": 300, "tokens": 12, "cost": 0.25,
     }  # fmt: skip
     assert (rows[2]["length"], rows[2]["name"]) == (None, HOSTILE)
     raw = b"".join(alice.get(_address(project, "trace-skeleton"), {"trace": traced.id}).streaming_content)

@@ -109,7 +109,7 @@ def test_large_graphs_are_bounded_and_say_so():
     kinds = [_step(f"s{n}", offset=n * 2, name=f"kind {n}") for n in range(400)]
     often = [_step(f"o{n}", offset=1000 + n * 2, name="kind 399") for n in range(5)]
     graph = draw([*kinds, *often], "aggregated")
-    assert (len(graph.nodes), graph.nodes_left_out) == (250, 150)
+    assert (len(graph.nodes), graph.nodes_left_out) == (120, 280)
     assert graph.nodes[-1].name == "kind 399", "what is met most often is kept"
     wide = draw([_step("r", "", 0, 99), *(_step(f"c{n}", "r", 0.1, 50) for n in range(50))], "expanded")
     assert (len(wide.edges), wide.is_cut) == (50, False)

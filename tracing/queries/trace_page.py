@@ -24,8 +24,9 @@ from tracing.queries.cost import IS_UNPRICED
 
 #: hits of a search in one trace; more than a person steps through
 FIND_LIMIT = 2000
-#: rows of a skeleton that are read at once: few at first, so that the page has something to show
-_FIRST_PART, _PART = 2_000, 30_000
+#: rows of a skeleton that are read at once: few at first, so that the page has something to show; then many, as each
+#: part looks at all of the trace
+_FIRST_PART, _PART = 2_000, 100_000
 #: names of models beside the cost; scores and comments that the tree can show
 _MOST_MODELS, _MOST_SCORES, _MOST_COMMENTS = 50, 5_000, 20_000
 _ASKED_BY_ID = 500

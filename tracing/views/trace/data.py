@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from accounts.access import ProjectScope, project_page
 from accounts.roles import Role
 from config.errors import SpanwiseError
 from config.rendering import render_page
+from tracing.analytics.decode import collector_paused
 from tracing.analytics.records import EPOCH, Trace
 from tracing.forms import text_from
 from tracing.queries import trace_page
@@ -48,7 +49,7 @@ def trace_skeleton(request: HttpRequest, scope: ProjectScope) -> HttpResponseBas
 
 class _Skeleton:
     """Repeated words (types, names, levels, models) are sent once; a parent is the place of its row where that was
-    sent before, or else its id."""
+    sent before, or else its id. Times are milliseconds, since the first start or since the start of the row."""
 
     def __init__(self, scope: ProjectScope, trace: Trace, *, after_version: int) -> None:
         self._scope, self._trace, self._after = scope, trace, after_version
@@ -76,31 +77,34 @@ class _Skeleton:
     def _columns(self, part: list[list[Any]]) -> dict[str, list[Any]]:
         if not part:
             return {"id": []}
-        ids, parents, types, names, levels, models, starts, lengths, firsts, tokens, costs, roots, *_rest = zip(
-            *part, strict=True
-        )
-        places, words = self._places, self._words
-        known = len(words)
-        for place, identity in enumerate(ids, len(places)):
-            places[identity] = place
-        columns: dict[str, list[Any]] = {
-            "id": list(ids),
-            "parent": [places.get(parent, parent) if parent else "" for parent in parents],
-            "type": [words.setdefault(word, len(words)) for word in types],
-            "name": [words.setdefault(word, len(words)) for word in names],
-            "level": [words.setdefault(word, len(words)) for word in levels],
-            "model": [words.setdefault(word, len(words)) for word in models],
-            "start": [round(start * 1000) for start in starts],
-            "length": [None if length is None else round(length * 1000) for length in lengths],
-            "first": list(firsts),
-            "tokens": list(tokens),
-            "cost": list(costs),
-            "roots": [
-                at for at, (parent, is_root) in enumerate(zip(parents, roots, strict=True)) if parent and is_root
-            ],
-        }
-        columns["words"] = list(words)[known:]
+        with collector_paused():
+            ids, parents, types, names, levels, models, starts, lengths, firsts, tokens, costs, roots, *_rest = zip(
+                *part, strict=True
+            )
+            known_words, known_rows = len(self._words), len(self._places)
+            self._places.update(zip(ids, range(known_rows, known_rows + len(ids)), strict=True))
+            columns: dict[str, list[Any]] = {
+                "id": list(ids),
+                "parent": list(map(self._places.get, parents, parents)),
+                "type": self._numbers(types),
+                "name": self._numbers(names),
+                "level": self._numbers(levels),
+                "model": self._numbers(models),
+                "start": list(starts),
+                "length": list(lengths),
+                "first": list(firsts),
+                "tokens": list(tokens),
+                "cost": list(costs),
+                "roots": [at for at, is_root in enumerate(roots) if is_root and parents[at]],
+            }
+            columns["words"] = list(self._words)[known_words:]
         return columns
+
+    def _numbers(self, column: Sequence[str]) -> list[int]:
+        # Whole columns at once: a loop over 100,000 rows would take longer than reading them.
+        for word in set(column).difference(self._words):
+            self._words[word] = len(self._words)
+        return list(map(self._words.__getitem__, column))
 
     def _said(self) -> dict[str, Any]:
         may_hear = bool(self._places) and self._scope.role is not Role.NONE  # an open trace is open without its talk

@@ -20,8 +20,8 @@ KINDS = ("aggregated", "expanded")
 #: observations that are looked at, the first ones of the trace
 MOST_STEPS = 20_000
 #: nodes that anybody can still read; and as many arrows
-_MOST_NODES = 250
-_MOST_EDGES = 1_000
+_MOST_NODES = 120
+_MOST_EDGES = 300
 #: observations that a click on a node steps through
 _MOST_MEMBERS = 500
 
