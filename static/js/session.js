@@ -11,6 +11,14 @@ let here = session()?.dataset.turn || "";
 // Until then scrolling is ours and not the reader's.
 let quietUntil = 0;
 let asking;
+// Counts what is held in its place; a reader who scrolls lets go of it.
+let held = 0;
+for (const name of ["wheel", "touchmove", "pointerdown"]) {
+  document.addEventListener(name, () => {
+    held += 1;
+    quietUntil = 0;
+  }, { capture: true, passive: true });
+}
 
 function mark(turn, follows = true) {
   here = turn;
@@ -22,13 +30,22 @@ function mark(turn, follows = true) {
   }
 }
 
+// Turns out of sight have only a guessed height, and are measured when they come into it: it takes some frames until
+// what is held stands still.
+function hold(element, top, frames = 8, grip = ++held) {
+  if (!element.isConnected || grip !== held) return;
+  const away = element.getBoundingClientRect().top - top;
+  if (Math.abs(away) > 0.5) pane().scrollTop += away;
+  quietUntil = performance.now() + 300;
+  if (frames) requestAnimationFrame(() => hold(element, top, frames - 1, grip));
+}
+
+const start = () => document.querySelector(".talk-bar").getBoundingClientRect().bottom;
+
 function scrollTo(turn) {
-  quietUntil = performance.now() + 700;
   const found = article(turn);
   if (!found) return false;
-  // Turns out of sight have only a guessed height: the second time they are measured.
-  found.scrollIntoView({ block: "start" });
-  requestAnimationFrame(() => found.scrollIntoView({ block: "start" }));
+  hold(found, start());
   mark(turn);
   return true;
 }
@@ -87,16 +104,17 @@ document.addEventListener("scroll", (event) => {
 }, { capture: true, passive: true });
 
 // Turns that come in above must not push away what is read.
-let height = null;
+let kept = null;
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  height = detail.target.id === "earlier" ? pane().scrollHeight - pane().scrollTop : null;
+  if (detail.target.id !== "earlier") return;
+  const first = articles().find((one) => one.getBoundingClientRect().bottom > start());
+  kept = first ? { element: first, top: first.getBoundingClientRect().top } : null;
 });
 document.addEventListener("htmx:afterSwap", () => {
   if (!session()) return;
-  if (height !== null) {
-    quietUntil = performance.now() + 300;
-    pane().scrollTop = pane().scrollHeight - height;
-    height = null;
+  if (kept) {
+    hold(kept.element, kept.top);
+    kept = null;
   }
   // The last turns come anew with what they said since; each has one place in the index.
   const newest = new Set([...document.querySelectorAll("#index_tail [data-turn]")].map((link) => link.dataset.turn));

@@ -64,11 +64,11 @@ def test_thumbs_in_any_page(visitor, page, server, demo, shop, project_url):
     code = re.sub(r'https?://[^"/]+(?=/api/public)', server.url, shown).replace("TRACE_ID", demo.agent)
     open_page(visitor, shop, code)
     with visitor.expect_response("**/api/public/scores") as sent:
-        visitor.get_by_role("button", name="👍").click()
+        visitor.get_by_role("button", name="Yes").click()
     assert sent.value.status == 200
     wait_for(server, demo.agent, True)
     with visitor.expect_response("**/api/public/scores"):
-        visitor.get_by_role("button", name="👎").click()
+        visitor.get_by_role("button", name="No").click()
     wait_for(server, demo.agent, False)
     page.goto(f"{project_url}/traces/{demo.agent}/")
     expect(page.locator("main")).to_contain_text(re.compile("thumbs.*False", re.DOTALL))

@@ -143,6 +143,7 @@ ROW_OPERATIONS = [
     functions.json_has(O.model_parameters, "a"),
     functions.json_value(O.model_parameters, "a"),
     functions.json_text(O.model_parameters, "a", "b"),
+    functions.last_message(O.input),
     functions.if_else(O.is_root, O.name, "none"),
     functions.empty_to_null(O.user_id),
     functions.bin(O.latency_us, 0, 100),

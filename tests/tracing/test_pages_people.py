@@ -64,10 +64,10 @@ def test_ladder(client, alice, bob, charlie, project):
         assert bob.get(address).status_code == alice.get(address).status_code == 200, address
 
 
-def listed(scope, noun, text="", *, range="24h", sort="-time", before="", environments=(), limit=50):
+def listed(scope, noun, text="", *, range="24h", period=None, sort="-time", before="", environments=(), limit=50):
     query = parse(text, noun)
     assert not query.problems, query.problems
-    wanted = Wanted(noun, query, Period.named(range), environments, Sort.parse(sort), before)
+    wanted = Wanted(noun, query, period or Period.named(range), environments, Sort.parse(sort), before)
     return groups.list_groups(scope, wanted, limit=limit)
 
 
@@ -161,6 +161,25 @@ def test_parts_of_a_long_talk_come_alone(alice, project):
     assert earlier.count("<article") == 10
     found = part(f"{url}?find=answer+17", "index")
     assert ("question 17" in found, "question 18" in found) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ('[{"role":"user","content":"old"},{"role":"user","content":"new"}]', "new"),
+        ('{"messages":[{"role":"user","content":"old"},{"role":"user","content":"new"}]}', "new"),
+        ('[{"role":"user","content":[{"type":"text","text":"in parts"}]}]', "in parts"),
+        ('{"question":"no conversation"}', '{"question":"no conversation"}'),
+        ("plain words", "plain words"),
+    ],
+)
+@pytest.mark.parametrize("of", ["trace", "root"])
+def test_the_index_shows_what_was_asked_last(alice, project, asked, shown, of):
+    # Previews hold the beginning of a conversation, which every turn of it repeats.
+    own, root = ({"input": asked, "output": "x"}, {}) if of == "trace" else ({}, {"input": asked})
+    put_trace(project.pk, root=root, session_id="s", input_preview=asked, **own)
+    page = alice.get(reverse("tracing:session-detail", args=[project.pk, "s"])).context["page"]
+    assert [item.words for item in page.turns] == [shown]
 
 
 def test_the_last_turns_fill_in(alice, project):
@@ -271,7 +290,8 @@ def test_sessions_are_found_as_python_finds_them(scope, project):
     for text, condition in asked.items():
         assert found(text) == fitting(condition), text
     assert found("", environments=("dev",)) == fitting(lambda f: f["n"] % 2 == 0)
-    assert found("", range="1h") == fitting(lambda f: f["time"] > NOW - timedelta(hours=1)) != []
+    hour_ago = NOW - timedelta(hours=1)
+    assert found("", period=Period.between(hour_ago, None)) == fitting(lambda f: f["time"] >= hour_ago) != []
     means = {row.id: row.scores for row in listed(scope, Noun.SESSIONS).rows}
     assert means["s04"]["helpful"].value == pytest.approx(0.25)
     assert means["s05"] == {}

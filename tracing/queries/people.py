@@ -62,6 +62,8 @@ class Turn:
     input_preview: str
     output_preview: str
     sums: Sums
+    #: the beginning of the last message, where the input is a conversation and its preview may be cut before that
+    asked: str = ""
     scores: dict[str, ScoreMean] = field(default_factory=dict)
     input: str = ""
     output: str = ""
@@ -105,6 +107,7 @@ def list_turns(
     words = [
         fn.text_start(t.input_preview, _WORDS).label("input_preview"),
         fn.text_start(t.output_preview, _WORDS).label("output_preview"),
+        _asked(t.input),
     ]
     return _page(scope, session_id, [*_LIGHT, *words], after, before, find, limit)
 
@@ -196,7 +199,8 @@ def _holds(scope: ProjectScope, session_id: str, words: str) -> ColumnElement[bo
 def _turns(scope: ProjectScope, rows: Sequence[Any], with_content: bool) -> list[Turn]:
     sums = sum_by_trace(scope, rows)
     means = means_by(scope, s.trace_id, [row.id for row in rows])
-    roots = _roots(scope, rows) if with_content else {}
+    columns = [_short(o.input, "input"), _short(o.output, "output")] if with_content else [_asked(o.input)]
+    roots = _roots(scope, rows, columns)
     return [
         _turn(row, roots.get((row.id, row.root_id)), sums.get(row.id, Sums()), means.get(row.id, {})) for row in rows
     ]
@@ -213,26 +217,40 @@ def _turn(row: Any, root: Any, sums: Sums, means: dict[str, ScoreMean]) -> Turn:
         output_preview=row.output_preview,
         sums=sums,
         scores=means,
-        input=getattr(row, "input", "") or (root.input if root else ""),
-        output=getattr(row, "output", "") or (root.output if root else ""),
+        asked=_own_or(row, root, "asked"),
+        input=_own_or(row, root, "input"),
+        output=_own_or(row, root, "output"),
         first_start=row.first_start,
         last_start=row.last_start,
     )
+
+
+def _own_or(row: Any, root: Any, name: str) -> str:
+    """Of the trace, or else of its root, where these were read at all."""
+    return getattr(row, name, "") or getattr(root, name, "")
+
+
+def _asked(column: Any) -> Any:
+    return fn.text_start(fn.last_message(column), _WORDS).label("asked")
 
 
 def _short(column: Any, label: str) -> Any:
     return fn.if_else(fn.text_length(column) <= TURN_CHARACTERS, column, "").label(label)
 
 
-def _roots(scope: ProjectScope, page: Sequence[Any]) -> dict[tuple[str, str], Any]:
-    """Input and output of the root observations, for traces that have none of their own."""
-    wanted = [row for row in page if row.root_id and has_observations(row) and not (row.input and row.output)]
+def _roots(scope: ProjectScope, page: Sequence[Any], columns: Sequence[Any]) -> dict[tuple[str, str], Any]:
+    """These of the root observations, for traces that have no input or output of their own."""
+    wanted = [row for row in page if row.root_id and has_observations(row) and _is_without_own(row)]
     if not wanted:
         return {}
-    query = store.select(
-        scope, observations, o.trace_id, o.id, _short(o.input, "input"), _short(o.output, "output")
-    ).where(inside_of(wanted), o.id.in_([row.root_id for row in wanted]))
+    query = store.select(scope, observations, o.trace_id, o.id, *columns).where(
+        inside_of(wanted), o.id.in_([row.root_id for row in wanted])
+    )
     return {(row.trace_id, row.id): row for row in store.rows(scope, query, tag="session-roots")}
+
+
+def _is_without_own(row: Any) -> bool:
+    return not (row.input and row.output) if hasattr(row, "input") else not row.asked and row.input_preview[:1] in "[{"
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ class ShownTurn:
 
     @property
     def words(self) -> str:
-        return one_line(self.turn.input_preview)
+        return _said(self.asked) or self.turn.asked or one_line(self.turn.input_preview)
 
     @property
     def answer(self) -> str:

@@ -51,7 +51,7 @@ get_client().flush()
 """
 
 _THUMBS = """\
-<button data-thumb="1">👍</button> <button data-thumb="0">👎</button>
+Was this helpful? <button data-thumb="1">Yes</button> <button data-thumb="0">No</button>
 
 <script type="module">
   // Your server knows the trace that answered, and sends its id along.

@@ -1,0 +1,194 @@
+"""Sessions: found, and read as conversations of any length by mouse, keyboard, link, Back, and without a script."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import expect
+
+TURNS = 45
+_ARRIVES_SECONDS = 30
+
+
+def send(server, session, numbers, *, start):
+    events = []
+    for n in numbers:
+        at = (start + timedelta(minutes=n if n < 30 else n + 20)).isoformat()
+        trace = {
+            "id": f"{session}-{n:03}", "sessionId": session, "name": "talk", "timestamp": at,
+            "input": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": f"question {n}"}],
+            "output": {"role": "assistant", "content": f"answer {n}\n\n" + "and so on\n\n" * 6},
+        }  # fmt: skip
+        tool = {"id": f"{session}-{n}-tool", "traceId": trace["id"], "name": "look_up", "startTime": at, "endTime": at,
+                "input": {"n": n}, "output": "found"}  # fmt: skip
+        events.append({"id": uuid4().hex, "type": "trace-create", "timestamp": at, "body": trace})
+        events.append({"id": uuid4().hex, "type": "tool-create", "timestamp": at, "body": tool})
+    with server.client() as api:
+        assert not api.post("/api/public/ingestion", json={"batch": events}).json()["errors"]
+        until = time.monotonic() + _ARRIVES_SECONDS
+        while True:
+            found = api.get("/api/public/traces", params={"sessionId": session, "limit": 1}).json()["meta"][
+                "totalItems"
+            ]
+            if found > max(numbers):
+                return
+            assert time.monotonic() < until, found
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def talk(server):
+    """A session that nothing else writes to, the same for every test of a process."""
+    session = f"talk {uuid4().hex[:8]}/1"
+    send(server, session, range(TURNS), start=datetime.now(UTC) - timedelta(hours=20))
+    return session
+
+
+@pytest.fixture
+def talk_url(project_url, talk):
+    return f"{project_url}/sessions/{talk.replace('/', '%2F').replace(' ', '%20')}/"
+
+
+def turn(page, n):
+    return page.locator(f'article[id$="-{n:03}"]')
+
+
+def place(page, n):
+    return page.locator(f'.turns a[data-turn$="-{n:03}"]')
+
+
+def in_pane(page, n):
+    """The turn begins where the pane does."""
+    expect(turn(page, n)).to_be_in_viewport()
+    expect(place(page, n)).to_have_attribute("aria-current", "true")
+
+
+def test_keys_mouse_and_back_walk_from_turn_to_turn(page, talk, talk_url):
+    page.goto(talk_url)
+    expect(page.locator(".turns a[data-turn]")).to_have_count(TURNS)
+    expect(page.locator(".turns .idle")).to_have_count(1)
+    in_pane(page, 0)
+    for n in (1, 2):
+        page.keyboard.press("j")
+        expect(page).to_have_url(re.compile(f"turn=.*-{n:03}"))
+        in_pane(page, n)
+    page.keyboard.press("k")
+    in_pane(page, 1)
+    # Far down: nothing between was read.
+    place(page, 38).click()
+    in_pane(page, 38)
+    expect(turn(page, 20)).to_have_count(0)
+    page.go_back()
+    expect(page).to_have_url(re.compile("turn=.*-001"))
+    in_pane(page, 1)
+    page.go_forward()
+    in_pane(page, 38)
+    page.reload()
+    in_pane(page, 38)
+    # Turns before it come in above without moving it.
+    top = turn(page, 38).bounding_box()["y"]
+    page.locator("#earlier a").evaluate("link => link.click()")
+    expect(turn(page, 30)).to_have_count(1)
+    assert abs(turn(page, 38).bounding_box()["y"] - top) < 4
+    # The last ones come when they are near, and the index follows what is read.
+    page.locator(".talk-pane").evaluate("pane => pane.scrollTo(0, pane.scrollHeight)")
+    expect(turn(page, 44)).to_be_in_viewport()
+    page.locator(".talk-pane").hover()
+    page.mouse.wheel(0, -400)
+    expect(page.locator(".turns a[aria-current]")).to_have_attribute("data-turn", re.compile("-04[0-4]$"))
+
+
+def test_views_search_and_tools(page, talk, talk_url):
+    page.goto(talk_url)
+    first = turn(page, 0)
+    tool = first.locator("details.tools")
+    expect(tool.locator("dd").first).to_be_hidden()
+    tool.locator("summary").click()
+    expect(tool.locator("dd").first).to_contain_text('"n":0')
+    link = tool.get_by_role("link", name="look_up").get_attribute("href")
+    assert re.search(r"/traces/.*\?observation=.*tool$", link)
+    page.keyboard.press("/")
+    page.keyboard.type("answer 33")
+    expect(page.locator(".turns a[data-turn]")).to_have_count(1)
+    expect(page).to_have_url(re.compile("find=answer"))
+    page.reload()
+    expect(page.locator(".turns a[data-turn]")).to_have_count(1)
+    place(page, 33).click()
+    in_pane(page, 33)
+    page.get_by_role("link", name="Compact").click()
+    expect(page).to_have_url(re.compile("view=compact"))
+    in_pane(page, 33)
+    expect(turn(page, 33)).to_contain_text("question 33")
+    page.go_back()
+    expect(page.locator(".talk.talk")).to_be_visible()
+    in_pane(page, 33)
+
+
+def test_a_live_talk_fills_in(page, server, project_url):
+    session = f"live-{uuid4().hex[:8]}"
+    start = datetime.now(UTC) - timedelta(minutes=10)
+    send(server, session, range(2), start=start)
+    page.goto(f"{project_url}/sessions/{session}/")
+    expect(page.locator(".turns a[data-turn]")).to_have_count(2)
+    send(server, session, range(2, 3), start=start)
+    expect(turn(page, 2)).to_contain_text("question 2", timeout=30_000)
+    expect(page.locator(".turns a[data-turn]")).to_have_count(3)
+    expect(page.locator("#session_facts")).to_contain_text("3 turns")
+
+
+def test_the_whole_talk_can_be_copied(page, talk, talk_url, server):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
+    page.goto(talk_url)
+    page.locator("#take-along summary").click()
+    page.get_by_role("button", name="Copy as Markdown").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert [f"question {n}" in text for n in (0, 20, TURNS - 1)] == [True, True, True]
+
+
+def test_sessions_are_searched_sorted_and_opened(page, demo, talk, project_url):
+    page.goto(f"{project_url}/sessions/?range=all")
+    page.keyboard.press("/")
+    page.keyboard.type(f'turns:>{TURNS - 1} id:"{talk}"')
+    rows = page.locator("table.sessions tbody tr")
+    expect(rows).to_have_count(1)
+    expect(rows.first).to_contain_text("question 0")
+    expect(page).to_have_url(re.compile("q=turns"))
+    page.reload()
+    expect(rows).to_have_count(1)
+    page.locator("#q").fill("turnz:1")
+    expect(page.locator("#query-problems")).to_contain_text("turns")
+    page.locator("#q").fill("")
+    expect(rows.nth(2)).to_be_visible()
+    page.get_by_role("link", name="Turns").click()
+    expect(page.get_by_role("columnheader", name="Turns")).to_have_attribute("aria-sort", "descending")
+    page.keyboard.press("j")
+    expect(page.locator(".row-link").first).to_be_focused()
+    name = page.locator(".row-link").first.inner_text()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    page.go_back()
+    expect(page).to_have_url(re.compile("sort=-turns"))
+
+
+def test_a_talk_is_read_without_a_script(scriptless, talk, talk_url):
+    scriptless.goto(talk_url)
+    expect(turn(scriptless, 0)).to_contain_text("answer 0")
+    scriptless.get_by_role("link", name="Later turns").click()
+    expect(turn(scriptless, 10)).to_contain_text("answer 10")
+    place(scriptless, 40).click()
+    expect(turn(scriptless, 40)).to_contain_text("answer 40")
+    scriptless.get_by_role("link", name="Earlier turns").click()
+    expect(turn(scriptless, 39)).to_contain_text("answer 39")
+
+
+def test_a_talk_fits_a_phone(phone, talk, talk_url):
+    phone.goto(talk_url)
+    expect(turn(phone, 0)).to_be_in_viewport()
+    place(phone, 3).click()
+    in_pane(phone, 3)
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
