@@ -38,6 +38,19 @@ function choose(row, event) {
   save(row);
 }
 
+// What is being typed while the line is saved is not what was sent: it outlives the answer.
+let typed = null;
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const field = document.activeElement;
+  const isTyped = detail.target.matches("[data-annotate-row]") && detail.target.contains(field) && field.matches("input:not([type='radio'])");
+  typed = isTyped ? { id: field.id, value: field.value } : null;
+});
+document.addEventListener("htmx:afterSwap", () => {
+  const field = typed && document.getElementById(typed.id);
+  if (field && field.value !== typed.value) field.value = typed.value;
+  typed = null;
+});
+
 // By the mouse, and by the arrows within a group.
 document.addEventListener("change", ({ target }) => {
   const row = formOf(target);

@@ -19,7 +19,7 @@ from tracing.queries.comments import MENTION, get_comment, is_there
 #: what may stand under a comment
 SIGNS = ("👍", "👎", "❤️", "🎉", "👀", "🚀")
 #: how a member is called while a comment is written: by the address, which is theirs alone
-_ADDRESS = re.compile(r"(?<![\w@.])@([\w.+-]+@[\w-]+(?:\.[\w-]+)+)")
+_ADDRESS = re.compile(r"(?<![\w@.])@([\w.+-]+@[\w-]+(?:\.[\w-]+)*)")
 
 
 def create_comment(
