@@ -9,11 +9,16 @@ from uuid import uuid4
 
 import pytest
 
+from accounts.access import ProjectScope
+from accounts.roles import Role
 from tests.factories import basic, make_key, make_project
 from tests.rows_read import RowsRead, rows_read
 from tests.tracing.api_data import Api
 from tracing.analytics import client, store
 from tracing.analytics.records import Observation, Score, Trace
+from tracing.queries import explorer
+from tracing.queries.explorer import Noun
+from tracing.queries.periods import Period
 
 pytestmark = pytest.mark.django_db
 
@@ -230,3 +235,34 @@ def _check(read: RowsRead, most: dict[str, int] | int) -> None:
     assert most.keys() <= read.by_tag.keys()
     over = {tag: read.by_tag[tag] for tag, granules in most.items() if read.by_tag[tag] > granules * GRANULE}
     assert not over, read.by_tag
+
+
+#: A query of the explorer, how many rows its first page has, and the most granules that each question may read.
+EXPLORED: dict[str, tuple[Noun, str, int, dict[str, int]]] = {
+    "newest": (Noun.TRACES, "", 50, {"explorer-traces": 3, "explorer-sums": 3}),
+    "own field": (Noun.TRACES, "name:chat", 50, {"explorer-traces": 4, "explorer-sums": 3}),
+    "figure": (Noun.TRACES, "cost:>0.001", 50, {"explorer-look": 6, "explorer-traces": 8, "explorer-sums": 3}),
+    "observations": (Noun.OBSERVATIONS, "", 50, {"explorer-observations": 3}),
+    "rare word": (Noun.OBSERVATIONS, "xylophone", 1, {"explorer-observations": 8, "explorer-snippets": 4}),
+}
+
+
+@pytest.mark.parametrize("name", EXPLORED)
+def test_pages_of_the_explorer_read_what_they_show(full_project_id, name):
+    noun, text, rows, granules = EXPLORED[name]
+    scope = ProjectScope(full_project_id, Role.VIEWER)
+    with rows_read() as read:
+        page = explorer.list_page(scope, explorer.Wanted(noun, explorer.parse(text, noun), Period.named("all")))
+    assert len(page.rows) == rows
+    for tag, most in granules.items():
+        assert read.by_tag[tag] <= most * GRANULE, dict(read.by_tag)
+
+
+def test_facets_of_a_rare_word_look_for_it_once(full_project_id):
+    scope = ProjectScope(full_project_id, Role.VIEWER)
+    wanted = explorer.Wanted(Noun.TRACES, explorer.parse("xylophone", Noun.TRACES), Period.named("all"))
+    with rows_read() as read:
+        by_name = {facet.name: facet for facet in explorer.facets(scope, wanted)}
+    assert [(one.value, one.count) for one in by_name["name"].values] == [("chat", 1)]
+    assert read.by_tag["explorer-words"] <= TRACES + 8 * GRANULE
+    assert read.by_tag["explorer-facets-env"] <= TRACES + GRANULE, dict(read.by_tag)
