@@ -136,11 +136,12 @@ FUNCTIONS: dict[str, str | Callable[[Arguments, Options], str]] = {
     "json_has": "JSONHas({0}, {1})",
     "json_value": "if(JSONType({0}, {1}) = 'String', JSONExtractString({0}, {1}), JSONExtractRaw({0}, {1}))",
     "json_text": lambda arguments, _: f"JSONExtractString({', '.join(arguments)})",
+    # Parts first: asked for text, a list is given as its JSON.
     "last_message": (
-        "coalesce(nullIf(JSONExtractString({0}, -1, 'content'), ''), "
-        "nullIf(JSONExtractString({0}, -1, 'content', -1, 'text'), ''), "
-        "nullIf(JSONExtractString({0}, 'messages', -1, 'content'), ''), "
-        "JSONExtractString({0}, 'messages', -1, 'content', -1, 'text'))"
+        "coalesce(nullIf(JSONExtractString({0}, -1, 'content', -1, 'text'), ''), "
+        "nullIf(JSONExtractString({0}, -1, 'content'), ''), "
+        "nullIf(JSONExtractString({0}, 'messages', -1, 'content', -1, 'text'), ''), "
+        "JSONExtractString({0}, 'messages', -1, 'content'))"
     ),
     "if_else": "if({0}, {1}, {2})",
     "empty_to_null": "nullIf({0}, '')",
