@@ -62,6 +62,7 @@ GROUPS: tuple[tuple[str | Promise, tuple[Item, ...]], ...] = (
         (
             Item("start", _("Get started"), "tracing:onboarding", desktop_only=True),
             Item("inbox", _("Ingestion problems"), "tracing:dead-letter-list", ("tracing:dead-letter-",), True),
+            Item("clock", _("Jobs"), "tracing:job-list", ("tracing:job-",), True),
         ),
     ),
 )

@@ -72,7 +72,6 @@ project_urls = [  # projects/<project_id>/
     path("observations-bulk/", bulk.observation_bulk, name="observation-bulk"),
     path("observations-bulk/confirm/", bulk.observation_bulk_confirm, name="observation-bulk-confirm"),
     path("<str:noun>-count/", bulk.count_matching, name="count"),
-    path("trace-delete/", bulk.trace_delete, name="trace-delete"),
     path("user-delete/", bulk.user_delete, name="user-delete"),
     path("traces-views/", saved_views.trace_view_change, name="trace-view-change"),
     path("observations-views/", saved_views.observation_view_change, name="observation-view-change"),

@@ -346,9 +346,9 @@ def test_viewers_look_and_strangers_do_not_even_that(alice, bob, charlie, worksp
     trace_id = fill(project.pk, 1)[0]
     alice.post(url("trace-bulk", project), {"act": "tag", "ids": trace_id, "add": "x"})
     job = Job.objects.get()
-    for name, said in (("trace-bulk", {"act": "delete", "ids": trace_id}), ("trace-delete", {"trace": trace_id})):
-        assert bob.post(url(name, project), said).status_code == 403
-        assert charlie.post(url(name, project), said).status_code == 404
+    for name in ("trace-bulk", "trace-bulk-confirm", "observation-bulk", "observation-bulk-confirm"):
+        assert bob.post(url(name, project), {"act": "delete", "ids": trace_id}).status_code == 403
+        assert charlie.post(url(name, project), {"act": "delete", "ids": trace_id}).status_code == 404
     assert bob.post(url("user-delete", project), {"user": "u", "confirmed": "1"}).status_code == 403
     for page in (url("job-list", project), url("job-detail", project, job.pk), url("job-receipt", project, job.pk)):
         assert bob.get(page).status_code == 200
@@ -363,7 +363,8 @@ def test_viewers_look_and_strangers_do_not_even_that(alice, bob, charlie, worksp
 
 def test_one_trace_is_deleted_from_its_page_and_the_receipt_can_be_kept(alice, project):
     trace = put_trace(project.pk, name="<b>one")
-    alice.post(url("trace-delete", project), {"trace": trace.id})
+    assert 'id="delete-trace"' in alice.get(url("trace-detail", project, trace.id)).content.decode()
+    alice.post(url("trace-bulk", project), {"act": "delete", "ids": trace.id})
     assert alice.get(url("trace-detail", project, trace.id)).status_code == 404
     job = Job.objects.get()
     page = alice.get(url("job-detail", project, job.pk)).content.decode()
@@ -377,6 +378,7 @@ def test_one_trace_is_deleted_from_its_page_and_the_receipt_can_be_kept(alice, p
 
 def test_a_user_is_deleted_after_a_question(alice, project):
     put_trace(project.pk, user_id="<i>u")
+    assert 'id="delete-user"' in alice.get(url("user-detail", project, "<i>u")).content.decode()
     asked = alice.post(url("user-delete", project), {"user": "<i>u"})
     assert "&lt;i&gt;u" in asked.content.decode()
     assert not Job.objects.exists()

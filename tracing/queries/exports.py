@@ -110,6 +110,8 @@ GETTERS: dict[Noun, dict[str, Getter]] = {
         **_LAST,
     },
 }
+#: the lists that can be taken away
+EXPORTED = frozenset(noun.value for noun in GETTERS)
 
 
 def export(scope: ProjectScope, wanted: Wanted, format: Format, *, chosen: Sequence[str] = ()) -> Iterator[bytes]:

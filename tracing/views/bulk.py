@@ -123,23 +123,11 @@ def observation_bulk(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
 @project_page(Role.VIEWER)
 def count_matching(request: HttpRequest, scope: ProjectScope, noun: str) -> HttpResponse:
     """How many rows a list's filters match, in words: for the offer to select all of them."""
-    if noun not in list(Noun):
+    if noun not in (Noun.TRACES, Noun.OBSERVATIONS):
         raise NotFound("There is no such list.")
     wanted = wanted_from(request.GET, Noun(noun))
     context = {"number": _number(count_selected(scope, Selection.all_of(wanted)))}
     return render_page(request, "tracing/_count.html", context)
-
-
-@posted_from("tracing:trace-list")
-@project_page(Role.MEMBER)
-def trace_delete(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
-    """One trace, from its own page; the form there asked already."""
-    trace_id = request.POST.get("trace", "").replace("\x00", "")
-    if not trace_id:
-        raise Invalid(_("Nothing is selected."))
-    selection = Selection(Noun.TRACES, (RowId(trace_id, trace_id),))
-    tell(request, scope, bulk.start_deletion(scope, selection, actor=Actor.of(request)))
-    return HttpResponseRedirect(reverse("tracing:trace-list", args=[scope.project_id]), status=303)
 
 
 @posted_from("tracing:user-list")

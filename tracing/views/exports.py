@@ -11,7 +11,7 @@ from accounts.roles import Role
 from config.errors import NotFound
 from tracing.forms import wanted_from
 from tracing.queries.explorer.nouns import Noun
-from tracing.queries.exports import Format, export, file_name
+from tracing.queries.exports import EXPORTED, Format, export, file_name
 from tracing.views.lists.columns import chosen_ids
 
 _TYPES = {Format.CSV: "text/csv; charset=utf-8", Format.JSONL: "application/x-ndjson"}
@@ -21,7 +21,7 @@ _TYPES = {Format.CSV: "text/csv; charset=utf-8", Format.JSONL: "application/x-nd
 @project_page(Role.VIEWER)
 def export_list(request: HttpRequest, scope: ProjectScope, noun: str, format: str) -> HttpResponseBase:
     """The same parameters as the list's. `fields=columns` takes its columns only, else all there is comes."""
-    if noun not in list(Noun) or format not in list(Format):
+    if noun not in EXPORTED or format not in list(Format):
         raise NotFound("There is no such export.")
     kind, wanted = Format(format), wanted_from(request.GET, Noun(noun))
     chosen = chosen_ids(request.GET) if request.GET.get("fields") == "columns" else ()

@@ -262,6 +262,7 @@ def user_detail(request: HttpRequest, scope: ProjectScope, user_id: str) -> Http
         problem = error
     context = {
         "scope": scope,
+        "may_delete": scope.role.allows(Role.MEMBER),
         "shown": shown,
         "person": shown.user,
         "page": None if problem else shown.page,

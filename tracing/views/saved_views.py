@@ -27,20 +27,23 @@ from tracing.views.lists import columns
 NONE = "none"
 _LISTS = {Noun.TRACES: "tracing:trace-list", Noun.OBSERVATIONS: "tracing:observation-list"}
 #: parameters that say nothing of what the list is to show
-_ASIDE = ("environment", "view", "peek", "observation", "columns", "rows", "size")
+_BESIDE_A_VIEW = ("environment", "view", "peek", "observation")
+_ASIDE = (*_BESIDE_A_VIEW, "columns", "rows", "size")
 
 
 def opened_by_address(request: HttpRequest, scope: ProjectScope, noun: Noun) -> str | None:
     """The query string of the view that an address names (`?view=<id>` alone), or of the default one for an address
     that says nothing; None for one that says itself what it shows."""
-    said = [name for name, values in request.GET.lists() if name not in _ASIDE and any(values)]
     named = request.GET.get("view", "")
+    aside = _BESIDE_A_VIEW if named else _ASIDE
+    said = [name for name, values in request.GET.lists() if name not in aside and any(values)]
     if said or named == NONE:
         return None
     view = get_view(scope, named, noun) if named else default_view(scope, noun)
     if view is None or not view.query:
         return None
-    return _opening(request, view, noun)
+    opening = _opening(request, view, noun)
+    return None if QueryDict(opening) == request.GET else opening
 
 
 def _opening(request: HttpRequest, view: SavedView, noun: Noun) -> str:
