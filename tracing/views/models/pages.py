@@ -40,6 +40,14 @@ from tracing.views.models import drafts
 PAGE_SIZE = 50
 OBSERVED_RANGE = "30d"
 _LARGEST_UNITS = 2**62
+#: names as programs write them, in any language
+_EXAMPLES = {
+    "name": "gpt-5.4",
+    "parameter": "service_tier",
+    "value": "batch",
+    "kind": "input",
+    "tokenizer": '{"tokenizerModel": "gpt-4o", "tokensPerMessage": 3, "tokensPerName": 1}',
+}
 
 
 @require_safe
@@ -342,7 +350,8 @@ def _range_labels() -> list[tuple[str, str]]:
 
 
 def _frame(scope: ProjectScope) -> dict[str, Any]:
-    return {"scope": scope, "project": get_project(scope), "may_edit": scope.role.allows(Role.MEMBER)}
+    may_edit = scope.role.allows(Role.MEMBER)
+    return {"scope": scope, "project": get_project(scope), "may_edit": may_edit, "examples": _EXAMPLES}
 
 
 def _own(scope: ProjectScope, model_id: str) -> Model:
