@@ -209,7 +209,7 @@ def steps(depth: int) -> range:
     return range(min(depth, DEEPEST_INDENT))
 
 
-DEEPEST_INDENT = 40
+DEEPEST_INDENT = 24
 
 
 @register.simple_tag

@@ -8,7 +8,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 44;
 const WIDEST = 230;
 const MARGIN = 24;
-const [SMALLEST, LEGIBLE, LARGEST] = [0.02, 0.45, 2.5];
+const [SMALLEST, LEGIBLE, LARGEST] = [0.02, 0.6, 2.5];
 const DIRECTIONS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
 export function open(trace) {
@@ -74,8 +74,8 @@ class GraphView {
     if (!data.nodes.length) return;
     this.nodes = data.nodes;
     this.chosen = -1;
-    this.isFitted = this.moved = false;
-    const laid = arrange(data);
+    this.moved = keep;
+    const laid = arrange(data, (node) => this.figures(node));
     this.size = laid.graph();
     this.svg = make("svg", { role: "group", "aria-label": this.trace.words.graph });
     this.sheet = make("g");
@@ -83,9 +83,9 @@ class GraphView {
     this.edges = data.edges.map(([from, to, times]) => this.edge(laid, from, to, times));
     this.boxes = data.nodes.map((node, at) => this.node(laid.node(String(at)), node, at));
     this.canvas.replaceChildren(this.svg);
-    if (keep) this.move();
-    else this.fit();
     this.select(this.trace.rows.selected);
+    if (keep) this.move();
+    else this.begin();
     if (!this.boxes.some((box) => box.getAttribute("tabindex") === "0")) this.boxes[0].setAttribute("tabindex", "0");
   }
 
@@ -116,7 +116,7 @@ class GraphView {
   }
 
   edge(laid, from, to, times) {
-    const { points, x, y } = laid.edge(String(from), String(to));
+    const { points, x, y } = from === to ? loop(laid.node(String(from))) : laid.edge(String(from), String(to));
     const path = make("path", { class: "edge", d: curve(points) });
     const head = make("path", { class: "head", d: "M0 0 -7 -3.5 -7 3.5z" });
     const [before, end] = points.slice(-2);
@@ -163,22 +163,22 @@ class GraphView {
   }
 
   // --- Where it is looked at ------------------------------------------------------------------------------------
+  // All of it.
   fit() {
     const { clientWidth, clientHeight } = this.canvas;
     const { width, height } = this.size;
-    const whole = Math.min(1, (clientWidth - 2 * MARGIN) / width, (clientHeight - 2 * MARGIN) / height);
-    // What would be dust is shown from its beginning; asked for again, all of it.
-    const isDust = whole < LEGIBLE && !this.isFitted;
-    this.isFitted = isDust;
-    this.place = { scale: isDust ? LEGIBLE : Math.max(SMALLEST, whole), x: 0, y: MARGIN };
-    if (isDust) {
-      const { e: x, f: y } = this.boxes[Math.max(0, this.chosen ?? 0)].transform.baseVal.consolidate().matrix;
-      this.place.x = clientWidth / 2 - (x + WIDEST / 2) * LEGIBLE;
-      this.place.y = Math.min(MARGIN, clientHeight / 2 - y * LEGIBLE);
-      return this.move();
-    }
-    this.place.x = (clientWidth - width * this.place.scale) / 2;
-    this.place.y = Math.max(MARGIN, (clientHeight - height * this.place.scale) / 3);
+    const scale = Math.max(SMALLEST, Math.min(1, (clientWidth - 2 * MARGIN) / width, (clientHeight - 2 * MARGIN) / height));
+    this.place = { scale, x: (clientWidth - width * scale) / 2, y: Math.max(MARGIN, (clientHeight - height * scale) / 3) };
+    this.move();
+  }
+
+  // All of it, or where that would be dust, what is chosen and what is around it.
+  begin() {
+    this.fit();
+    if (this.place.scale >= LEGIBLE) return;
+    const { clientWidth, clientHeight } = this.canvas;
+    const { e: x, f: y } = this.boxes[Math.max(0, this.chosen)].transform.baseVal.consolidate().matrix;
+    this.place = { scale: LEGIBLE, x: clientWidth / 2 - (x + WIDEST / 3) * LEGIBLE, y: Math.min(MARGIN, clientHeight / 2 - y * LEGIBLE) };
     this.move();
   }
 
@@ -189,6 +189,7 @@ class GraphView {
 
   zoom(factor, at = { x: this.canvas.clientWidth / 2, y: this.canvas.clientHeight / 2 }) {
     const { x, y, scale } = this.place;
+    this.moved = true;
     const next = Math.min(LARGEST, Math.max(SMALLEST, scale * factor));
     this.place = { scale: next, x: at.x - ((at.x - x) * next) / scale, y: at.y - ((at.y - y) * next) / scale };
     this.move();
@@ -210,6 +211,7 @@ class GraphView {
       event.preventDefault();
       const box = canvas.getBoundingClientRect();
       if (event.ctrlKey || event.metaKey) return this.zoom(Math.exp(-event.deltaY * 0.002), { x: event.clientX - box.left, y: event.clientY - box.top });
+      this.moved = true;
       this.place.x -= event.deltaX;
       this.place.y -= event.deltaY;
       this.move();
@@ -225,7 +227,7 @@ class GraphView {
     }, { signal });
     const actions = { fit: () => this.fit(), in: () => this.zoom(1.4), out: () => this.zoom(1 / 1.4) };
     for (const button of part.querySelectorAll("[data-graph-zoom]")) button.addEventListener("click", actions[button.dataset.graphZoom], { signal });
-    const resized = new ResizeObserver(() => this.svg && !this.moved && this.fit());
+    const resized = new ResizeObserver(() => this.svg && !this.moved && this.begin());
     resized.observe(canvas);
     signal.addEventListener("abort", () => resized.disconnect());
   }
@@ -300,20 +302,31 @@ class GraphView {
   }
 }
 
-function arrange(data) {
+function arrange(data, figures) {
   const graph = new Graph({ multigraph: false });
   graph.setGraph({ rankdir: "TB", nodesep: 24, ranksep: 36, edgesep: 14, marginx: 4, marginy: 4 });
   graph.setDefaultEdgeLabel(() => ({}));
   const measure = document.createElement("canvas").getContext("2d");
-  const { fontFamily } = getComputedStyle(document.body);
+  const style = getComputedStyle(document.documentElement);
+  const [fontFamily, dataFont] = [style.getPropertyValue("--font-text"), style.getPropertyValue("--font-data")];
   data.nodes.forEach((node, at) => {
     measure.font = `550 12px ${fontFamily}`;
     const label = cut(node.name, measure, WIDEST - 40);
-    graph.setNode(String(at), { label, width: Math.max(130, Math.ceil(measure.measureText(label).width) + 40), height: HEIGHT });
+    const title = measure.measureText(label).width;
+    measure.font = `10.5px ${dataFont}`;
+    const wide = Math.max(title, measure.measureText(figures(node)).width);
+    graph.setNode(String(at), { label, width: Math.max(120, Math.ceil(wide) + 36), height: HEIGHT });
   });
-  for (const [from, to] of data.edges) graph.setEdge(String(from), String(to), { width: 20, height: 14 });
+  for (const [from, to] of data.edges) if (from !== to) graph.setEdge(String(from), String(to), { width: 20, height: 14 });
   layout(graph);
   return graph;
+}
+
+// From a node to itself, at its side.
+function loop({ x, y, width }) {
+  const side = x + width / 2;
+  const points = [[0, 9], [14, 12], [20, 0], [14, -12], [0, -9]].map(([dx, dy]) => ({ x: side + dx, y: y + dy }));
+  return { points, x: side + 26, y };
 }
 
 function cut(text, measure, room) {

@@ -4,7 +4,8 @@ import { count, duration, money, score } from "./trace-format.js";
 
 const HEIGHT = 30;
 const EXTRA = 24;
-const DEEPEST_INDENT = 40;
+// Deeper rows stand at the last one, and say how deep they are.
+const DEEPEST_INDENT = 24;
 const KINDS = new Set(["generation", "agent", "tool", "chain", "retriever", "embedding", "evaluator", "guardrail", "event"]);
 const LEVELS = ["DEBUG", "DEFAULT", "WARNING", "ERROR"];
 
@@ -13,7 +14,7 @@ export class Rows {
     Object.assign(this, { model, axis, options, words, href });
     this.tree = element.querySelector("#tree");
     this.scroller = element.querySelector("#tree-scroll");
-    this.box = element.querySelector("#rows");
+    this.box = element.querySelector("#tree-rows");
     this.shape = element.querySelector("#row-template").content.querySelector(".row");
     this.selected = this.tree.dataset.selected;
     this.closed = new Set();

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 SELECTED = "#tree .row[aria-selected='true']"
 #: drawn by the browser itself, and not the rows of the page's own HTML
-DRAWN = "#rows .row[data-node]"
+DRAWN = "#tree-rows .row[data-node]"
 
 #: Each place the scrollbar can stop at: is there a row at the top, in the middle, at the end?
 EVERY_PLACE = """async () => {
@@ -131,7 +131,7 @@ def test_what_rows_show_is_remembered(page, project_url, demo):
     page.get_by_label("Heat").select_option("time")
     expect(row.locator(".num")).to_contain_text("$")
     expect(row.locator(".lane text")).to_have_text("")
-    expect(page.locator("#rows [data-heat]").first).to_be_attached()
+    expect(page.locator("#tree-rows [data-heat]").first).to_be_attached()
     page.reload()
     expect(row.locator(".num")).to_contain_text("$")
     expect(row.locator(".lane text")).to_have_text("")
@@ -221,7 +221,7 @@ def test_a_running_trace_fills_in_by_itself(page, project_url, server, demo):
     expect(page.locator(SELECTED)).to_have_attribute("data-id", f"{root}-2")
     page.locator("#tree-scroll").evaluate("scroller => (scroller.scrollTop = scroller.scrollHeight)")
     expect(page.locator(DRAWN, has_text="came later")).to_be_visible()
-    expect(page.locator("#rows .missing + .row")).to_contain_text("nobody's")
+    expect(page.locator("#tree-rows .missing + .row")).to_contain_text("nobody's")
     end = (began + timedelta(seconds=2)).isoformat()
     _send(server, _event("span-update", {"id": root, "traceId": trace, "endTime": end}))
     expect(page.get_by_text("live", exact=True)).to_have_count(0, timeout=40_000)

@@ -115,8 +115,8 @@ def test_views_can_be_read_without_a_script(scriptless, project_url, demo):
 
 def test_a_phone_shows_each_view(phone, project_url, demo):
     phone.goto(f"{project_url}/traces/{demo.agent}/")
-    expect(phone.locator("#rows .row[data-node]").first).to_be_visible()
-    for name, part in (("Graph", NODE), ("Log", LINE), ("Tree", "#rows .row")):
+    expect(phone.locator("#tree-rows .row[data-node]").first).to_be_visible()
+    for name, part in (("Graph", NODE), ("Log", LINE), ("Tree", "#tree-rows .row")):
         phone.get_by_role("link", name=name, exact=True).click()
         expect(phone.locator(part).first).to_be_visible()
         assert phone.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), name
