@@ -58,7 +58,8 @@ export class Pane {
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     const wanted = new URL(link.getAttribute("href"), this.address.own).searchParams;
-    this.address.set({ view: wanted.get("view") ?? "", observation: wanted.get("observation") ?? "" }, { push: true });
+    const states = ["view", "observation", "history"].map((name) => [name, wanted.get(name) ?? ""]);
+    this.address.set(Object.fromEntries(states), { push: true });
     this.load(this.address.with({}));
   }
 
