@@ -38,17 +38,23 @@ function choose(row, event) {
   save(row);
 }
 
-// What is being typed while the line is saved is not what was sent: it outlives the answer.
-let typed = null;
+// What was typed while the line was being saved is not what was sent: it outlives the answer, and is saved next.
+const typed = new Map();
+const waiting = new Set();
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  const field = document.activeElement;
-  const isTyped = detail.target.matches("[data-annotate-row]") && detail.target.contains(field) && field.matches("input:not([type='radio'])");
-  typed = isTyped ? { id: field.id, value: field.value } : null;
+  typed.clear();
+  if (!detail.target.matches("[data-annotate-row]") || detail.requestConfig.formData.has("clear")) return;
+  for (const field of detail.target.querySelectorAll("input:not([type='hidden'], [type='radio'])")) typed.set(field.id, field.value);
 });
 document.addEventListener("htmx:afterSwap", () => {
-  const field = typed && document.getElementById(typed.id);
-  if (field && field.value !== typed.value) field.value = typed.value;
-  typed = null;
+  for (const [id, value] of typed) {
+    const field = document.getElementById(id);
+    if (field && field.value !== value) field.value = value;
+  }
+  typed.clear();
+});
+document.addEventListener("htmx:afterSettle", ({ detail }) => {
+  if (waiting.delete(detail.elt?.id)) save(detail.elt);
 });
 
 // By the mouse, and by the arrows within a group.
@@ -77,6 +83,7 @@ function put(panel) {
 function save(row) {
   const said = JSON.stringify([...new FormData(row)]);
   if (!hasValue(row) || row.dataset.said === said) return;
+  if (row.classList.contains("htmx-request")) return void waiting.add(row.id);
   row.dataset.said = said;
   window.htmx.trigger(row, "submit");
 }
