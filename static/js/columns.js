@@ -146,5 +146,18 @@ document.addEventListener("dblclick", (event) => {
   fit();
 });
 
-document.addEventListener("htmx:afterSwap", ({ detail }) => detail.target.id === "results" && fit());
+// The menu stays while the rows are made anew.
+function tellHeight() {
+  const height = document.getElementById("results").dataset.height;
+  for (const link of document.querySelectorAll("#columns [data-height]")) {
+    if (link.dataset.height === height) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  if (detail.target.id !== "results") return;
+  fit();
+  tellHeight();
+});
 fit();

@@ -33,5 +33,17 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   const parameters = new URL(link.href?.baseVal ?? link.href, location.href).searchParams;
   link.closest("details[data-menu]")?.removeAttribute("open");
-  visit(Object.fromEntries(KEPT.map((name) => [name, parameters.get(name)])));
+  // A link that is not made anew with the rows says what it changes; the rest is as it is now.
+  const own = link.dataset.visit ? link.dataset.visit.split(" ") : KEPT;
+  visit(Object.fromEntries(own.map((name) => [name, parameters.get(name)])));
+});
+
+// The other noun's list under the query that the bar shows now, though its rows may still be on their way.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.(".nouns a");
+  if (!link) return;
+  const url = new URL(link.href);
+  if (wanted("q")) url.searchParams.set("q", wanted("q"));
+  else url.searchParams.delete("q");
+  link.href = url;
 });
