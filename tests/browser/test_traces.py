@@ -83,7 +83,7 @@ def test_the_tree_by_mouse(page, project_url, demo):
 
 def test_the_tree_by_keyboard(page, project_url, demo):
     page.goto(f"{project_url}/traces/{demo.agent}/")
-    rows_in_sight = page.locator("#rows .row")
+    rows_in_sight = page.locator("#tree-rows .row")
     expect(rows_in_sight.first).to_be_visible()
     page.keyboard.press("End")
     expect(page.locator(SELECTED)).not_to_have_attribute("data-id", rows_in_sight.first.get_attribute("data-id"))
@@ -115,9 +115,9 @@ def test_the_timeline_shows_each_bar_where_it_was(page, project_url, demo):
 
 def test_five_thousand_spans(page, project_url, demo):
     page.goto(f"{project_url}/traces/{demo.big}/")
-    expect(page.locator("#rows .row").first).to_be_visible()
+    expect(page.locator("#tree-rows .row").first).to_be_visible()
     expect(page.locator("#tree-count")).to_contain_text(re.compile("5,?000"))
-    assert page.locator("#rows .row").count() < 300, "rows out of sight belong out of the document"
+    assert page.locator("#tree-rows .row").count() < 300, "rows out of sight belong out of the document"
     page.keyboard.press("End")
     expect(page.locator(SELECTED)).to_be_in_viewport()
     page.keyboard.press("Home")
@@ -128,7 +128,7 @@ def test_five_thousand_spans(page, project_url, demo):
 
 def test_finding_in_a_trace(page, project_url, demo):
     page.goto(f"{project_url}/traces/{demo.big}/")
-    expect(page.locator("#rows .row").first).to_be_visible()
+    expect(page.locator("#tree-rows .row").first).to_be_visible()
     page.keyboard.press("/")
     page.keyboard.type("batch-7")
     expect(page.locator("#tree-count")).not_to_contain_text(re.compile("5,?000"))
