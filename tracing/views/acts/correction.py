@@ -74,7 +74,9 @@ def readable(raw: str) -> str:
         return raw
     try:
         value = json.loads(raw)
-        return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+        text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+        text.encode()  # half a surrogate pair can be read from an escape, and no page can be sent with it
+        return text
     except (ValueError, RecursionError):
         return raw
 
