@@ -1,4 +1,4 @@
-// Filter forms: empty fields stay out of the address, and on a phone the filters move into their sheet.
+// Filter forms: empty fields stay out of the address, and an answer that comes too late changes nothing.
 document.addEventListener("htmx:configRequest", (event) => {
   if (!event.target.matches?.("[data-drop-empty]")) return;
   const parameters = event.detail.parameters;
@@ -19,28 +19,3 @@ document.addEventListener("htmx:beforeHistoryUpdate", ({ detail }) => {
 addEventListener("popstate", () => {
   for (const asking of document.querySelectorAll(".htmx-request")) htmx.trigger(asking, "htmx:abort");
 });
-
-const narrow = matchMedia("(width < 640px)");
-
-// One set of controls, wherever it fits: two with the same names would both be sent.
-function place() {
-  const facets = document.querySelector(".facets");
-  const sheet = document.querySelector("[data-facets-here]");
-  if (!facets || !sheet) return;
-  const home = narrow.matches ? sheet : facets;
-  const away = narrow.matches ? facets : sheet;
-  if (away.childElementCount) home.replaceChildren(...away.children);
-}
-
-let held;
-document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (!detail.shouldSwap) return;
-  const sheet = detail.target.querySelector("[data-facets-here]");
-  if (narrow.matches && sheet?.childElementCount) {
-    held = [...sheet.children];
-    document.querySelector(".facets").replaceChildren(...held);
-  }
-});
-document.addEventListener("htmx:afterSwap", place);
-narrow.addEventListener("change", place);
-place();

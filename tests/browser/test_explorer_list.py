@@ -20,7 +20,7 @@ def field(page):
 
 
 def facet(page, name):
-    return page.get_by_role("checkbox", name=re.compile(f"^{name}"))
+    return page.locator("#facets").get_by_role("checkbox", name=re.compile(f"^{name}"))
 
 
 def heads(page):
@@ -105,6 +105,7 @@ def test_facets_and_query_bar_say_the_same(listed):
     key.locator("summary").click()
     key.get_by_role("checkbox").first.check()
     expect(pills(page)).to_have_text([re.compile("metadata")])
+    expect(page).to_have_url(re.compile("q=metadata"))
     page.reload()
     expect(page.locator("summary#facet-metadata + .values")).to_be_visible()
     expect(page.locator("[data-facet^='metadata.'] [aria-checked=true]").first).to_be_visible()

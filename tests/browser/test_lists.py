@@ -40,7 +40,7 @@ class Held:
 
 
 def facet(page, name):
-    return page.get_by_role("checkbox", name=re.compile(name))
+    return page.locator("#facets").get_by_role("checkbox", name=re.compile(name))
 
 
 def tick(page, name):

@@ -15,7 +15,7 @@ SELECTED = "#tree .row[aria-selected='true']"
 def test_filters_are_in_the_address_and_survive_going_back(listed, project_url):
     before = rows(listed).count()
     assert before >= 20
-    listed.get_by_role("checkbox", name=re.compile("research-agent")).check()
+    listed.locator("#facets").get_by_role("checkbox", name=re.compile("research-agent")).check()
     expect(listed).to_have_url(re.compile("name%3Aresearch-agent"))
     expect(rows(listed).first).to_contain_text("research-agent")
     expect(listed.locator("#results table")).not_to_contain_text("extract-invoice")
