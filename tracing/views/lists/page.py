@@ -32,6 +32,7 @@ from tracing.views.lists.columns import (
     shown_columns,
     written,
 )
+from tracing.views.lists.suggesting import suggested
 from tracing.views.ranges import range_labels
 
 PARTS = ("results", "newest", "pulse", "facets", "suggestions")
@@ -217,10 +218,7 @@ class ListPage:
         return facets.aliases(self.noun)
 
     def suggestions(self) -> explorer.Completion:
-        caret = self._query.get("caret", "")
-        text = self._query.get("text", "").replace("\x00", "")
-        at = int(caret) if caret.isascii() and caret.isdigit() and len(caret) < 6 else len(text)
-        return explorer.complete(self._scope, self.wanted, text, min(at, len(text)))
+        return suggested(self._scope, self.wanted, self._query)
 
 
 def _size(query: QueryDict) -> int:
