@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
 
 from accounts.access import ProjectScope
 from config.errors import SpanwiseError
 from tracing.queries.explorer.edit import remove
-from tracing.queries.explorer.facets import observed_values
+from tracing.queries.explorer.facets import FacetValue, observed_values
 from tracing.queries.explorer.fields import Field, Kind, fields_of, find_field
 from tracing.queries.explorer.language import parse
+from tracing.queries.explorer.nouns import Noun
 from tracing.queries.explorer.wanted import Wanted
 from tracing.queries.explorer.writing import write_name, write_value
 
@@ -57,16 +58,27 @@ class _Place:
     term_start: int = 0
 
 
-def complete(scope: ProjectScope, wanted: Wanted, text: str, caret: int) -> Completion:
+class Observe(Protocol):
+    """Reads the values of a field that rows have under these conditions, most common first."""
+
+    def __call__(
+        self, scope: ProjectScope, wanted: Wanted, name: str, *, contains: str = "", limit: int = 0
+    ) -> list[FacetValue]: ...
+
+
+def complete(
+    scope: ProjectScope, wanted: Wanted, text: str, caret: int, *, observe: Observe = observed_values
+) -> Completion:
     """Suggestions for a text that is being written, of which `wanted.query` need not be the latest reading. Values are
-    those of rows that fulfil the other conditions; where these cannot be read, there are none."""
+    those of rows that fulfil the other conditions; where these cannot be read, there are none. `observe` reads them:
+    for sessions and users, `queries.groups.observed_values`."""
     caret = max(0, min(caret, len(text)))
     place = _place(text, caret)
     if place.name is None:
-        found = _fields(scope, wanted, place)
+        found = _fields(scope, wanted, place, observe)
     else:
         others = parse(remove(text, place.term_start, place.end), wanted.noun)
-        found = _values(scope, replace(wanted, query=others), place)
+        found = _values(scope, replace(wanted, query=others), place, observe)
     return Completion(place.start, place.end, found[:MOST])
 
 
@@ -146,12 +158,12 @@ def _token_end(text: str, caret: int) -> int:
 
 
 # --- Suggestions -----------------------------------------------------------------------------------------
-def _fields(scope: ProjectScope, wanted: Wanted, place: _Place) -> list[Suggestion]:
+def _fields(scope: ProjectScope, wanted: Wanted, place: _Place, observe: Observe) -> list[Suggestion]:
     written = place.written.lower()
     stem, dot, rest = place.written.partition(".")
     keyed = find_field(stem, wanted.noun) if dot else None
     if keyed is not None and keyed.has_keys:
-        return _keys(scope, wanted, keyed, rest.strip('"'))
+        return _keys(scope, wanted, keyed, rest.strip('"'), observe)
     ranked = sorted(
         ((rank, number, one) for number, one in enumerate(fields_of(wanted.noun).values())
          if (rank := _rank(one, written)) is not None),
@@ -159,9 +171,14 @@ def _fields(scope: ProjectScope, wanted: Wanted, place: _Place) -> list[Suggesti
     )  # fmt: skip
     found = [_of_field(one) for _rank_, _number, one in ranked]
     for word, label in (("has", _("is there")), ("is", _("is marked so"))):
-        if word.startswith(written):
+        if word.startswith(written) and (word == "has" or _marks(wanted.noun)):
             found.append(Suggestion(f"{word}:", f"{word}:", "field", label, is_open=True))
     return found
+
+
+def _marks(noun: Noun) -> list[str]:
+    """What `is:` may ask of this noun."""
+    return [one for one in ("bookmarked", "public", "root") if find_field(one, noun)]
 
 
 def _of_field(one: Field) -> Suggestion:
@@ -179,22 +196,21 @@ def _rank(one: Field, written: str) -> int | None:
     return 2 if written in one.name or any(written in other for other in others) else None
 
 
-def _keys(scope: ProjectScope, wanted: Wanted, keyed: Field, written: str) -> list[Suggestion]:
+def _keys(scope: ProjectScope, wanted: Wanted, keyed: Field, written: str, observe: Observe) -> list[Suggestion]:
     others = replace(wanted, query=parse("", wanted.noun))
     return [
         Suggestion(
             f"{write_name(keyed.name, one.value)}:", f"{keyed.name}.{one.value}", "field", "", one.count, is_open=True
         )
-        for one in _observed(scope, others, keyed.name, written)
+        for one in _observed(scope, others, keyed.name, written, observe)
     ]
 
 
-def _values(scope: ProjectScope, wanted: Wanted, place: _Place) -> list[Suggestion]:
+def _values(scope: ProjectScope, wanted: Wanted, place: _Place, observe: Observe) -> list[Suggestion]:
     name = (place.name or "").lower()
     written = place.written
     if name == "is":
-        options = [one for one in ("bookmarked", "public", "root") if find_field(one, wanted.noun)]
-        return [Suggestion(one, one, "value") for one in options if one.startswith(written.lower())]
+        return [Suggestion(one, one, "value") for one in _marks(wanted.noun) if one.startswith(written.lower())]
     if name == "has":
         known = fields_of(wanted.noun).values()
         return [Suggestion(one.name, one.name, "value", one.label) for one in known if one.name.startswith(written)]
@@ -207,7 +223,7 @@ def _values(scope: ProjectScope, wanted: Wanted, place: _Place) -> list[Suggesti
         return _comparisons(found) if not written else []
     if found.has_keys and not place.key:
         return []
-    values = _observed(scope, wanted, f"{found.name}.{place.key}" if place.key else found.name, written)
+    values = _observed(scope, wanted, f"{found.name}.{place.key}" if place.key else found.name, written, observe)
     suggestions = [Suggestion(write_value(one.value), one.value, "value", "", one.count) for one in values]
     if found.kind is Kind.CHOICE:
         seen = {one.label for one in suggestions}
@@ -228,10 +244,10 @@ def _comparisons(found: Field) -> list[Suggestion]:
     ]
 
 
-def _observed(scope: ProjectScope, wanted: Wanted, name: str, written: str) -> list[Any]:
+def _observed(scope: ProjectScope, wanted: Wanted, name: str, written: str, observe: Observe) -> list[FacetValue]:
     """Those that begin with what is written first."""
     try:
-        values = observed_values(scope, wanted, name, contains=written, limit=3 * MOST)
+        values = observe(scope, wanted, name, contains=written, limit=3 * MOST)
     except SpanwiseError:
         return []
     small = written.lower()
