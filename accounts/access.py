@@ -254,6 +254,14 @@ def scope_for_task(project_id: str, *, user_id: str = "") -> ProjectScope:
     return ProjectScope(project_id, Role.OWNER, user_id=user_id)
 
 
+def scope_for_job(project_id: str, user_id: str) -> ProjectScope:
+    """What this person may do there now, for work that goes on in their name. NotFound for who has left."""
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        raise NotFound("There is no such person.")
+    return scope_for_user(user, project_id)
+
+
 def project_page(
     role: Role,
 ) -> Callable[[Callable[Concatenate[HttpRequest, ProjectScope, P], HttpResponseBase]], Callable[..., HttpResponseBase]]:

@@ -9,12 +9,12 @@ import pytest
 from django.urls import reverse
 
 from accounts.access import ProjectScope, scope_for_task
-from accounts.audit import SYSTEM
-from accounts.models import AuditLog
+from accounts.audit import SYSTEM, Actor
+from accounts.models import AuditLog, Membership, ProjectMembership, User
 from accounts.roles import Role
 from config.errors import Forbidden, Unavailable
 from evals.models import ScoreConfig
-from tests.factories import make_project
+from tests.factories import make_project, make_user
 from tests.tracing.page_data import put_trace
 from tracing.actions import bulk, jobs
 from tracing.analytics import store, tables
@@ -265,6 +265,32 @@ def test_nobody_works_on_a_job_that_somebody_alive_works_on(workspace, monkeypat
     jobs.work_on_jobs()
     job.refresh_from_db()
     assert job.status == JobStatus.DONE
+
+
+@pytest.mark.parametrize("since", ["left", "viewer", "barred", "inactive", "account deleted"])
+def test_what_somebody_may_not_do_any_more_is_not_done_in_their_name(workspace, monkeypatch, since):
+    mallory = make_user("mallory@example.com", organization=workspace.organization)
+    scope, actor = scope_of(workspace, mallory, Role.MEMBER), Actor.person(mallory)
+    fill(workspace.project.pk, 4)
+    monkeypatch.setattr(bulk._Doing, "__init__", _small_steps(bulk._Doing.__init__))
+    job = start_without_working(monkeypatch, lambda: bulk.start_deletion(scope, everything(), actor=actor))
+    while not job.done:
+        jobs.run_job(job, seconds=0.0001)
+        job.refresh_from_db()
+    assert job.is_unfinished
+    membership = Membership.objects.filter(user=mallory)
+    {
+        "left": membership.delete,
+        "viewer": lambda: membership.update(role=Role.VIEWER),
+        "barred": lambda: ProjectMembership.objects.create(user=mallory, project=workspace.project, role=Role.NONE),
+        "inactive": lambda: User.objects.filter(pk=mallory.pk).update(is_active=False),
+        "account deleted": mallory.delete,
+    }[since]()
+    jobs.work_on_jobs()
+    job.refresh_from_db()
+    assert (job.status, job.done) == (JobStatus.FAILED, 2)
+    assert "may not do this" in job.message
+    assert len(ids(scope_for_task(workspace.project.pk))) == 2, "what was done before stays done, nothing else is"
 
 
 # --- Other acts ------------------------------------------------------------------------------------------------------

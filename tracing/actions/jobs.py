@@ -26,10 +26,10 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from accounts.access import ProjectScope, scope_for_task
+from accounts.access import ProjectScope, scope_for_job, scope_for_task
 from accounts.audit import Actor, record
 from accounts.roles import Role
-from config.errors import Conflict, NotFound, SpanwiseError, Unavailable
+from config.errors import Conflict, Forbidden, NotFound, SpanwiseError, Unavailable
 from tracing.models.jobs import UNFINISHED, Job, JobStatus
 
 log = logging.getLogger(__name__)
@@ -243,7 +243,7 @@ def _work(job: Job, until: float) -> None:
     try:
         # However short, a turn comes to its first save: else a job would never get anywhere.
         Step(job, until).heed_cancellation()
-        kind.work(scope_for_task(job.project_id, user_id=job.author_id or ""), job, Step(job, until))
+        kind.work(_scope_of(job, kind), job, Step(job, until))
     except _Lost:
         return None
     except _TurnOver:
@@ -258,6 +258,18 @@ def _work(job: Job, until: float) -> None:
         log.exception("Job %s (%s) failed", job.pk, job.kind)
         return _finish(job, JobStatus.FAILED, _("An unexpected error. The worker's log says which."))
     return _finish(job, JobStatus.DONE, "")
+
+
+def _scope_of(job: Job, kind: Kind) -> ProjectScope:
+    """That of whoever started it, as it is at this turn: what they may not do any more is not done in their name."""
+    if job.author_id is None and not job.author_is_gone:
+        return scope_for_task(job.project_id)
+    try:
+        scope = scope_for_job(job.project_id, job.author_id or "")
+        scope.require(kind.role)
+    except (Forbidden, NotFound) as error:
+        raise Forbidden(_("Stopped: whoever started it may not do this in the project any more.")) from error
+    return scope
 
 
 def _finish(job: Job, status: JobStatus, message: str) -> None:

@@ -72,6 +72,11 @@ class Job(models.Model):
     def is_unfinished(self) -> bool:
         return self.status in UNFINISHED
 
+    @property
+    def author_is_gone(self) -> bool:
+        """Whether the account of the person who started it was deleted since: of people, the name is an address."""
+        return self.author_id is None and "@" in self.author_name
+
 
 class JobPart(models.Model):
     """What a job is about to do to some ids, written before it is done: redone when nobody says that it was."""
