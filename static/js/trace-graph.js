@@ -94,7 +94,6 @@ class GraphView {
     box.dataset.at = at;
     box.setAttribute("transform", `translate(${place.x - place.width / 2} ${place.y - place.height / 2})`);
     const figures = this.figures(node);
-    box.setAttribute("aria-label", `${node.name} · ${node.type.toLowerCase()} · ${figures}`);
     const title = make("text", { class: "title", x: 24, y: 18 });
     title.textContent = place.label;
     const line = make("text", { class: "figures", x: 24, y: 34 });

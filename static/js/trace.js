@@ -30,6 +30,7 @@ class TraceView {
     this.words = wordsOf(element);
     this.first = this.tree.dataset.selected;
     this.model = new Model();
+    this.early = [];
     this.address = new Address(element);
     const { address, model, words } = this;
     this.options = new Options(element, { signal, onchange: () => this.rows.redraw() });
@@ -83,6 +84,7 @@ class TraceView {
       this.subtree.show();
     }
     this.hasEnded = true;
+    for (const step of this.early.splice(0)) this.choose(step(this));
     this.count();
     this.tree.removeAttribute("aria-busy");
     element.classList.toggle("is-live", isLive);
@@ -214,10 +216,12 @@ class TraceView {
     }
     if (this.view?.key?.(event)) return event.preventDefault();
     const step = this.shownView !== "tree" && this.view ? SHARED[event.key] : (KEYS[event.shiftKey ? `Shift+${event.key}` : event.key] ?? KEYS[event.key]);
-    if (!step || !this.rows.visible) return;
+    if (!step) return;
     event.preventDefault();
     event.stopPropagation();
-    this.choose(step(this, event));
+    // Who is quicker than the rows is not forgotten.
+    if (this.hasEnded) this.choose(step(this));
+    else this.early.push(step);
   }
 
   back() {

@@ -104,9 +104,10 @@ def test_the_tree_by_keyboard(page, project_url, demo):
 def test_the_timeline_shows_each_bar_where_it_was(page, project_url, demo):
     page.goto(f"{project_url}/traces/{demo.chat}/")
     root, answer = (
-        page.locator("#tree .row", has_text=name).locator(".bar-span").first
+        page.locator("#tree .row[data-node]", has_text=name).locator(".bar-span").first
         for name in ("answer-customer", "generate-answer")
     )
+    expect(answer).to_be_visible()
     outer, inner = root.bounding_box(), answer.bounding_box()
     assert outer["x"] <= inner["x"]
     assert inner["x"] + inner["width"] <= outer["x"] + outer["width"] + 2
