@@ -10,8 +10,8 @@ _UNSEEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u2060-\u2064\u206a-\u206f\ufeff\u202a-\u202e\u2066-\u2069"
     "\u2028\u2029\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f\U000e0100-\U000e01ef]"
 )
-_PICTURES = 0x2400
-_DELETE, _DELETE_PICTURE = 0x7F, "\u2421"
+#: those that people know by name; fonts have no pictures of them
+_NAMES = {0x00: "NUL", 0x07: "BEL", 0x08: "BS", 0x1B: "ESC", 0x7F: "DEL"}
 _TAGS = range(0xE0020, 0xE007F)
 #: a letter carries a few marks in any language; hundreds are a tower over the lines above
 _MARKS = re.compile(
@@ -20,7 +20,7 @@ _MARKS = re.compile(
 
 
 def visible(text: str) -> str:
-    """The text for reading: ␛ for an escape, ⟨U+202E⟩ for what turns the direction, hidden tags by their letter."""
+    """The text for reading: ⟨ESC⟩ for an escape, ⟨U+202E⟩ for what turns the direction, hidden tags by their letter."""
     if text.isascii() and text.isprintable():
         return text
     shown = _UNSEEN.sub(_shown, text)
@@ -36,10 +36,8 @@ def visible_json(text: str) -> str:
 
 def _shown(match: re.Match[str]) -> str:
     code = ord(match[0])
-    if code < 0x20:
-        return chr(_PICTURES + code)
-    if code == _DELETE:
-        return _DELETE_PICTURE
+    if code in _NAMES:
+        return f"⟨{_NAMES[code]}⟩"
     if code in _TAGS:
         return f"⟨tag {chr(code - 0xE0000)}⟩"
     return f"⟨U+{code:04X}⟩"

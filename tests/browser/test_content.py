@@ -44,6 +44,8 @@ def test_a_conversation_folds_its_history_and_leads_to_spans(page, address, cont
     expect(calls.nth(1)).to_contain_text("2lookup_order")
     calls.nth(0).get_by_role("link", name="carrier_status").click()
     expect(page).to_have_url(re.compile("#tool-1$"))
+    # The pane scrolls; the page around it stays where it is.
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight && scrollY === 0")
     calls.nth(1).get_by_role("link", name="result").click()
     expect(said.locator(".result:target")).to_contain_text("not found")
     calls.nth(0).locator(".span-link").click()

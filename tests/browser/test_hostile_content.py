@@ -90,7 +90,7 @@ def test_hostile_contents_are_text_in_every_view(page, hostile, project_url, gua
 def test_what_cannot_be_seen_is_written_out(page, hostile, project_url):
     page.goto(f"{project_url}/traces/{hostile.traces['unseen']}/")
     text = page.locator("#output").inner_text()
-    for shown in ("⟨U+202E⟩", "␛[31m", "⟨U+200B⟩", "⟨tag h⟩"):
+    for shown in ("⟨U+202E⟩", "⟨ESC⟩[31m", "⟨U+200B⟩", "⟨tag h⟩"):
         assert shown in text
     page.goto(f"{project_url}/traces/{hostile.traces['tower']}/")
     assert "⟨+" in page.locator("#output").inner_text()
