@@ -78,7 +78,7 @@ function refresh(fresh) {
     if (!shown || shown.cells.length !== row.cells.length) continue;
     [...row.cells].forEach((cell, place) => {
       const old = shown.cells[place];
-      if (place === 0 || old.contains(document.activeElement) || old.innerHTML === cell.innerHTML) return;
+      if (place === 0 || old.contains(document.activeElement) || old.isEqualNode(document.importNode(cell, true))) return;
       old.replaceChildren(...[...cell.childNodes].map((node) => document.importNode(node, true)));
     });
   }

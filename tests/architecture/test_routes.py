@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 #: what anybody may ask for
-PUBLIC = {"tracing:theme", "api-reference-start", "api-reference", "api-operation"}
+PUBLIC = {"tracing:theme", "tracing:old-trace", "api-reference-start", "api-reference", "api-operation"}
 #: links that the SDKs make: they only lead to the guarded address, which is where the project is looked up
 REDIRECTS = ("project/",)
 #: parts of the site that have a rule of their own, each with its own tests: keys, allauth, the admin site
@@ -46,11 +47,14 @@ def test_route_is_guarded(address, name, view):
         assert is_guarded_page or getattr(view, "login_required", True), f"{address} is open to everybody"
 
 
+#: values of arguments that may not be just anything
+_EXAMPLES = {"invitation_id": "1", "noun": "traces", "format": "csv"}
+
+
 def _example(address: str) -> str:
-    parts = [
-        ("1" if part.startswith("<int:") else "x") if part.startswith("<") else part for part in address.split("/")
-    ]
-    return "/" + "/".join(parts)
+    return "/" + re.sub(
+        r"<(?:\w+:)?(\w+)>", lambda match: _EXAMPLES.get(match[1], "1" if "<int:" in match[0] else "x"), address
+    )
 
 
 @pytest.mark.parametrize(("address", "name", "view"), ROUTES, ids=[name for _, name, _ in ROUTES])
