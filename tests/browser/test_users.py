@@ -18,9 +18,11 @@ def test_users_are_searched_sorted_and_opened(page, demo, project_url):
     expect(page.get_by_role("columnheader", name="Traces")).to_have_attribute("aria-sort", "descending")
     page.keyboard.press("/")
     page.keyboard.type(demo.user)
+    page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"q="))
     expect(page.get_by_role("link", name=demo.user, exact=True)).to_be_visible()
     page.locator("#q").fill("nobody-of-this-name")
+    page.keyboard.press("Enter")
     expect(page.get_by_text("No users")).to_be_visible()
 
 

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from accounts.access import ProjectScope
 from accounts.roles import Role
+from tests.factories import make_project
 from tests.tracing.page_data import HOSTILE, bare_trace, put_trace
 from tracing.analytics import store
 from tracing.analytics.records import Score
@@ -317,6 +318,96 @@ def test_sessions_without_observations_are_in_every_order(scope, project):
     for sort in ("-time", "cost", "-cost", "duration", "-duration", "-errors"):
         assert {row.id for row in listed(scope, Noun.SESSIONS, sort=sort).rows} == {"bare", "paid"}, sort
     assert [row.id for row in listed(scope, Noun.SESSIONS, "cost:<1").rows] == ["bare"]
+
+
+COMPLETED = [
+    # noun, what is written before the caret, what is offered first
+    (Noun.SESSIONS, "tur", [("turns:", None)]),
+    (Noun.SESSIONS, "turns:", [(">", None), (">=", None)]),
+    (Noun.SESSIONS, "env:", [("dev", 10), ("production", 10)]),
+    (Noun.SESSIONS, "tag:tag0 env:prod", [("production", 3)]),
+    (Noun.SESSIONS, "name:", [("name0", 10), ("name1", 10)]),
+    (Noun.SESSIONS, "tag:", [("tag0", 7), ("tag1", 7), ("tag2", 6)]),
+    (Noun.SESSIONS, "turns:>3 user:", [("u1", 2), ("u3", 2), ("u5", 1)]),
+    (Noun.SESSIONS, "id:S1", [("s14", 1)]),
+    (Noun.SESSIONS, "-user:(u1 OR u5", [("u5", 3)]),
+    (Noun.SESSIONS, "scores.", [("scores.helpful:", 10), ("scores.mood:", 2)]),
+    (Noun.SESSIONS, "scores.mood:", [("glad", 2)]),
+    (Noun.SESSIONS, "errors:>0 scores.mood:", []),
+    (Noun.USERS, "release:", [("r1", 1)]),
+    (Noun.USERS, "id:U0", [("u0", 1)]),
+    (Noun.USERS, "session:s03", [("s03", 1)]),
+    (Noun.USERS, "sessions:>3 tag:", [("tag0", 1), ("tag1", 1)]),
+    (Noun.USERS, "is:", []),
+    (Noun.USERS, "nonsense:", []),
+]
+
+
+@pytest.mark.parametrize(("noun", "text", "expected"), COMPLETED)
+def test_what_one_types_is_completed_from_what_was_observed(alice, project, noun, text, expected):
+    fill_groups(project)
+    put_trace(project.pk, session_id="s99", user_id="u99", release="r1", at=NOW - timedelta(days=3), environment="old")
+    put_trace(project.pk, user_id="u0", release="r1", at=NOW - timedelta(hours=2))
+    moods = [
+        Score(project_id=project.pk, id=f"mood{n}", timestamp=NOW, name="mood", session_id=f"s{n:02}",
+              string_value="glad", data_type="CATEGORICAL", row_version=1)
+        for n in (1, 2)
+    ]  # fmt: skip
+    store.insert(scores=moods)
+    name = "session-list" if noun is Noun.SESSIONS else "user-list"
+    answer = alice.get(
+        reverse(f"tracing:{name}", args=[project.pk]),
+        {"text": text, "caret": str(len(text)), "range": "24h"},
+        headers={"HX-Request": "true", "HX-Target": "suggestions"},
+    )
+    offered = [(one.text, one.count) for one in answer.context["suggestions"]().suggestions]
+    # Of equals the latest comes first, which is not told here.
+    assert sorted(offered[: len(expected)], key=str) == sorted(expected, key=str)
+    assert bool(offered) == bool(expected)
+    assert "old" not in [value for value, _count in offered]
+    assert answer.content.decode().count('role="option"') == len(offered)
+
+
+def test_completion_keeps_to_its_project_and_its_environments(alice, project, workspace):
+    other = make_project()
+    put_trace(other.pk, session_id="theirs", user_id="their user", tags=["their tag"])
+    put_trace(project.pk, session_id="ours", user_id="our user", environment="dev")
+    put_trace(project.pk, session_id="live", user_id="live user", environment="production")
+    for text, params, expected in [
+        ("id:", {}, {"ours", "live"}),
+        ("user:", {}, {'"our user"', '"live user"'}),
+        ("tag:", {}, set()),
+        ("id:", {"environment": "dev"}, {"ours"}),
+    ]:
+        answer = alice.get(
+            reverse("tracing:session-list", args=[project.pk]),
+            {"text": text, **params},
+            headers={"HX-Request": "true", "HX-Target": "suggestions"},
+        )
+        assert {one.text for one in answer.context["suggestions"]().suggestions} == expected, text
+
+
+def test_the_bar_shows_conditions_as_pills_and_says_what_is_wrong(alice, project):
+    _talk(project)
+    answer = alice.get(reverse("tracing:session-list", args=[project.pk]), {"q": "turns:>1 turnz:3 Hi"})
+    pills = answer.context["list"].bar.pills
+    assert [(pill.text, bool(pill.problem)) for pill in pills] == [("turns:>1", False), ("turnz:3", True)]
+    assert answer.context["list"].bar.words == "Hi"
+    page = answer.content.decode()
+    assert 'data-term="turns:&gt;1"' in page
+    assert 'id="query-problems"' in page
+    assert "turns:>5 user:anna" in page
+
+
+@pytest.mark.parametrize("noun", [Noun.SESSIONS, Noun.USERS])
+def test_groups_are_found_by_their_times(scope, project, noun):
+    put_trace(project.pk, session_id="old", user_id="old", at=NOW - timedelta(days=20))
+    put_trace(project.pk, session_id="new", user_id="new", at=NOW - timedelta(hours=1))
+    day = f"{NOW - timedelta(days=9):%Y-%m-%d}"
+    assert [row.id for row in listed(scope, noun, f"time:>{day}", range="all").rows] == ["new"]
+    assert [row.id for row in listed(scope, noun, f"-time:>{day}", range="all").rows] == ["old"]
+    if noun is Noun.USERS:
+        assert [row.id for row in listed(scope, noun, f"first:<{day}", range="all").rows] == ["old"]
 
 
 def test_users_are_found_and_put_in_order(scope, project):

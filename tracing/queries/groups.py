@@ -22,6 +22,7 @@ from tracing.analytics.records import EPOCH, NEVER, ZERO
 from tracing.analytics.tables import observations, scores, traces
 from tracing.queries.explorer.compare import compared, figures, text
 from tracing.queries.explorer.cursor import Place, number_of, read_place
+from tracing.queries.explorer.facets import FacetValue
 from tracing.queries.explorer.fields import find_field
 from tracing.queries.explorer.language import All, Any_, Node, Term, Value, Words
 from tracing.queries.explorer.nouns import Noun
@@ -110,6 +111,11 @@ _OF_TRACES: dict[str, Callable[[], Any]] = {
     "traces": lambda: fn.count(),
     "sessions": lambda: fn.uniq_exact(fn.empty_to_null(t.session_id)),
 }
+#: What traces say of themselves: a group has it when any of its traces in the time range has.
+_OWN = {
+    "env": t.environment, "name": t.name, "tag": t.tags, "release": t.release, "version": t.version,
+    "user": t.user_id, "session": t.session_id,
+}  # fmt: skip
 _MILLISECONDS = 1000
 
 
@@ -141,7 +147,7 @@ class _Finder:
     def find(self, sort: Sort, place: Place | None, limit: int) -> list[Any]:
         """Rows of key and value: what it is sorted by."""
         query, value = self._figures(sort.field)
-        query = query.where(*self._conditions())
+        query = query.where(*self.conditions())
         if sort.field == "time":
             query = query.where(*within(t.timestamp, self.wanted.period))
         else:
@@ -193,7 +199,7 @@ class _Finder:
         return self._bounds
 
     # --- Conditions
-    def _conditions(self) -> list[Clause]:
+    def conditions(self) -> list[Clause]:
         conditions = [self._clause(node) for node in self.wanted.query.terms]
         if self.wanted.environments:
             conditions.append(self._any_with(t.environment.in_(self.wanted.environments)))
@@ -219,12 +225,10 @@ class _Finder:
 
     def _term(self, term: Term) -> Clause:
         name = term.field.name
-        own = {"env": t.environment, "name": t.name, "tag": t.tags, "release": t.release, "version": t.version,
-               "user": t.user_id, "session": t.session_id}  # fmt: skip
         if name == "id":
             return compared(term, self.key)
-        if name in own:
-            return self._any_with(compared(term, own[name]))
+        if name in _OWN:
+            return self._any_with(compared(term, _OWN[name]))
         if name == "scores":
             return self.key.in_(self._scored(term))
         query, value = self._figures(name)
@@ -277,6 +281,51 @@ def _value_of(sort: Sort, place: Place) -> Any:
             return 0.0
     kind: type[int] | type[Decimal] = Decimal if sort.field == "cost" else int
     return number_of(place.value, kind) or kind(0)
+
+
+# --- Values ----------------------------------------------------------------------------------------------
+def observed_values(
+    scope: ProjectScope, wanted: Wanted, name: str, *, contains: str = "", limit: int = 0
+) -> list[FacetValue]:
+    """The values of a field (`env`, `id`, `scores`, `scores.helpful`) and how many of the groups that match have them,
+    most common first, the latest of equals before others."""
+    stem, _dot, key = name.partition(".")
+    if stem == "scores":
+        return _observed_scores(scope, wanted, key, contains, limit)
+    column = KEYS[wanted.noun] if stem == "id" else _OWN.get(stem)
+    if column is None:
+        return []
+    group, finder = KEYS[wanted.noun], _Finder(scope, wanted)
+    value = fn.explode(column) if stem == "tag" else column
+    there = fn.array_length(column) > 0 if stem == "tag" else column != ""
+    found = (
+        store.select(scope, traces, value.label("value"), group.label("of"), t.timestamp.label("at"))
+        .where(group != "", there, *within(t.timestamp, wanted.period), *finder.conditions())
+        .subquery("found")
+    )
+    number, last = fn.uniq(found.c["of"]).label("number"), fn.max(found.c["at"])
+    query: Any = Select(found.c.value.label("value"), number).where(found.c.value != "")
+    if contains:
+        query = query.where(fn.contains(found.c.value, contains, ignore_case=True))
+    query = query.group_by(found.c.value).order_by(number.desc(), last.desc(), found.c.value).limit(limit)
+    return [FacetValue(row.value, row.number) for row in store.rows(scope, query, tag=f"{wanted.noun}-values")]
+
+
+def _observed_scores(scope: ProjectScope, wanted: Wanted, name: str, contains: str, limit: int) -> list[FacetValue]:
+    """Names of the scores of sessions; of one name, the words that were given."""
+    group, finder = KEYS[wanted.noun], _Finder(scope, wanted)
+    clauses = [*within(t.timestamp, wanted.period), *finder.conditions()]
+    value = s.string_value if name else s.name
+    number = fn.uniq(s.session_id).label("number")
+    query = store.select(scope, scores, value.label("value"), number).where(
+        s.session_id != "", value != "", s.data_type != "CORRECTION", *([s.name == name] if name else [])
+    )
+    if clauses:
+        query = query.where(s.session_id.in_(store.select(scope, traces, group).where(group != "", *clauses)))
+    if contains:
+        query = query.where(fn.contains(value, contains, ignore_case=True))
+    query = query.group_by(value).order_by(number.desc(), value).limit(limit)
+    return [FacetValue(row.value, row.number) for row in store.rows(scope, query, tag=f"{wanted.noun}-score-values")]
 
 
 # --- Reading ---------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from tracing.queries.explorer.wanted import Wanted
 from tracing.queries.explorer.writing import write_name, write_value
 
 MOST = 10
+_MOST_READ = 200
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
@@ -245,11 +246,14 @@ def _comparisons(found: Field) -> list[Suggestion]:
 
 
 def _observed(scope: ProjectScope, wanted: Wanted, name: str, written: str, observe: Observe) -> list[FacetValue]:
-    """Those that begin with what is written first."""
+    """Those that begin with what is written first. All values are asked for, which the store is asked once while a word
+    is being written; only among very many it has to look for what is written."""
     try:
-        values = observe(scope, wanted, name, contains=written, limit=3 * MOST)
+        values = observe(scope, wanted, name, limit=_MOST_READ)
+        if len(values) >= _MOST_READ and written:
+            values = observe(scope, wanted, name, contains=written, limit=3 * MOST)
     except SpanwiseError:
         return []
     small = written.lower()
-    values = [one for one in values if small in one.value.lower()]
-    return sorted(values, key=lambda one: not one.value.lower().startswith(small))
+    found = [one for one in values if small in one.value.lower()]
+    return sorted(found, key=lambda one: not one.value.lower().startswith(small))

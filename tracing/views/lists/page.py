@@ -28,7 +28,6 @@ from tracing.views.lists.columns import (
     ShownRow,
     choices,
     chosen_ids,
-    score_names,
     shown_columns,
     written,
 )
@@ -106,6 +105,10 @@ class ListPage:
         self.height = self._query.get("rows") if self._query.get("rows") in HEIGHTS else "s"
         self.size = _size(self._query)
         self.sizes = SIZES
+        # Scripts tell it beside the address, which says what is listed and not how one looks at it.
+        self._opened_facets = request.headers.get("X-Open-Facets", "") or self._query.get("open", "").replace(
+            "\x00", ""
+        )
         self.views = saved_views.ViewsMenu(request, scope, noun)
         self.may_act = scope.role.allows(Role.MEMBER)
         #: only the list itself is read at once; asking for a part must not read it again
@@ -118,9 +121,9 @@ class ListPage:
     def _read(self) -> tuple[Page, SpanwiseError | None]:
         if self.is_only_part:
             return Page([]), None
-        names = score_names(self._column_ids)
         try:
-            return explorer.list_page(self._scope, self.wanted, score_names=names, limit=self.size), None
+            # Of all names: which of them have a column is only known from the rows, and the menu offers the others.
+            return explorer.list_page(self._scope, self.wanted, score_names=None, limit=self.size), None
         except (TooExpensive, Unavailable) as error:
             return Page([]), error  # the filters stay, so that they can be changed
 
@@ -211,7 +214,7 @@ class ListPage:
         return Measure(chosen) if chosen in list(Measure) else Measure.COUNT
 
     def facets(self) -> list[facets.ShownFacet]:
-        return facets.shown(self._scope, self.wanted, self._query)
+        return facets.shown(self._scope, self.wanted, self._query, self._opened_facets)
 
     @property
     def field_names(self) -> str:
