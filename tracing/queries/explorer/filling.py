@@ -54,7 +54,7 @@ def read(scope: ProjectScope, noun: Noun, keys: Sequence[Key]) -> list[Any]:
 
 
 def fill(
-    scope: ProjectScope, wanted: Wanted, found: Sequence[Any], *, score_names: Sequence[str], with_content: bool
+    scope: ProjectScope, wanted: Wanted, found: Sequence[Any], *, score_names: Sequence[str] | None, with_content: bool
 ) -> list[Row]:
     """Rows of what was found with `COLUMNS`."""
     if not found:
@@ -66,13 +66,13 @@ def fill(
 
 # --- Traces ----------------------------------------------------------------------------------------------
 def _traces(
-    scope: ProjectScope, wanted: Wanted, found: Sequence[Any], score_names: Sequence[str], with_content: bool
+    scope: ProjectScope, wanted: Wanted, found: Sequence[Any], score_names: Sequence[str] | None, with_content: bool
 ) -> list[Row]:
     ids = [row.id for row in found]
     texts = [words.text for words in wanted.query.words]
     sums, means, hits, contents = together(
         lambda: _sums(scope, found),
-        _unless(not score_names, lambda: _means(scope, s.trace_id.in_(ids), score_names, s.trace_id)),
+        _unless(score_names == (), lambda: _means(scope, s.trace_id.in_(ids), score_names, s.trace_id)),
         _unless(not texts, lambda: snippets.of_traces(scope, found, texts)),
         _unless(not with_content, lambda: _trace_contents(scope, found)),
     )
@@ -190,14 +190,14 @@ def _trace_contents(scope: ProjectScope, found: Sequence[Any]) -> dict[str, Cont
 
 # --- Observations ----------------------------------------------------------------------------------------
 def _observations(
-    scope: ProjectScope, wanted: Wanted, found: Sequence[Any], score_names: Sequence[str], with_content: bool
+    scope: ProjectScope, wanted: Wanted, found: Sequence[Any], score_names: Sequence[str] | None, with_content: bool
 ) -> list[Row]:
     texts = [words.text for words in wanted.query.words]
     ids = sorted({row.trace_id for row in found})
     of_observation = and_(s.trace_id.in_(ids), s.observation_id.in_([row.id for row in found]))
     parents, means, hits, contents = together(
         lambda: _traces_of(scope, found, ids),
-        _unless(not score_names, lambda: _means(scope, of_observation, score_names, s.trace_id, s.observation_id)),
+        _unless(score_names == (), lambda: _means(scope, of_observation, score_names, s.trace_id, s.observation_id)),
         _unless(not texts, lambda: snippets.of_observations(scope, found, texts)),
         _unless(not with_content, lambda: _observation_contents(scope, found)),
     )
@@ -270,7 +270,7 @@ def _observation_contents(scope: ProjectScope, found: Sequence[Any]) -> dict[tup
 
 # --- Scores ----------------------------------------------------------------------------------------------
 def _means(
-    scope: ProjectScope, of: Any, names: Sequence[str], *target: Any
+    scope: ProjectScope, of: Any, names: Sequence[str] | None, *target: Any
 ) -> dict[tuple[str, ...], dict[str, ScoreMean]]:
     query = (
         store.select(
@@ -282,7 +282,7 @@ def _means(
             fn.arg_max(s.string_value, s.timestamp).label("text"),
             fn.count().label("count"),
         )
-        .where(of, s.name.in_(list(names)), s.data_type != "CORRECTION")
+        .where(of, s.data_type != "CORRECTION", *([] if names is None else [s.name.in_(list(names))]))
         .group_by(*target, s.name)
     )
     means: dict[tuple[str, ...], dict[str, ScoreMean]] = {}

@@ -53,12 +53,12 @@ def list_page(
     scope: ProjectScope,
     wanted: Wanted,
     *,
-    score_names: Sequence[str] = (),
+    score_names: Sequence[str] | None = (),
     limit: int = PAGE_SIZE,
     with_content: bool = False,
 ) -> Page:
-    """The page behind `wanted.before`. Scores are read of these names only. What the query was not understood in is
-    left out: whoever shows the rows tells its problems.
+    """The page behind `wanted.before`. Scores are read of these names only; None is all of them. What the query was
+    not understood in is left out: whoever shows the rows tells its problems.
 
     Raises TooExpensive and Unavailable."""
     found, places = _find(scope, wanted, limit + 1)

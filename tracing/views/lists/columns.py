@@ -114,10 +114,6 @@ def written(ids: Iterable[str]) -> str:
     return ",".join(part.replace("%", "%25").replace(",", "%2C") for part in ids)
 
 
-def score_names(ids: Iterable[str]) -> tuple[str, ...]:
-    return tuple(part.removeprefix(SCORES) for part in ids if part.startswith(SCORES) and part != SCORES)
-
-
 def shown_columns(noun: Noun, ids: Sequence[str], rows: Sequence[Row]) -> list[Column]:
     """Those chosen, or the usual ones and the score that most of these rows have. The name is always among them: it
     is the link that opens a row."""
