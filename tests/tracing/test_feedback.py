@@ -113,6 +113,19 @@ def test_a_key_is_held_to_its_share_from_wherever_it_is_used(key, settings, monk
     assert refused(answers[3])
 
 
+@pytest.mark.parametrize("is_away", [False, True], ids=["broker", "no broker"])
+def test_one_visitor_does_not_use_up_the_share_of_the_others(key, settings, monkeypatch, is_away):
+    settings.FEEDBACK_PER_MINUTE_OF_ADDRESS, settings.FEEDBACK_PER_MINUTE_OF_KEY = 3, 10
+    one_minute(monkeypatch)
+    if is_away:
+        away = redis.Redis(port=1, socket_connect_timeout=0.1)
+        monkeypatch.setattr(doorbell, "broker", lambda: away)
+        logging.getLogger("tracing.ingest.doorbell").setLevel(logging.ERROR)
+    assert refused(send(key, batch(50), path="ingestion"))
+    assert refused(send(key, [THUMB] * 50))
+    assert send(key, THUMB, address="203.0.113.8").status_code == 200
+
+
 def test_without_a_broker_each_process_counts(key, settings, monkeypatch):
     settings.FEEDBACK_PER_MINUTE_OF_ADDRESS = 2
     one_minute(monkeypatch)
@@ -150,9 +163,12 @@ def test_a_public_key_sends_no_megabytes(key):
         (1, "10.0.0.2", ("198.51.100.1", "198.51.100.2"), [200, 200]),
         (1, "10.0.0.2", ("198.51.100.1", "198.51.100.1"), [200, 429]),
         # Nobody gets a new share by making up an address.
+        (1, "10.0.0.2", ("1.1.1.1, 198.51.100.1", "2.2.2.2, 198.51.100.1"), [200, 429]),
+        (1, "10.0.0.2", ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2"), [200, 429]),
+        (1, "10.0.0.2", ("2001:db8:0:1::1", "2001:db8:0:2::1"), [200, 200]),
         (0, "8.8.8.8", ("198.51.100.1", "198.51.100.2"), [200, 429]),
     ],
-    ids=["unknown proxy", "two visitors", "one visitor", "made up"],
+    ids=["unknown proxy", "two visitors", "one visitor", "made up in front", "one of many", "two of many", "made up"],
 )
 def test_visitors_behind_a_proxy(key, settings, monkeypatch, proxies, remote, forwarded, expected):
     settings.FEEDBACK_PER_MINUTE_OF_ADDRESS = 1
