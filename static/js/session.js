@@ -67,6 +67,7 @@ async function show(turn, url) {
 
 function choose(link) {
   if (link.dataset.turn !== new URLSearchParams(location.search).get("turn")) history.pushState({ turn: true }, "", link.href);
+  asked = location.search;
   show(link.dataset.turn, link.href);
 }
 
@@ -77,11 +78,21 @@ document.addEventListener("click", (event) => {
   choose(link);
 });
 
+// A link to what people said changes the address behind its # only, and nothing of what is read.
+let asked = location.search;
+document.addEventListener("htmx:pushedIntoHistory", () => (asked = location.search));
 addEventListener("popstate", (event) => {
-  if (!session() || event.state?.htmx) return;
+  if (!session() || asked === location.search) return;
+  asked = location.search;
+  if (event.state?.htmx) return;
   const turn = new URLSearchParams(location.search).get("turn");
   if (turn) show(turn, location.href);
   else pane()?.scrollTo({ top: 0 });
+});
+
+document.addEventListener("keydown", (event) => {
+  const closer = document.querySelector(".close-said");
+  if (event.key === "Escape" && !event.defaultPrevented && session() && closer?.checkVisibility()) closer.click();
 });
 
 document.addEventListener("keydown", (event) => {

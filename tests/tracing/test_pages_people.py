@@ -13,6 +13,7 @@ from tests.factories import make_project
 from tests.tracing.page_data import HOSTILE, bare_trace, put_trace
 from tracing.analytics import store
 from tracing.analytics.records import Score
+from tracing.analytics.tables import scores as store_scores
 from tracing.queries import groups, people
 from tracing.queries.explorer.language import parse
 from tracing.queries.explorer.nouns import Noun
@@ -230,6 +231,87 @@ def test_a_session_is_taken_along_whole(alice, project):
     assert text.count("Hello") == 1
 
 
+def test_long_words_are_taken_along_whole(alice, project):
+    """Of the trace itself and of its root, and never one in the place of the other."""
+    long, longer = "a" * 70_000, json.dumps({"answer": "b" * 90_000})
+    put_trace(project.pk, session_id="s", id="own", input=long, output="short", root={"input": "root's", "output": "r"},
+              at=NOW - timedelta(minutes=3), input_preview=long[:100], output_preview="short")  # fmt: skip
+    put_trace(project.pk, session_id="s", id="of-root", root={"input": "asked", "output": longer},
+              at=NOW - timedelta(minutes=2), input_preview="asked", output_preview=longer[:100])  # fmt: skip
+    put_trace(project.pk, session_id="s", id="mixed", input="own words", root={"input": longer, "output": long},
+              at=NOW - timedelta(minutes=1), input_preview="own words", output_preview=long[:100])  # fmt: skip
+    put_trace(make_project().pk, session_id="s", id="own", input="x" * 80_000, output="theirs")
+    url = reverse("tracing:session-detail", args=[project.pk, "s"])
+    whole = json.loads(b"".join(alice.get(url, {"as": "json"}).streaming_content))
+    assert [(turn["traceId"], turn["input"], turn["output"]) for turn in whole["turns"]] == [
+        ("own", long, "short"), ("of-root", "asked", json.loads(longer)), ("mixed", "own words", long)
+    ]  # fmt: skip
+    text = b"".join(alice.get(url, {"as": "text"}).streaming_content).decode()
+    assert long in text
+    assert "b" * 90_000 in text
+    # The page shows the beginning, and not what the root was told instead.
+    assert "root&#x27;s" not in alice.get(url).content.decode()
+
+
+@pytest.mark.parametrize("odd", ["[1" + "0" * 400 + "]", '["\\ud800"]', "[NaN, 1e999]", "[" * 3000 + "]" * 3000])
+def test_odd_values_do_not_cut_a_download_short(alice, project, odd):
+    put_trace(project.pk, session_id="s", id=f"odd-{project.pk}", input=odd, output="after", input_preview=odd[:100])
+    answer = alice.get(reverse("tracing:session-detail", args=[project.pk, "s"]), {"as": "json"})
+    [turn] = json.loads(b"".join(answer.streaming_content))["turns"]
+    assert turn["output"] == "after"
+
+
+def test_what_people_said_of_a_session_is_on_its_page(alice, bob, project):
+    _talk(project)
+    url = reverse("tracing:session-detail", args=[project.pk, "s/1 %"])
+    comment = {"session": "s/1 %", "text": "a long talk"}
+    back = alice.post(reverse("tracing:comment-create", args=[project.pk]), comment)
+    assert back["Location"] == f"{url}#comments"
+    form = {"session": "s/1 %", "name": "calm", "data_type": "NUMERIC", "value": "0.75"}
+    saved = alice.post(reverse("evals:annotate-save", args=[project.pk]), form, headers={"HX-Request": "true"})
+    assert saved["HX-Trigger"] == "scores-changed"
+    facts = alice.get(url, headers={"HX-Request": "true", "HX-Target": "session_facts"}).content.decode()
+    assert "calm" in facts
+    assert "a long talk" not in facts
+    for reader, may_act in ((alice, True), (bob, False)):
+        answer = reader.get(url)
+        page = answer.content.decode()
+        assert "a long talk" in page
+        assert page.count("calm") >= 2
+        assert answer.context["page"].said_count == 2
+        assert ('name="text"' in page, "data-annotate" in page) == (may_act, may_act)
+    [score] = groups.means_by(ProjectScope(project.pk, Role.VIEWER), store_scores.c.session_id, ["s/1 %"])[
+        "s/1 %"
+    ].values()
+    assert (score.name, score.value) == ("calm", 0.75)
+
+
+@pytest.mark.parametrize("asked", ["nobody's", "theirs"])
+def test_a_session_that_is_not_here_is_neither_read_nor_judged(alice, project, asked):
+    put_trace(make_project().pk, session_id="theirs")
+    addresses = [reverse("tracing:node", args=[project.pk]), reverse("evals:annotate", args=[project.pk])]
+    assert [alice.get(address, {"session": asked}).status_code for address in addresses] == [404, 404]
+    said = {"session": asked, "text": "x", "name": "calm", "data_type": "NUMERIC", "value": "1"}
+    posted = [reverse("tracing:comment-create", args=[project.pk]), reverse("evals:annotate-save", args=[project.pk])]
+    assert [alice.post(address, said).status_code for address in posted] == [404, 404]
+
+
+def test_tags_and_scores_are_columns_of_the_session_list(alice, project):
+    put_trace(project.pk, session_id="s", tags=["a", "b", "a&c"])
+    given = [
+        Score(
+            project_id=project.pk, id=f"score {name}", timestamp=NOW, name=name, session_id="s", value=1, row_version=1
+        )
+        for name in ("calm", "kind", "quick", "rude")
+    ]
+    store.insert(scores=given)
+    answer = alice.get(reverse("tracing:session-list", args=[project.pk]))
+    assert answer.context["score_names"] == ["calm", "kind", "quick"]
+    page = answer.content.decode()
+    assert 'href="?q=tag%3Aa"' in page
+    assert 'title="a, a&amp;c, b"' in page
+
+
 def fill_groups(project):
     """Twenty sessions of six users; what each adds up to is told apart from the database."""
     told = {}
@@ -333,7 +415,7 @@ COMPLETED = [
     (Noun.SESSIONS, "-user:(u1 OR u5", [("u5", 3)]),
     (Noun.SESSIONS, "scores.", [("scores.helpful:", 10), ("scores.mood:", 2)]),
     (Noun.SESSIONS, "scores.mood:", [("glad", 2)]),
-    (Noun.SESSIONS, "errors:>0 scores.mood:", []),
+    (Noun.SESSIONS, "errors:>0 scores.mood:", [(">", None)]),
     (Noun.USERS, "release:", [("r1", 1)]),
     (Noun.USERS, "id:U0", [("u0", 1)]),
     (Noun.USERS, "session:s03", [("s03", 1)]),

@@ -51,6 +51,13 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class _Bounds:
+    id: str
+    first_start: datetime
+    last_start: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One trace of a session. Input and output are empty where only a list of turns was asked for."""
 
@@ -72,6 +79,15 @@ class Turn:
     more_steps: int = 0
     first_start: datetime | None = None
     last_start: datetime | None = None
+    #: more was said than was read here
+    is_cut: bool = False
+
+    @property
+    def bounds(self) -> _Bounds | None:
+        """Where its observations lie; None where it has none."""
+        if self.first_start is None or self.last_start is None or not self.sums.observations:
+            return None
+        return _Bounds(self.trace_id, self.first_start, self.last_start)
 
     @property
     def cursor(self) -> Cursor:
@@ -123,21 +139,47 @@ def read_turns(
     limit: int = TALK_SIZE,
 ) -> TurnPage:
     """The turns after a place (or before it), with what was said, and the steps of these types."""
-    wide = [t.input_preview, t.output_preview, _short(t.input, "input"), _short(t.output, "output")]
+    wide = [t.input_preview, t.output_preview, *_both_short(t.input, t.output)]
     page = _page(scope, session_id, [*_LIGHT, *wide], after, before, "", limit, with_content=True)
     steps = _steps(scope, page.turns, step_types, with_step_content)
     return TurnPage([_with_steps(turn, steps.get(turn.trace_id, [])) for turn in page.turns], page.earlier, page.later)
 
 
 def every_turn(scope: ProjectScope, session_id: str) -> Iterator[Turn]:
-    """All turns with what was said, however many, some at a time."""
+    """All turns with the whole of what was said, however many and long: some at a time, long ones one by one."""
     after: Cursor | None = None
     while True:
         page = read_turns(scope, session_id, after=after, step_types=(), limit=50)
-        yield from page.turns
+        for turn in page.turns:
+            yield _whole(scope, turn) if turn.is_cut else turn
         if page.later is None:
             return
         after = page.later
+
+
+def _whole(scope: ProjectScope, turn: Turn) -> Turn:
+    found = store.rows(
+        scope,
+        store.select(scope, traces, t.input, t.output, t.root_id).where(
+            t.id == turn.trace_id, t.timestamp == turn.timestamp
+        ),
+        tag="session-whole-turn",
+    )
+    if not found:  # deleted meanwhile: what was read of it is what there is
+        return turn
+    [own] = found
+    root = None
+    if own.root_id and turn.bounds and not (own.input and own.output):
+        query = store.select(scope, observations, o.input, o.output).where(
+            inside_of([turn.bounds]), o.id == own.root_id
+        )
+        root = next(iter(store.rows(scope, query, tag="session-whole-turn")), None)
+    return replace(turn, input=_own_or(own, root, "input"), output=_own_or(own, root, "output"))
+
+
+def has_session(scope: ProjectScope, session_id: str) -> bool:
+    query = store.select(scope, traces, t.id).where(t.session_id == session_id).limit(1)
+    return bool(session_id and store.rows(scope, query, tag="session-known"))
 
 
 def find_turn(scope: ProjectScope, session_id: str, trace_id: str) -> Cursor | None:
@@ -199,7 +241,7 @@ def _holds(scope: ProjectScope, session_id: str, words: str) -> ColumnElement[bo
 def _turns(scope: ProjectScope, rows: Sequence[Any], with_content: bool) -> list[Turn]:
     sums = sum_by_trace(scope, rows)
     means = means_by(scope, s.trace_id, [row.id for row in rows])
-    columns = [_short(o.input, "input"), _short(o.output, "output")] if with_content else [_asked(o.input)]
+    columns = _both_short(o.input, o.output) if with_content else [_asked(o.input)]
     roots = _roots(scope, rows, columns)
     return [
         _turn(row, roots.get((row.id, row.root_id)), sums.get(row.id, Sums()), means.get(row.id, {})) for row in rows
@@ -222,11 +264,15 @@ def _turn(row: Any, root: Any, sums: Sums, means: dict[str, ScoreMean]) -> Turn:
         output=_own_or(row, root, "output"),
         first_start=row.first_start,
         last_start=row.last_start,
+        is_cut=any(getattr(of, name, False) for of in (row, root) for name in ("long_input", "long_output")),
     )
 
 
 def _own_or(row: Any, root: Any, name: str) -> str:
-    """Of the trace, or else of its root, where these were read at all."""
+    """Of the trace, or else of its root, where these were read at all. Of what is too long nothing else takes the
+    place."""
+    if getattr(row, f"long_{name}", False):
+        return ""
     return getattr(row, name, "") or getattr(root, name, "")
 
 
@@ -236,6 +282,16 @@ def _asked(column: Any) -> Any:
 
 def _short(column: Any, label: str) -> Any:
     return fn.if_else(fn.text_length(column) <= TURN_CHARACTERS, column, "").label(label)
+
+
+def _both_short(input_: Any, output: Any) -> list[Any]:
+    """What was said as far as it is not too long, and whether it was."""
+    return [
+        _short(input_, "input"),
+        _short(output, "output"),
+        (fn.text_length(input_) > TURN_CHARACTERS).label("long_input"),
+        (fn.text_length(output) > TURN_CHARACTERS).label("long_output"),
+    ]
 
 
 def _roots(scope: ProjectScope, page: Sequence[Any], columns: Sequence[Any]) -> dict[tuple[str, str], Any]:
@@ -253,24 +309,13 @@ def _is_without_own(row: Any) -> bool:
     return not (row.input and row.output) if hasattr(row, "input") else not row.asked and row.input_preview[:1] in "[{"
 
 
-@dataclass(frozen=True, slots=True)
-class _Bounds:
-    id: str
-    first_start: datetime
-    last_start: datetime
-
-
 def _steps(
     scope: ProjectScope, turns: Sequence[Turn], types: Sequence[str], with_content: bool
 ) -> dict[str, list[Any]]:
-    bounds = [
-        _Bounds(turn.trace_id, turn.first_start, turn.last_start)
-        for turn in turns
-        if turn.first_start is not None and turn.last_start is not None and turn.sums.observations
-    ]
+    bounds = [turn.bounds for turn in turns if turn.bounds]
     if not bounds or not types:
         return {}
-    wide = [_short(o.input, "input"), _short(o.output, "output")] if with_content else []
+    wide = _both_short(o.input, o.output)[:2] if with_content else []
     query = (
         store.select(
             scope, observations, o.trace_id, o.id, o.type, o.name, o.model, o.level, o.latency_us,
@@ -292,12 +337,6 @@ def _with_steps(turn: Turn, rows: list[Any]) -> Turn:
 
 
 # --- Scores ----------------------------------------------------------------------------------------------
-def list_session_scores(scope: ProjectScope, session_id: str) -> list[Any]:
-    columns = (s.id, s.name, s.value, s.string_value, s.data_type, s.source, s.comment)
-    query = store.select(scope, scores, *columns).where(s.session_id == session_id).order_by(s.timestamp).limit(200)
-    return store.rows(scope, query, tag="session-scores")
-
-
 @dataclass(frozen=True, slots=True)
 class ScorePage:
     """Scores with what they are about; `older` is the cursor of the next page."""

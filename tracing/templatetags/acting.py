@@ -59,9 +59,9 @@ def node_acts(context: dict[str, Any], *parts: str) -> dict[str, Any]:
 
 
 @register.inclusion_tag("tracing/acts/_node.html", takes_context=True)
-def session_acts(context: dict[str, Any], session_id: str) -> dict[str, Any]:
-    """Scores and comments of a session."""
-    node = Node(context["scope"], session_id=session_id)
+def session_acts(context: dict[str, Any]) -> dict[str, Any]:
+    """Scores and comments of the session in `page`."""
+    node: Node = context["page"].node
     return {"request": context["request"], "scope": node.scope, "node": node, "parts": ("scores", "comments")}
 
 

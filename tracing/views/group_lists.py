@@ -33,7 +33,7 @@ _TEMPLATES = {Noun.SESSIONS: "tracing/session_list.html", Noun.USERS: "tracing/u
 PARTS = ("results", "suggestions")
 _BESIDE_RESULTS = {"results": "tracing/_group_beside.html"}
 #: A score that many sessions have is worth a column of the list; more do not fit beside the words.
-_SCORE_COLUMNS = 2
+_SCORE_COLUMNS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ _HEADINGS: dict[Noun, tuple[tuple[str, Any, str], ...]] = {
         ("", gettext_lazy("First input"), ""),
         ("", gettext_lazy("Last output"), ""),
         ("", gettext_lazy("User"), "c-people"),
+        ("", gettext_lazy("Tags"), "c-tags"),
         ("turns", gettext_lazy("Turns"), "c-number end"),
         ("duration", gettext_lazy("Duration"), "c-latency end"),
         ("errors", gettext_lazy("Errors"), "c-number end"),
@@ -144,7 +145,7 @@ class GroupList:
 def _list(request: HttpRequest, scope: ProjectScope, noun: Noun) -> HttpResponse:
     shown = GroupList(request, scope, noun)
     htmx = getattr(request, "htmx", None)
-    is_only_part = bool(htmx) and htmx.target == "suggestions"
+    is_only_part = getattr(htmx, "target", "") == "suggestions"
     problem = None if is_only_part else shown.problem
     context = {
         "scope": scope,

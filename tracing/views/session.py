@@ -26,6 +26,7 @@ from tracing.queries.explorer.nouns import Noun
 from tracing.queries.pages import Cursor
 from tracing.queries.people import Step, Turn, TurnPage
 from tracing.views import conversation
+from tracing.views.acts.node import Node
 from tracing.views.conversation import Content, Message
 
 #: a pause between two turns that is worth a mark
@@ -34,7 +35,7 @@ IDLE = timedelta(minutes=5)
 _LIVELY = timedelta(minutes=15)
 _STEPS = {"talk": ("TOOL",), "steps": ("GENERATION", "TOOL"), "compact": ()}
 _COMPACT_SIZE = 50
-PARTS = ("talk", "earlier", "later", "tail", "index", "more_turns")
+PARTS = ("talk", "earlier", "later", "tail", "index", "more_turns", "session_facts")
 _BESIDE = {"tail": "tracing/_session_beside.html"}
 
 
@@ -135,13 +136,22 @@ class SessionPage:
         return groups.get_group(self.scope, Noun.SESSIONS, self.id)
 
     @cached_property
+    def node(self) -> Node:
+        """What people said about it: scores and comments."""
+        return Node(self.scope, session_id=self.id)
+
+    @property
     def scores(self) -> list[Any]:
-        return people.list_session_scores(self.scope, self.id)
+        return [shown.score for shown in self.node.scores]
 
     @cached_property
     def chosen(self) -> Cursor | None:
         """The turn that the address names."""
         return people.find_turn(self.scope, self.id, self.wanted) if self.wanted else None
+
+    @property
+    def said_count(self) -> int:
+        return len(self.node.scores) + len(self.node.comments)
 
     # --- The index
     @cached_property

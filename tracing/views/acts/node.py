@@ -27,7 +27,7 @@ from tracing.actions.annotate import Target
 from tracing.actions.comments import SIGNS, is_own, may_delete
 from tracing.analytics.records import Score, ScoreSource, ScoreType, Trace
 from tracing.models.comments import LONGEST_COMMENT, Comment, CommentObjectType
-from tracing.queries import comments, said, trace_page
+from tracing.queries import comments, people, said, trace_page
 from tracing.views.acts.correction import Correction
 from tracing.views.acts.talk import shown_words, text_to_edit
 
@@ -102,6 +102,8 @@ class Node:
         """By `trace` and `observation`, or `session`. Raises NotFound."""
         session_id = asked.get("session", "")
         if session_id:
+            if not people.has_session(scope, session_id):
+                raise NotFound(_("There is no such session in this project."))
             return cls(scope, session_id=session_id)
         if not asked.get("trace"):
             raise NotFound()

@@ -72,7 +72,9 @@ def score_delete(request: HttpRequest, scope: ProjectScope, score_id: str) -> Ht
     node = _node(request, scope)
     annotate.remove_score(scope, score_id, actor=Actor.of(request))
     messages.success(request, _("The score is deleted."))
-    return answer_to_form(request, node, "scores")
+    response = answer_to_form(request, node, "scores")
+    response["HX-Trigger"] = "score-deleted"  # scores stand elsewhere on the page as well
+    return response
 
 
 @posted_from(_LIST)
