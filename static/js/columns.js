@@ -101,6 +101,9 @@ function widen() {
   const isText = (head) => head.classList.contains("c-io") && !head.style.inlineSize;
   const least = heads.reduce((sum, head) => sum + (isText(head) ? TEXT : head.getBoundingClientRect().width), 0);
   if (heads.length && matchMedia("(width >= 640px)").matches) table().style.minInlineSize = `${Math.floor(least)}px`;
+  for (const head of heads) {
+    head.querySelector("[data-edge]")?.setAttribute("aria-valuenow", Math.round(head.getBoundingClientRect().width));
+  }
 }
 
 function resize(head, pixels, isDone) {
