@@ -16,7 +16,7 @@ from tests.rows_read import RowsRead, rows_read
 from tests.tracing.api_data import Api
 from tracing.analytics import client, store
 from tracing.analytics.records import Observation, Score, Trace
-from tracing.queries import explorer
+from tracing.queries import explorer, groups, people
 from tracing.queries.explorer import Noun
 from tracing.queries.periods import Period
 
@@ -266,3 +266,73 @@ def test_facets_of_a_rare_word_look_for_it_once(full_project_id):
     assert [(one.value, one.count) for one in by_name["name"].values] == [("chat", 1)]
     assert read.by_tag["explorer-words"] <= TRACES + 8 * GRANULE
     assert read.by_tag["explorer-facets-env"] <= TRACES + GRANULE, dict(read.by_tag)
+
+
+def test_a_rare_word_is_found_by_the_index_in_parts_that_lie_across_each_other(analytics_server):
+    """As they do in a store that is written to by many: where versions have to be merged before the words are looked
+    for, everything between the keys of what the index leaves is read."""
+    project_id = f"across-{uuid4().hex}"
+    at = datetime(2018, 4, 1, tzinfo=UTC)
+    for numbers in (range(20_000), range(0, 20_000, 20)):
+        spans = [
+            Observation(
+                project_id=project_id,
+                trace_id=f"t{number}",
+                id="1",
+                start_time=at + timedelta(seconds=number),
+                input="a xylophone" if number == 5000 and len(numbers) < 5000 else "words " * 20,
+                is_root=True,
+                row_version=20_000 - len(numbers),
+            )
+            for number in numbers
+        ]
+        store.insert(observations=spans)
+        for index in ("input_grams", "output_grams", "words_grams"):
+            sql = f"ALTER TABLE observations MATERIALIZE INDEX {index} IN PARTITION 201804 SETTINGS mutations_sync = 1"
+            client.call(lambda one, sql=sql: one.command(sql))
+    found = Trace(
+        project_id=project_id,
+        id="t5000",
+        timestamp=at,
+        first_start=at,
+        last_start=at + timedelta(days=1),
+        row_version=1,
+    )
+    store.insert(traces=[found])
+    scope = ProjectScope(project_id, Role.VIEWER)
+    for noun in (Noun.TRACES, Noun.OBSERVATIONS):
+        wanted = explorer.Wanted(noun, explorer.parse("xylophone", noun), Period.named("all"))
+        with rows_read() as read:
+            assert explorer.count(scope, wanted).number == 1
+        assert read.total <= 8 * GRANULE, (noun, read.by_tag)
+
+
+A_DAY = Period.between(datetime(2019, 4, 11, tzinfo=UTC), datetime(2019, 4, 12, tzinfo=UTC))
+#: A list of groups, how many rows its first page has, and the most granules that each question may read. Which groups
+#: there are in a time range, and in what order, only its traces can tell; what is shown is read of those shown.
+GROUPED: dict[str, tuple[Noun, str, str, Period, int, dict[str, int]]] = {
+    "sessions of a day": (Noun.SESSIONS, "", "-time", A_DAY, 41, {"sessions-list": 3, "sessions-shown": 12}),
+    "users of a day": (Noun.USERS, "", "-time", A_DAY, 17, {"users-list": 3, "users-shown": 12}),
+    "sessions of a day by cost": (Noun.SESSIONS, "", "-cost", A_DAY, 41, {"sessions-list": 20, "sessions-sums": 4}),
+    "one user of a day": (Noun.USERS, 'id:"user 165"', "-time", A_DAY, 1, {"users-list": 3, "users-sums": 4}),
+}
+
+
+@pytest.mark.parametrize("name", GROUPED)
+def test_lists_of_groups_read_what_they_show(full_project_id, name):
+    noun, text, sort, period, count, granules = GROUPED[name]
+    scope = ProjectScope(full_project_id, Role.VIEWER)
+    wanted = explorer.Wanted(noun, explorer.parse(text, noun), period, sort=explorer.Sort.parse(sort))
+    with rows_read() as read:
+        page = groups.list_groups(scope, wanted)
+    assert len(page.rows) == count
+    _check(read, granules)
+
+
+def test_one_session_reads_its_turns(full_project_id):
+    scope = ProjectScope(full_project_id, Role.VIEWER)
+    with rows_read() as read:
+        group = groups.get_group(scope, Noun.SESSIONS, "session 500")
+        page = people.read_turns(scope, "session 500", step_types=("GENERATION",))
+    assert (group.traces, len(page.turns), len(page.turns[0].steps)) == (4, 4, SPANS_A_TRACE - 1)
+    _check(read, {"sessions-shown": 6, "sessions-sums": 8, "session-turns": 6, "session-steps": 4})

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, not_, or_, true, tuple_
+from sqlalchemy import ColumnElement, and_, false, not_, or_, select, true, tuple_
 
 from accounts.access import ProjectScope
 from tracing.analytics import functions as fn
@@ -33,6 +33,7 @@ Clause = ColumnElement[bool]
 SECOND = 1_000_000
 #: Rows that are named one by one in further questions; of more, each question looks for itself.
 MOST_KNOWN = 2000
+_VERSION = (o.start_time, o.trace_id, o.id, o.row_version)
 
 
 def latency_of_trace() -> Any:
@@ -162,8 +163,28 @@ def known_by_words(scope: ProjectScope, wanted: Wanted) -> Clause | None:
     return tuple_(o.trace_id, o.id).in_([(row.trace_id, row.id) for row in found]) if found else false()
 
 
+def _with_words(scope: ProjectScope, wanted: Wanted) -> Clause | None:
+    """What is asked of the texts of observations; None where only the absence of words is, which nothing finds."""
+    words = [node for node in wanted.query.terms if isinstance(node, Words)]
+    if all(node.is_negated for node in words):
+        return None
+    asked = (clause(scope, Noun.OBSERVATIONS, node, Looked()) for node in words)
+    return newest_with(scope, within(o.start_time, wanted.period), and_(*asked))
+
+
+def newest_with(scope: ProjectScope, around: Sequence[Clause], condition: Clause) -> Clause:
+    """Observations of which the newest version fulfils a condition on texts.
+
+    All versions are looked at as they lie: where FINAL must merge them, the database reads beside what its search
+    indexes leave whatever lies between the same keys, which in a project of many parts is nearly everything."""
+    found = select(*_VERSION).where(o.project_id == scope.project_id, *around, condition)
+    return tuple_(*_VERSION).in_(found)
+
+
 def all_clauses(scope: ProjectScope, wanted: Wanted, *, without: str = "", known: Clause | None = None) -> list[Clause]:
     """All conditions at once, for what must look at all rows anyway."""
+    if known is None and wanted.noun is Noun.OBSERVATIONS:
+        known = _with_words(scope, wanted)
     conditions = split(scope, wanted, without=without, known=known)
     if not conditions.others:
         return conditions.own
@@ -240,7 +261,7 @@ class _OfTraces:
         self.looked = looked
 
     def words(self, words: str) -> Clause:
-        inside = self._any_with(search.in_observation(words))
+        inside = self._any_with_text(search.in_observation(words))
         return or_(t.id == words, search.in_trace(words), inside)
 
     def term(self, term: Term) -> Clause:
@@ -265,6 +286,9 @@ class _OfTraces:
         """Traces of which any observation fulfils this."""
         inside = store.select(self.scope, observations, o.trace_id).where(*self.looked.observations, condition)
         return t.id.in_(inside)
+
+    def _any_with_text(self, condition: Clause) -> Clause:
+        return self._any_with(newest_with(self.scope, self.looked.observations, condition))
 
     def _level(self, value: Value) -> Clause:
         """The worst level in the trace. A trace without observations is as usual."""
@@ -299,13 +323,13 @@ class _OfTraces:
             found = [value.text.strip("*") for value in term.values if value.operator in ("=", "*")]
             own = or_(*(search.in_metadata(t.metadata, words) for words in found))
             inside = or_(*(search.in_metadata(o.metadata, words) for words in found))
-            return or_(own, self._any_with(inside))
+            return or_(own, self._any_with_text(inside))
         inside = and_(search.may_be_in_metadata(term), compared(term, o.metadata))
-        return or_(compared(term, t.metadata), self._any_with(inside))
+        return or_(compared(term, t.metadata), self._any_with_text(inside))
 
     def _content(self, term: Term) -> Clause:
         inside, own = _CONTENT[term.field.name]
-        found = self._any_with(_of_content(inside, term.values))
+        found = self._any_with_text(_of_content(inside, term.values))
         return found if own is None else or_(_of_content(own, term.values), found)
 
 
