@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from random import Random
 from typing import Any
+from unittest import mock
+from uuid import uuid4
 
 import pytest
 
@@ -24,7 +29,8 @@ from tests.tracing.explorer_data import (
     key_of,
     make_world,
 )
-from tracing.analytics import store
+from tests.tracing.page_data import put_trace
+from tracing.analytics import answers, store, tables
 from tracing.analytics.records import Trace
 from tracing.queries.explorer import (
     Counted,
@@ -34,6 +40,7 @@ from tracing.queries.explorer import (
     Sort,
     Wanted,
     complete,
+    completion,
     conditions,
     count,
     each_batch,
@@ -460,6 +467,61 @@ def test_bars_add_up_to_what_is_listed(world, scope, noun, measure):
                 costs = sum(one.total_cost for row in inside for one in _parts(world, row))
                 assert (bar.cost or 0) == costs
         assert [bar.at for bar in found.bars[1:]] == [bar.until for bar in found.bars[:-1]]
+
+
+@pytest.mark.parametrize("noun", [TRACES, OBSERVATIONS])
+def test_bars_reach_from_any_year_to_now(analytics_server, noun):
+    project_id, now = str(uuid4()), datetime(2026, 11, 3, 12, 30, tzinfo=UTC)
+    scope = ProjectScope(project_id, Role.OWNER)
+    put_trace(project_id, id="lost", at=datetime(1970, 1, 1, tzinfo=UTC))
+    put_trace(project_id, id="new", at=now - timedelta(minutes=40))
+    found = pulse(scope, _wanted("", noun), now=now)
+    # The clock of whoever sent it was wrong; what is new is seen nonetheless.
+    assert (found.bars[0].count, found.bars[-1].count, found.count) == (1, 1, 2)
+    assert all(bar.at < bar.until == after.at for bar, after in pairwise(found.bars))
+    table, key = (tables.traces, "id") if noun is TRACES else (tables.observations, "trace_id")
+    store.delete(scope, table, table.c[key] == "lost", tag="test")
+    assert pulse(scope, _wanted("", noun), now=now).since == now - timedelta(minutes=40)
+
+
+@contextmanager
+def _questions() -> Iterator[list[str]]:
+    """What the store is asked meanwhile, as it is remembered."""
+    asked: list[str] = []
+    remembered = answers.remembered
+
+    def note(project_id: str, question: str, ask: Any) -> bytes:
+        asked.append(question)
+        return remembered(project_id, question, ask)
+
+    with mock.patch.object(answers, "remembered", note):
+        yield asked
+
+
+@pytest.mark.parametrize("period", [ALL_TIME, Period.named("7d")])
+@pytest.mark.parametrize("noun", [TRACES, OBSERVATIONS])
+def test_bars_until_now_ask_nothing_new_a_moment_later(scope, world, noun, period):
+    last = []
+    for later in range(2):
+        with _questions() as asked:
+            pulse(scope, _wanted("env:prod", noun, period=period), now=datetime.now(UTC) + timedelta(seconds=later))
+        last.append(asked[-1])
+    assert last[0] == last[1]
+
+
+def test_the_past_days_begin_with_a_minute():
+    now = datetime(2026, 11, 21, 12, 30, 59, 999, tzinfo=UTC)
+    assert Period.named("24h", now).since == datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
+
+
+def test_values_are_asked_for_once_while_a_word_is_written(scope, world, monkeypatch):
+    with _questions() as asked:
+        found = [_suggested(scope, f"name:{written}|") for written in ("", "S", "su", "sup")]
+    assert len(set(asked)) == 1
+    assert set(found[0]) >= set(found[1]) >= set(found[3]) != set()
+    # Of very many values those are looked for that hold what is written.
+    monkeypatch.setattr(completion, "_MOST_READ", 1)
+    assert [_suggested(scope, f"name:{written}|") for written in ("S", "sup")] == [found[1], found[3]]
 
 
 def _parts(world: World, row: Any) -> list[Any]:

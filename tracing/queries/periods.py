@@ -50,9 +50,11 @@ class Period:
 
     @classmethod
     def named(cls, name: str, now: datetime | None = None) -> Period:
+        """Back to the beginning of a minute: within it the same questions are asked, whose answers are remembered."""
         name = name if name in RANGES else DEFAULT_RANGE
         length = RANGES[name]
-        return cls(name, (now or datetime.now(UTC)) - length if length else None, None)
+        minute = (now or datetime.now(UTC)).replace(second=0, microsecond=0)
+        return cls(name, minute - length if length else None, None)
 
     @classmethod
     def between(cls, since: datetime | None, until: datetime | None) -> Period:

@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select
-
 from accounts.access import ProjectScope
 from tracing.analytics import functions as fn
 from tracing.analytics import store
@@ -22,14 +20,17 @@ from tracing.queries.periods import Period
 
 t, o = traces.c, observations.c
 
-#: length of a bar -> its name for the database; the first that gives at most BARS bars is used
+#: length of a bar -> its name for the database; the first that gives at most BARS whole bars is used. The store holds
+#: four centuries.
 BARS = 96
 _STEPS = (
     (timedelta(minutes=1), "minute"), (timedelta(minutes=5), "5 minutes"), (timedelta(minutes=15), "15 minutes"),
     (timedelta(minutes=30), "30 minutes"), (timedelta(hours=1), "hour"), (timedelta(hours=3), "3 hours"),
     (timedelta(hours=6), "6 hours"), (timedelta(hours=12), "12 hours"), (timedelta(days=1), "day"),
     (timedelta(days=7), "week"), (timedelta(days=31), "month"), (timedelta(days=92), "quarter"),
+    (timedelta(days=366), "year"),
 )  # fmt: skip
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,9 @@ def pulse(
     until = wanted.period.until or now or datetime.now(UTC)
     since = wanted.period.since or _first_time(scope, wanted, until) or until - timedelta(hours=1)
     since = min(since, until - timedelta(minutes=1))
-    step, unit = next((one for one in _STEPS if (until - since) / one[0] <= BARS), _STEPS[-1])
-    wanted = replace(wanted, period=Period.between(since, until))
+    step, unit = next((one for one in _STEPS if (until - since) // one[0] <= BARS), _STEPS[-1])
+    # What is open stays open: a question that names the moment would be a new one each time, and never remembered.
+    wanted = replace(wanted, period=Period.between(since, wanted.period.until))
     if wanted.noun is Noun.OBSERVATIONS:
         counts = _of_observations(scope, wanted, unit, measure)
     else:
@@ -103,9 +105,7 @@ def _p95(row: Any) -> float | None:
 
 def _counted(scope: ProjectScope, wanted: Wanted, unit: str, clauses: list[Any]) -> dict[datetime, PulseBar]:
     at = fn.bucket(t.timestamp, unit=unit).label("at")
-    failed = store.select(scope, observations, o.trace_id).where(
-        o.level == "ERROR", *bounds(scope, wanted.period, within(t.timestamp, wanted.period))
-    )
+    failed = store.select(scope, observations, o.trace_id).where(o.level == "ERROR", *_around(scope, wanted.period))
     query = store.select(scope, traces, at, fn.count().label("count"), fn.count_if(t.id.in_(failed)).label("errors"))
     rows = store.rows(scope, query.where(*clauses).group_by("at"), tag="explorer-pulse")
     return {row.at: _bar(row, Measure.COUNT) for row in rows}
@@ -118,7 +118,7 @@ def _measured(
     total = fn.sum(o.total_cost) if measure is Measure.COST else latency_of_trace()
     sums = (
         store.select(scope, observations, o.trace_id.label("summed_id"), total.label("total"))
-        .where(*bounds(scope, wanted.period, within(t.timestamp, wanted.period)))
+        .where(*_around(scope, wanted.period))
         .group_by(o.trace_id)
         .subquery("sums")
     )
@@ -132,6 +132,11 @@ def _measured(
     return {row.at: row for row in store.rows(scope, query, tag=f"explorer-pulse-{measure}")}
 
 
+def _around(scope: ProjectScope, period: Period) -> tuple[Any, ...]:
+    """When the observations of the period's traces start: where it is open, nothing has to be asked for that."""
+    return bounds(scope, period, within(t.timestamp, period) if period.until else ())
+
+
 def _bar(row: Any, measure: Measure) -> PulseBar:
     cost = row.cost if measure is Measure.COST and hasattr(row, "cost") else None
     p95 = row.p95 if measure is Measure.LATENCY and hasattr(row, "p95") else None
@@ -141,9 +146,8 @@ def _bar(row: Any, measure: Measure) -> PulseBar:
 def _first_time(scope: ProjectScope, wanted: Wanted, until: datetime) -> datetime | None:
     """When the oldest row before `until` was: the head of the key, and so a few rows to read."""
     table, time = (traces, t.timestamp) if wanted.noun is Noun.TRACES else (observations, o.start_time)
-    query = select(time.label("at")).where(table.c.project_id == scope.project_id, time < until)
-    found = store.rows(scope, query.order_by(time).limit(1), tag="explorer-first")
-    return found[0].at if found else None
+    found = store.newest(scope, table, time, where=[time < until], limit=1, oldest_first=True, tag="explorer-first")
+    return found[0][0] if found else None
 
 
 def _filled(
@@ -152,7 +156,7 @@ def _filled(
     starts = _starts(since, step, unit)
     bars: list[PulseBar] = []
     at = next(starts)
-    while at < until and len(bars) < 2 * BARS:
+    while at < until:
         end = next(starts)
         bars.append(replace(counts.get(at, PulseBar(at, end, cost=None)), until=end))
         at = end
@@ -160,8 +164,8 @@ def _filled(
 
 
 def _starts(since: datetime, step: timedelta, unit: str) -> Any:
-    if unit in ("month", "quarter"):
-        yield from _months(since, 3 if unit == "quarter" else 1)
+    if unit in _MONTHS:
+        yield from _months(since, _MONTHS[unit])
         return
     # Weeks begin on Monday, and the epoch was a Thursday; every other step divides the time since then.
     origin = EPOCH + timedelta(days=4) if unit == "week" else EPOCH
