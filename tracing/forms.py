@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
 
+from config.errors import Invalid
 from tracing.analytics.records import Level, ObservationType
 from tracing.queries.explorer import Noun, Sort, Wanted, parse
 from tracing.queries.pages import Cursor, TraceFilters
-from tracing.queries.periods import Period, is_known_year
+from tracing.queries.periods import RANGES, Period, is_known_year
 
 #: parameter in the address -> field of the filters; each may come several times
 MANY = {
@@ -59,6 +62,26 @@ def wanted_from(query: QueryDict, noun: Noun) -> Wanted:
         sort=Sort.parse(query.get("sort", "")),
         before=query.get("before", "").replace("\x00", "")[:_LONGEST_CURSOR],
     )
+
+
+def exact_wanted_from(query: QueryDict, noun: Noun) -> Wanted:
+    """For what is done to all that match: a list may leave out what it does not understand, work on it may not.
+
+    Raises Invalid for times, ranges and environments that `wanted_from` would drop or cut, as for mistakes in `q`.
+    """
+    wanted = wanted_from(query, noun)
+    if wanted.query.problems:
+        raise Invalid(_("The filter has a mistake: %(problem)s") % {"problem": wanted.query.problems[0].message})
+    times = [query.get(name, "") for name in ("from", "to")]
+    unread = [text for text in times if text and _moment(text) is None]
+    if not any(times) and query.get("range", "") not in ("", *RANGES):
+        unread.append(query.get("range", ""))
+    if unread:
+        raise Invalid(_("“%(text)s” is no time or range that can be read.") % {"text": unread[0][:100]})
+    environments = {value for value in query.getlist("environment") if value}
+    if environments != set(wanted.environments) or "\x00" in query.get("q", ""):
+        raise Invalid(_("The filter cannot be read whole: choose fewer environments."))
+    return replace(wanted, before="")  # all of it, whichever page was looked at
 
 
 def cursor_from(query: QueryDict, name: str = "before") -> Cursor | None:

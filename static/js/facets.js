@@ -110,6 +110,16 @@ document.addEventListener(
   true,
 );
 
+// What is closed is not read: `user,-env` is what was opened and closed. Keys of a facet are read when they come.
+function opened() {
+  const chosen = Object.entries(read()).filter(([name]) => !name.includes("."));
+  return chosen.map(([name, isOpen]) => (isOpen ? "" : "-") + encodeURIComponent(name)).join(",");
+}
+
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (detail.target?.id === "facets") detail.headers["X-Open-Facets"] = opened();
+});
+
 function settle(facets) {
   const open = read();
   for (const facet of facets) {

@@ -192,6 +192,62 @@ def test_sessions_are_searched_sorted_and_opened(page, demo, talk, project_url):
     expect(page).to_have_url(re.compile("sort=-turns"))
 
 
+def test_a_link_to_a_turn_leads_to_it_wherever_it_is(page, talk, talk_url):
+    trace = f"{talk}-040".replace("/", "%2F").replace(" ", "%20")
+    page.goto(f"{talk_url}#turn-{trace}")
+    in_pane(page, 40)
+    expect(page).to_have_url(re.compile("turn=.*-040"))
+    page.reload()
+    in_pane(page, 40)
+    page.goto(f"{talk_url}?view=compact#turn-{trace.replace('-040', '-002')}")
+    in_pane(page, 2)
+
+
+def test_a_talk_is_judged_and_talked_about_beside_it(page, phone, talk, talk_url):
+    page.goto(talk_url)
+    page.keyboard.press("j")
+    in_pane(page, 1)
+    said = page.get_by_role("complementary", name="Scores and comments")
+    page.keyboard.press("a")
+    form = said.locator("#annotate")
+    expect(form).to_contain_text("Your scores")
+    form.locator("#annotate-new-name").fill("calm")
+    form.locator("#annotate-new-type").select_option("NUMERIC")
+    form.locator("#annotate-new-value").fill("0.75")
+    form.locator("#annotate-new-value").press("Enter")
+    expect(said.locator(".score-table")).to_contain_text("calm")
+    # The facts above say so, too, and what is read stays where it is.
+    expect(page.locator("#session_facts")).to_contain_text("calm")
+    in_pane(page, 1)
+    page.keyboard.press("Escape")
+    page.locator("body").click(position={"x": 700, "y": 5})
+    page.keyboard.press("c")
+    page.keyboard.type("What a *talk*")
+    page.keyboard.press("Control+Enter")
+    expect(said.locator(".comment em")).to_have_text("talk")
+    # Where there is no room for both, it lies over the conversation, by a link of its own.
+    phone.goto(talk_url)
+    there = phone.get_by_role("complementary", name="Scores and comments")
+    expect(there).to_be_hidden()
+    phone.get_by_role("link", name="Scores and comments").click()
+    expect(there).to_contain_text("calm")
+    expect(phone).to_have_url(re.compile("#said"))
+    phone.reload()
+    expect(there).to_be_visible()
+    phone.go_back()
+    expect(there).to_be_hidden()
+    in_pane(phone, 0)
+    phone.go_forward()
+    phone.keyboard.press("Escape")
+    expect(there).to_be_hidden()
+    phone.get_by_role("link", name="Scores and comments").click()
+    there.get_by_role("button", name="Delete the score calm").wait_for()
+    phone.on("dialog", lambda dialog: dialog.accept())
+    there.get_by_role("button", name="Delete the score calm").click()
+    expect(there.locator(".score-table")).to_have_count(0)
+    expect(phone.locator("#session_facts")).not_to_contain_text("calm")
+
+
 def test_a_talk_is_read_without_a_script(scriptless, talk, talk_url):
     scriptless.goto(talk_url)
     expect(turn(scriptless, 0)).to_contain_text("answer 0")

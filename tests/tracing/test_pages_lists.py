@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.urls import reverse
 
+from tests.rows_read import rows_read
 from tests.tracing.page_data import put_trace
 
 LISTS = ("trace-list", "session-list", "user-list")
@@ -85,3 +86,47 @@ def test_clearing_the_filters_keeps_the_time_range(alice, project, query):
     for link in links:
         assert urlsplit(link).path == _page("trace-list", project)
         assert {name: values[0] for name, values in _query(link).items()} == query
+
+
+def _facets(client, address, opened="", **query):
+    headers = {"HX-Request": "true", "HX-Target": "facets", "X-Open-Facets": opened}
+    answer = client.get(address, query, headers=headers)
+    found = re.findall(r'<details class="facet" data-facet="(\w+)"([^>]*)>', answer.content.decode())
+    return {name: "waiting" if "data-waiting" in marks else "open" for name, marks in found}
+
+
+def test_a_facet_that_is_closed_is_not_read(alice, project):
+    put_trace(project.pk, name="t", user_id="one")
+    address = _page("trace-list", project)
+    with rows_read() as read:
+        usual = _facets(alice, address)
+    assert {name for name, state in usual.items() if state == "open"} == {"env", "level", "name", "type", "model"}
+    assert {"user", "latency", "metadata", "scores"} <= usual.keys()
+    asked = {tag for tag in read.by_tag if tag.startswith("explorer-")}
+    assert asked == {"explorer-facets-env", "explorer-facets-type", "explorer-ranges-level", "explorer-bare-traces"}
+
+    with rows_read() as read:
+        chosen = _facets(alice, address, "user,latency,-env,-level,-name,-type,-model,met%61data")
+    assert {name for name, state in chosen.items() if state == "open"} == {"user", "latency", "metadata"}
+    assert list(chosen) == list(usual)
+    assert "explorer-facets-type" not in read.by_tag
+
+    with rows_read() as read:
+        closed = _facets(alice, address, "-env,-level,-name,-type,-model")
+    assert set(closed.values()) == {"waiting"}
+    assert not any(tag.startswith("explorer-") for tag in read.by_tag)
+    # What the query chooses is shown, closed or not.
+    assert _facets(alice, address, "-env,-name", q="name:t", environment="default")["name"] == "open"
+    assert _facets(alice, address, q="nowhere-at-all") == {}
+
+
+def test_a_facet_is_opened_without_scripts(alice, project):
+    put_trace(project.pk, name="t", user_id="someone")
+    address = _page("trace-list", project)
+    html = alice.get(address, {"facets": "shown"}).content.decode()
+    assert "user:someone" not in html
+    link = next(href for href in _links(html, "Show the values") if _query(href)["open"] == ["user"])
+    html = alice.get(address + link).content.decode()
+    assert [_query(href)["q"] for href in _links(html, "someone") if "q" in _query(href)][:1] == [["user:someone"]]
+    more = next(href for href in _links(html, "Show the values") if _query(href)["open"] == ["user,release"])
+    assert _query(more)["facets"] == ["shown"]

@@ -281,7 +281,8 @@ def test_hostile_text_is_text_everywhere(alice, project):
 
 def test_search_in_a_trace_shows_the_way_to_it(alice, project):
     traced = put_trace(project.pk, {"name": "hit", "output": "the NEEDLE"}, {"name": "miss"}, name="t")
-    rows = _text(alice.get(_detail(project, traced.id), {"find": "needle"})).split('id="tree-rows"')[1].split("</div>")[0]
+    text = _text(alice.get(_detail(project, traced.id), {"find": "needle"}))
+    rows = text.split('id="tree-rows"')[1].split("</div>")[0]
     assert "hit" in rows
     assert "miss" not in rows
 

@@ -135,7 +135,7 @@ def _checked(content: str) -> str:
 
 def _keep_mentions(scope: ProjectScope, comment: Comment) -> None:
     named = {match[2] for match in MENTION.finditer(comment.content)}
-    known = {member.user_id for member in list_project_members(scope)} if named else set()
+    known = {one.user_id for one in list_project_members(scope) if one.role is not Role.NONE} if named else set()
     comment.mentions.exclude(user_id__in=named).delete()
     CommentMention.objects.bulk_create(
         [CommentMention(comment=comment, user_id=user_id) for user_id in named & known], ignore_conflicts=True

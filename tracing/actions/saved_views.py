@@ -21,7 +21,7 @@ _LONGEST_QUERY = 8000
 
 def kept_query(text: str) -> str:
     """The part of a query string that a view keeps, in one order, so that two can be compared."""
-    given = QueryDict(text.lstrip("?")[:_LONGEST_QUERY])
+    given = QueryDict(text.lstrip("?"))
     kept = QueryDict(mutable=True)
     for name in PARAMETERS:
         values = [value.replace("\x00", "") for value in given.getlist(name) if value]
@@ -39,7 +39,7 @@ def save_view(
         project_id=scope.project_id,
         noun=noun.value,
         name=_checked_name(name),
-        query=kept_query(query),
+        query=_checked_query(query),
         owner_id=scope.user_id,
         is_shared=is_shared,
     )
@@ -66,7 +66,7 @@ def update_view(
     if name is not None:
         view.name = _checked_name(name)
     if query is not None:
-        view.query = kept_query(query)
+        view.query = _checked_query(query)
     return _kept(view, "view.update", actor)
 
 
@@ -117,6 +117,14 @@ def _checked_name(name: str) -> str:
     if not name or len(name) > LONGEST_VIEW_NAME:
         raise Invalid(_("A view's name has 1 to %(most)d characters.") % {"most": LONGEST_VIEW_NAME})
     return name
+
+
+def _checked_query(text: str) -> str:
+    """Whole or not at all: the beginning of a filter is another filter."""
+    query = kept_query(text)
+    if len(query) > _LONGEST_QUERY:
+        raise Invalid(_("This list's filter is too long to be saved."))
+    return query
 
 
 def _kept(view: SavedView, action: str, actor: Actor) -> SavedView:

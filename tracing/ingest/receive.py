@@ -18,6 +18,7 @@ from accounts.audit import client_address
 from config.api import errors
 from config.api.body import BadEncoding, Body
 from config.errors import Forbidden, Invalid, SpanwiseError, Unavailable
+from tracing.analytics.records import ScoreSource, ScoreType
 from tracing.ingest import doorbell, legacy, otlp, pace, readiness, scores
 from tracing.ingest.inbox import FolderInbox, GroupCommit, Payload
 from tracing.ingest.model import Envelope, PayloadRejected
@@ -83,8 +84,19 @@ def _most_bytes(access: KeyAccess) -> int:
 
 def _pace(request: HttpRequest, access: KeyAccess, items: Any) -> None:
     """A public key alone may hand in so much a minute; whoever has the secret as well may send all day."""
-    if access.level is AccessLevel.SCORES:
-        pace.take(access.public_key, _visitor(request), max(1, len(items)) if isinstance(items, list) else 1)
+    if access.level is not AccessLevel.SCORES:
+        return
+    given = items if isinstance(items, list) else [items]
+    pace.take(access.public_key, _visitor(request), max(1, len(given)))
+    if any(_claims_more(item) or _claims_more(item.get("body")) for item in given if isinstance(item, dict)):
+        raise Forbidden(MORE_THAN_FEEDBACK)
+
+
+def _claims_more(score: Any) -> bool:
+    """Every visitor of a page has its public key: none of them is an annotator, nor says what should have been said."""
+    if not isinstance(score, dict):
+        return False
+    return score.get("source") == ScoreSource.ANNOTATION or score.get("dataType") == ScoreType.CORRECTION
 
 
 def _visitor(request: HttpRequest) -> str | None:
@@ -107,6 +119,8 @@ def keep_event(request: HttpRequest, access: KeyAccess, event: dict[str, Any]) -
     except PayloadRejected as rejected:
         raise Invalid(rejected.body["message"]) from None
 
+
+MORE_THAN_FEEDBACK = "Annotations and corrections need the secret key: a public key alone hands in feedback."
 
 _Handler = Callable[[HttpRequest], HttpResponse]
 ROUTES: dict[str, _Handler] = {

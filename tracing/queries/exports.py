@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from accounts.access import ProjectScope
 from config.api.values import to_json
-from config.errors import SpanwiseError
+from config.errors import Invalid, SpanwiseError
 from tracing.analytics import store
 from tracing.analytics.tables import scores
 from tracing.queries.explorer.nouns import Noun
@@ -32,8 +32,8 @@ from tracing.queries.explorer.wanted import Wanted
 _BATCH = 200
 #: names of scores that get a column; more than this is no table
 _MOST_SCORES = 200
-#: What spreadsheets take for the beginning of a formula.
-_FORMULA = re.compile(r"^\s*[=+\-@\t\r]")
+#: What spreadsheets take for the beginning of a formula; in some languages the full-width signs, too.
+_FORMULA = re.compile(r"^\s*[=+\-@\t\r＝＋－＠]")
 SCORES, METADATA = "scores.", "metadata."
 
 Getter = Callable[[Any], Any]
@@ -132,10 +132,14 @@ def export(scope: ProjectScope, wanted: Wanted, format: Format, *, chosen: Seque
 
 
 def score_names(scope: ProjectScope) -> list[str]:
-    """Of all scores of the project, for the columns of a table."""
+    """Of all scores of the project, for the columns of a table. Raises Invalid for too many: none is left out."""
     s = scores.c
-    query = store.select(scope, scores, s.name).where(s.data_type != "CORRECTION").distinct().limit(_MOST_SCORES)
-    return sorted(row.name for row in store.rows(scope, query, tag="export-scores"))
+    query = store.select(scope, scores, s.name).where(s.data_type != "CORRECTION").distinct().limit(_MOST_SCORES + 1)
+    names = sorted(row.name for row in store.rows(scope, query, tag="export-scores"))
+    if len(names) > _MOST_SCORES:
+        message = _("There are more than %(most)d names of scores: export the columns that you need.")
+        raise Invalid(message % {"most": _MOST_SCORES})
+    return names
 
 
 def file_name(project: str, noun: Noun, format: Format, *, now: datetime | None = None) -> str:

@@ -14,6 +14,7 @@ from tracing.analytics import store
 from tracing.analytics.records import Score
 from tracing.analytics.tables import scores, traces
 from tracing.models.media import MediaLink
+from tracing.queries.strangers import scores_for_reader
 
 _MOST_SCORES = 500
 _MOST_TAGS = 200
@@ -31,7 +32,7 @@ def list_scores_of(
         .order_by(s.timestamp, s.id)
         .limit(_MOST_SCORES)
     )
-    return store.records(scope, Score, query, tag="node-scores")
+    return scores_for_reader(scope, store.records(scope, Score, query, tag="node-scores"))
 
 
 def names_of_people(scope: ProjectScope, user_ids: Collection[str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from tracing.analytics import store
 from tracing.analytics.records import Observation, Score, Trace
 from tracing.analytics.tables import observations, scores
 from tracing.queries.bounds import has_observations
+from tracing.queries.strangers import for_reader, scores_for_reader
 
 #: tried in turn: where inputs are megabytes, fewer fit into what one query may read
 _AT_ONCE = (200, 20, 1)
@@ -27,7 +28,7 @@ def each_observation(scope: ProjectScope, trace: Trace) -> Iterator[Observation]
     last: tuple[datetime, str] | None = None
     while has_observations(trace):
         records, size = _next_observations(scope, trace, last)
-        yield from records
+        yield from (for_reader(scope, record) for record in records)
         if len(records) < size:
             return
         last = records[-1].start_time, records[-1].id
@@ -59,7 +60,7 @@ def each_score(scope: ProjectScope, trace_id: str) -> Iterator[Score]:
         found = store.records(
             scope, Score, query.order_by(s.timestamp, s.id).limit(_SCORES_AT_ONCE), tag="trace-export-scores"
         )
-        yield from found
+        yield from scores_for_reader(scope, found)
         if len(found) < _SCORES_AT_ONCE:
             return
         last = found[-1].timestamp, found[-1].id

@@ -16,11 +16,12 @@ from config.errors import NotFound, TooExpensive
 from tracing.analytics import functions as fn
 from tracing.analytics import store
 from tracing.analytics.decode import time_of
-from tracing.analytics.records import ZERO, Observation, Score, Trace
+from tracing.analytics.records import ZERO, Observation, Score, ScoreType, Trace
 from tracing.analytics.tables import observations, scores, traces
 from tracing.models.comments import Comment, CommentObjectType
 from tracing.queries.bounds import has_observations
 from tracing.queries.cost import IS_UNPRICED
+from tracing.queries.strangers import for_reader, is_stranger, scores_for_reader, without_whose
 
 #: hits of a search in one trace; more than a person steps through
 FIND_LIMIT = 2000
@@ -88,7 +89,7 @@ def get_trace_record(scope: ProjectScope, trace_id: str) -> Trace:
     found = store.records(scope, Trace, query, tag="trace-page")
     if not found:
         raise NotFound("There is no such trace in this project.")
-    return found[0]
+    return for_reader(scope, found[0])
 
 
 def _of_trace(trace: Trace) -> list[ColumnElement[bool]]:
@@ -219,7 +220,7 @@ def get_observation(scope: ProjectScope, trace: Trace, observation_id: str) -> O
     found = store.records(scope, Observation, query, tag="trace-observation")
     if not found:
         raise NotFound("There is no such observation in this trace.")
-    return found[0]
+    return for_reader(scope, found[0])
 
 
 def find_in_trace(scope: ProjectScope, trace: Trace, text: str) -> set[str]:
@@ -248,6 +249,7 @@ _ENTRY_COLUMNS = (
     "model_parameters", "latency_us", "time_to_first_token_us", "usage", "cost", "total_tokens", "total_cost",
     "environment", "version", "input", "output", "metadata", "events",
 )  # fmt: skip
+_WHOSE = ("user_id", "session_id")
 #: fewer where they are so large that the store refuses
 _ENTRIES_AT_ONCE = (200, 20, 1)
 
@@ -256,14 +258,23 @@ def each_entry(scope: ProjectScope, trace: Trace) -> Iterator[list[dict[str, Any
     """All observations by start time with what they hold, some at a time: a trace may be gigabytes."""
     last: tuple[datetime, str] | None = None
     while has_observations(trace):
-        query = store.select(scope, observations, *(o[name] for name in _ENTRY_COLUMNS)).where(*_of_trace(trace))
+        query = store.select(scope, observations, *(o[name] for name in (*_ENTRY_COLUMNS, *_WHOSE)))
+        query = query.where(*_of_trace(trace))
         if last is not None:
             query = query.where(o.start_time >= last[0], or_(o.start_time > last[0], o.id > last[1]))
         rows, size = _as_many_as_fit(scope, query.order_by(o.start_time, o.id))
-        yield [dict(zip(_ENTRY_COLUMNS, row, strict=False)) for row in rows]
+        yield [_entry(scope, row) for row in rows]
         if len(rows) < size:
             return
         last = (time_of(rows[-1][2]), rows[-1][0])
+
+
+def _entry(scope: ProjectScope, row: list[Any]) -> dict[str, Any]:
+    *said, user_id, session_id = row
+    entry = dict(zip(_ENTRY_COLUMNS, said, strict=True))
+    if is_stranger(scope):
+        entry["metadata"] = without_whose(entry["metadata"], {user_id, session_id} - {""})
+    return entry
 
 
 def _as_many_as_fit(scope: ProjectScope, query: Select[Any]) -> tuple[list[list[Any]], int]:
@@ -278,7 +289,7 @@ def list_trace_scores(scope: ProjectScope, trace_id: str) -> list[Score]:
     """Scores on the trace and on its observations, oldest first."""
     s = scores.c
     query = store.select(scope, scores).where(s.trace_id == trace_id).order_by(s.timestamp, s.id).limit(500)
-    return store.records(scope, Score, query, tag="trace-scores")
+    return scores_for_reader(scope, store.records(scope, Score, query, tag="trace-scores"))
 
 
 def scores_by_observation(scope: ProjectScope, trace_id: str) -> dict[str, list[tuple[str, float | None, str]]]:
@@ -286,6 +297,8 @@ def scores_by_observation(scope: ProjectScope, trace_id: str) -> dict[str, list[
     s = scores.c
     query = store.select(scope, scores, s.observation_id, s.name, s.value, s.string_value)
     query = query.where(s.trace_id == trace_id, s.observation_id != "").order_by(s.timestamp, s.id).limit(_MOST_SCORES)
+    if is_stranger(scope):
+        query = query.where(s.data_type != ScoreType.CORRECTION.value)
     found: dict[str, list[tuple[str, float | None, str]]] = {}
     for row in store.rows(scope, query, tag="trace-tree-scores"):
         found.setdefault(row.observation_id, []).append((row.name, row.value, row.string_value))

@@ -22,7 +22,7 @@ from config.rendering import render_page
 from tracing.actions import bulk
 from tracing.actions.annotate import Annotation
 from tracing.actions.removal import count_with_traces
-from tracing.forms import wanted_from
+from tracing.forms import exact_wanted_from
 from tracing.models.jobs import Job, JobStatus
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.explorer.rows import Counted
@@ -39,7 +39,9 @@ _COUNTED_WITH = 1_000
 def selection_from(post: QueryDict, noun: Noun) -> Selection:
     """`all=1` with the list's `query`, or `ids`: quoted ids with blanks between them, of observations `trace/id`."""
     if post.get("all"):
-        return Selection.all_of(wanted_from(QueryDict(post.get("query", "").lstrip("?")), noun))
+        if "query" not in post:
+            raise Invalid(_("Nothing is selected."))
+        return Selection.all_of(exact_wanted_from(QueryDict(post.get("query", "").lstrip("?")), noun))
     written = [*post.get("ids", "").split(), *post.getlist("id")]
     ids = tuple(dict.fromkeys(_row_id(one, noun) for one in written if one))
     if not ids:
@@ -52,8 +54,10 @@ def selection_from(post: QueryDict, noun: Noun) -> Selection:
 
 def _row_id(written: str, noun: Noun) -> RowId:
     trace_id, _slash, row_id = written.partition("/")
-    trace_id = unquote(trace_id).replace("\x00", "")
-    return RowId(trace_id, unquote(row_id).replace("\x00", "") if noun is Noun.OBSERVATIONS else trace_id)
+    trace_id, row_id = unquote(trace_id), unquote(row_id)
+    if "\x00" in trace_id + row_id:  # without it, it would be another one's id
+        raise Invalid(_("No id has a NUL in it."))
+    return RowId(trace_id, row_id if noun is Noun.OBSERVATIONS else trace_id)
 
 
 def _confirm(request: HttpRequest, scope: ProjectScope, noun: Noun) -> HttpResponse:
@@ -125,7 +129,7 @@ def count_matching(request: HttpRequest, scope: ProjectScope, noun: str) -> Http
     """How many rows a list's filters match, in words: for the offer to select all of them."""
     if noun not in (Noun.TRACES, Noun.OBSERVATIONS):
         raise NotFound("There is no such list.")
-    wanted = wanted_from(request.GET, Noun(noun))
+    wanted = exact_wanted_from(request.GET, Noun(noun))
     context = {"number": _number(count_selected(scope, Selection.all_of(wanted)))}
     return render_page(request, "tracing/_count.html", context)
 
@@ -134,8 +138,8 @@ def count_matching(request: HttpRequest, scope: ProjectScope, noun: str) -> Http
 @project_page(Role.MEMBER)
 def user_delete(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """Everything of one user of the traced application. Asks first, unless the form says that it did."""
-    user_id = request.POST.get("user", "").replace("\x00", "")
-    if not user_id:
+    user_id = request.POST.get("user", "")
+    if not user_id or "\x00" in user_id:
         raise Invalid(_("Nothing is selected."))
     if request.POST.get("confirmed") != "1":
         context = {"scope": scope, "user_id": user_id}

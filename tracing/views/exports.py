@@ -9,7 +9,7 @@ from accounts.access import ProjectScope, project_page
 from accounts.models import Project
 from accounts.roles import Role
 from config.errors import NotFound
-from tracing.forms import wanted_from
+from tracing.forms import exact_wanted_from
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.exports import EXPORTED, Format, export, file_name
 from tracing.views.lists.columns import chosen_ids
@@ -23,7 +23,7 @@ def export_list(request: HttpRequest, scope: ProjectScope, noun: str, format: st
     """The same parameters as the list's. `fields=columns` takes its columns only, else all there is comes."""
     if noun not in EXPORTED or format not in list(Format):
         raise NotFound("There is no such export.")
-    kind, wanted = Format(format), wanted_from(request.GET, Noun(noun))
+    kind, wanted = Format(format), exact_wanted_from(request.GET, Noun(noun))
     chosen = chosen_ids(request.GET) if request.GET.get("fields") == "columns" else ()
     project = Project.objects.get(pk=scope.project_id)
     pieces = export(scope, wanted, kind, chosen=chosen) if request.method == "GET" else iter(())

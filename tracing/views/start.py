@@ -88,15 +88,26 @@ def theme(request: HttpRequest) -> HttpResponse:
     return response
 
 
+@login_not_required
+@require_safe
+def old_trace_address(request: HttpRequest, project_id: str, trace_id: str) -> HttpResponse:
+    """`/project/<id>/traces/<id>` as SDKs print it. It tells nothing: where it leads, it is asked who may read that."""
+    return _moved(request, reverse("tracing:trace-detail", args=[project_id, trace_id.removesuffix("/") or trace_id]))
+
+
 @require_safe
 def old_address(request: HttpRequest, project_id: str, page: str = "traces", rest: str = "") -> HttpResponse:
-    """`/project/<id>/traces/<id>` as SDKs print it."""
+    """`/project/<id>/sessions/<id>` and the lists, as they were called before."""
     names = {"traces": "trace", "sessions": "session", "users": "user"}
-    noun, rest = names.get(page, "trace"), rest.strip("/")
+    noun, rest = names.get(page, "trace"), rest.removesuffix("/")
     if rest:
         url = reverse(f"tracing:{noun}-detail", args=[project_id, rest])
     else:
         url = reverse(f"tracing:{noun}-list", args=[project_id])
+    return _moved(request, url)
+
+
+def _moved(request: HttpRequest, url: str) -> HttpResponse:
     query = request.GET.urlencode()
     return redirect(f"{url}?{query}" if query else url)
 

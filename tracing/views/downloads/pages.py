@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from accounts.access import ProjectScope, project_page
 from accounts.roles import Role
 from tracing.queries import trace_export, trace_page
+from tracing.views.acts.public import open_to_strangers
 from tracing.views.downloads import plain
 from tracing.views.downloads.otlp import trace_as_otlp
 
@@ -18,6 +19,7 @@ _JSON = "application/json"
 
 
 @require_safe
+@open_to_strangers
 @project_page(Role.VIEWER)
 def record_download(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """One observation, or what belongs to the trace as a whole; shown, or as a file with `as=file`."""
@@ -25,12 +27,15 @@ def record_download(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     observation_id = request.GET.get("observation", "")
     record = trace_page.get_observation(scope, trace, observation_id) if observation_id else trace
     response = HttpResponse(plain.as_json(record), content_type=_JSON)
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "private, no-store"
     if request.GET.get("as") == "file":
         _as_file(response, f"observation-{record.id}" if observation_id else f"trace-{record.id}")
     return response
 
 
 @require_safe
+@open_to_strangers
 @project_page(Role.VIEWER)
 def trace_download(request: HttpRequest, scope: ProjectScope) -> HttpResponseBase:
     """All of a trace as a file; `as=otlp` makes it an OTLP export."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 from django.http import QueryDict
@@ -12,18 +13,16 @@ from django.http import QueryDict
 from accounts.access import ProjectScope
 from config.templatetags.formatting import LEVELS, kind_name
 from tracing.queries import explorer
-from tracing.queries.explorer.fields import Kind, find_field
+from tracing.queries.explorer.fields import Field, Kind, facet_fields
 from tracing.queries.explorer.language import Term, write_value
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.explorer.wanted import Wanted
 from tracing.queries.explorer.writing import write_name
 
 _FEW, _MANY = 12, 100
-_LONGEST = 200
-#: open at first; the others are a click away
-_OPEN = {"env", "level", "name", "type", "model"}
-#: read only when they are opened
-_ON_DEMAND = "metadata"
+_LONGEST, _LONGEST_OPENED = 200, 2000
+#: open at first; the others are a click away. What is closed is not read.
+_OPEN = frozenset({"env", "level", "name", "type", "model"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +55,8 @@ class ShownFacet:
     is_open: bool
     #: not read yet
     is_waiting: bool = False
+    #: where it is open, for readers without scripts
+    opened: str = ""
 
 
 def aliases(noun: Noun) -> str:
@@ -68,20 +69,40 @@ def aliases(noun: Noun) -> str:
     return orjson.dumps(found).decode()
 
 
-def shown(scope: ProjectScope, wanted: Wanted, query: QueryDict) -> list[ShownFacet]:
-    """All facets; or the one that the address names, with more values or with those that contain a text."""
+def shown(scope: ProjectScope, wanted: Wanted, query: QueryDict, opened: str = "") -> list[ShownFacet]:
+    """All facets, of which those that are open are read; or the one that the address names, with more values or with
+    those that contain a text. `opened` is what the reader opened and, with a minus, closed: `user,-env`. None at all
+    where nothing was observed."""
     name = query.get("facet", "").replace("\x00", "")[:_LONGEST]
     if name:
         contains = query.get("contains", "").replace("\x00", "")[:_LONGEST]
         limit = _MANY if contains or "all" in query else _FEW
         found = explorer.facets(scope, wanted, names=(name,), contains=contains, limit=limit)
         return [_shown(one, wanted, query) for one in found]
-    keyed = _keyed_in(wanted)
-    found = explorer.facets(scope, wanted)
-    if keyed:
-        found += explorer.facets(scope, wanted, names=keyed)
-    facets = [_shown(one, wanted, query) for one in found if one.values or one.range or one.has_failed]
-    return [*facets, _waiting(wanted.noun)]
+    fields = facet_fields(wanted.noun)
+    is_open = _open(opened)
+    names = [field.name for field in fields if field.name in is_open or _is_asked(wanted, field.name)]
+    names += _keyed_in(wanted)
+    known = {one.name: one for one in explorer.facets(scope, wanted, names=names)} if names else {}
+    if known and not any(one.values or one.range or one.has_failed for one in known.values()):
+        return []
+    facets = [
+        _shown(known.pop(field.name), wanted, query) if field.name in known else _waiting(field, query, opened)
+        for field in fields
+    ]
+    return [*facets, *(_shown(keyed, wanted, query) for keyed in known.values())]
+
+
+def _open(opened: str) -> frozenset[str]:
+    names = [unquote(name) for name in opened[:_LONGEST_OPENED].split(",")]
+    return (_OPEN | set(names)) - {name[1:] for name in names if name.startswith("-")}
+
+
+def _is_asked(wanted: Wanted, name: str) -> bool:
+    """Whether the query chooses values of it, which are shown whether it is open or not."""
+    if name == "env" and wanted.environments:
+        return True
+    return any(isinstance(node, Term) and node.name == name for node in wanted.query.terms)
 
 
 def _keyed_in(wanted: Wanted) -> tuple[str, ...]:
@@ -104,7 +125,7 @@ def _shown(facet: explorer.Facet, wanted: Wanted, query: QueryDict) -> ShownFace
         has_more=facet.has_more,
         has_failed=facet.has_failed,
         is_active=facet.is_active,
-        is_open=facet.is_active or field.name in _OPEN or bool(key),
+        is_open=True,
     )
 
 
@@ -124,9 +145,12 @@ def _value(
     )
 
 
-def _waiting(noun: Noun) -> ShownFacet:
-    field = find_field(_ON_DEMAND, noun)
-    return ShownFacet(_ON_DEMAND, field.label if field else "", "", [], None, [], False, False, False, False, True)
+def _waiting(field: Field, query: QueryDict, opened: str) -> ShownFacet:
+    changed = query.copy()
+    changed["facets"], changed["open"] = "shown", ",".join(filter(None, (opened, field.name)))
+    return ShownFacet(
+        field.name, field.label, field.unit, [], None, [], False, False, False, False, True, f"?{changed.urlencode()}"
+    )
 
 
 def _labels(name: str) -> Callable[[str], str]:
