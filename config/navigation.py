@@ -53,6 +53,7 @@ GROUPS: tuple[tuple[str | Promise, tuple[Item, ...]], ...] = (
         _("Observe"),
         (
             Item("trace", _("Traces"), "tracing:trace-list", ("tracing:trace-",)),
+            Item("span", _("Observations"), "tracing:observation-list", ("tracing:observation-",), True),
             Item("chat", _("Sessions"), "tracing:session-list", ("tracing:session-",)),
             Item("user", _("Users"), "tracing:user-list", ("tracing:user-",)),
         ),
