@@ -7,7 +7,7 @@ JOBS ?= 2
 FRAMEWORKS := tests/clients/frameworks/environments
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-fast test-clients integrations check lint types fix migrate bench screenshots lock lock-clients clean
+.PHONY: help setup run demo test test-fast test-clients integrations check lint types fix migrate bench bench-explorer screenshots lock lock-clients clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,9 @@ migrate: setup ## Write migrations for changed models
 
 bench: .build/dev.stamp .build/front.stamp ## Measure the running default beside a floor taken in the same run
 	$(BIN)/python -m tests.bench $(BENCH)
+
+bench-explorer: .build/dev.stamp .build/front.stamp ## Measure what the explorer's pages ask for (BENCH='--traces 110000')
+	$(BIN)/python -m tests.bench.explorer $(BENCH)
 
 screenshots: .build/dev.stamp .build/front.stamp ## Take the pictures in docs/images anew
 	$(BIN)/python -m tests.browser.screenshots

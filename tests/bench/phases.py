@@ -165,7 +165,7 @@ class Bench:
     def pages(self, big_trace_id: str, repeats: int) -> dict[str, Times]:
         """Latency of the HTML of the list and of the big trace, for a signed-in person."""
         with httpx.Client(base_url=self.instance.url, follow_redirects=True, timeout=60) as browser:
-            _sign_in(browser, self.instance)
+            sign_in(browser, self.instance)
             base = f"/projects/{self.instance.project_id}/traces/"
             addresses = {"page-list": f"{base}?range=all", "page-big": f"{base}{big_trace_id}/"}
             return {name: _timed(lambda url=url: _fetch(browser, url), repeats) for name, url in addresses.items()}
@@ -227,7 +227,7 @@ class Bench:
         }
 
 
-def _sign_in(browser: httpx.Client, instance: Instance) -> None:
+def sign_in(browser: httpx.Client, instance: Instance) -> None:
     page = f"{instance.url}/accounts/login/"
     browser.get(page)
     form = {"login": instance.email, "password": instance.password, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
