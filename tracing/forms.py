@@ -11,21 +11,10 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from config.errors import Invalid
-from tracing.analytics.records import Level, ObservationType
 from tracing.queries.explorer import Noun, Sort, Wanted, parse
-from tracing.queries.pages import Cursor, TraceFilters
+from tracing.queries.paging import Cursor
 from tracing.queries.periods import RANGES, Period, is_known_year
 
-#: parameter in the address -> field of the filters; each may come several times
-MANY = {
-    "name": "names",
-    "environment": "environments",
-    "level": "levels",
-    "type": "types",
-    "model": "models",
-    "tag": "tags",
-    "release": "releases",
-}
 _LONGEST = 1000
 #: the last row's name, by which a list may be sorted, is in it
 _LONGEST_CURSOR = 8000
@@ -36,20 +25,6 @@ def period_from(query: QueryDict) -> Period:
     """`range=24h`, or `from` and `to` as local or zoned times."""
     since, until = _moment(query.get("from")), _moment(query.get("to"))
     return Period.between(since, until) if since or until else Period.named(query.get("range", ""))
-
-
-def trace_filters_from(query: QueryDict) -> TraceFilters:
-    many = {field: _several(query, name) for name, field in MANY.items()}
-    many["levels"] = tuple(level for level in many["levels"] if level in Level.__members__)
-    many["types"] = tuple(kind for kind in many["types"] if kind in ObservationType.__members__)
-    return TraceFilters(
-        period=period_from(query),
-        text=text_from(query, "q"),
-        user=text_from(query, "user"),
-        session=text_from(query, "session"),
-        before=cursor_from(query),
-        **many,
-    )
 
 
 def wanted_from(query: QueryDict, noun: Noun) -> Wanted:

@@ -54,14 +54,5 @@ def carried(context: dict[str, Any], *names: str) -> SafeString:
 @register.simple_tag
 def search(**terms: Any) -> str:
     """A query string for a list of what has these values: `{% search level="ERROR" %}` is `?q=level%3AERROR`. Values
-    are written so that they mean exactly themselves; what is empty is left out. In `metadata__region` the field and
-    its key are parted by two underscores."""
-    query = QueryDict(mutable=True)
-    written = []
-    for name, value in terms.items():
-        field, _, key = name.partition("__")
-        if value is not None and str(value) != "":
-            written.append(write_term(field, str(value), key=key))
-    if written:
-        query["q"] = " ".join(written)
-    return f"?{query.urlencode()}"
+    are written so that they mean exactly themselves."""
+    return filtered(q=" ".join(write_term(name, str(value)) for name, value in terms.items()))

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from config import navigation
 from config.errors import Unavailable
-from tracing.queries import explorer, groups, pages
+from tracing.queries import explorer, groups, traces
 
 LISTS = ("trace-list", "session-list", "user-list")
 NAVIGATION = '<nav class="nav"'
@@ -96,7 +96,7 @@ def test_a_list_that_cannot_be_read_says_so_in_its_place(alice, project, monkeyp
 
 
 def test_another_part_that_cannot_be_read_is_a_line_above_the_page(alice, project, monkeypatch):
-    monkeypatch.setattr(pages, "newest_trace", _fail(Unavailable("away")))
+    monkeypatch.setattr(traces, "newest_trace", _fail(Unavailable("away")))
     answer = alice.get(_page("onboarding", project), headers=_asking_for("waiting"))
     assert answer.status_code == 503
     assert (answer["HX-Retarget"], answer["HX-Reswap"]) == ("#messages", "beforeend")

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from html import unescape
 
 import pytest
 from django.urls import reverse
@@ -12,7 +14,7 @@ from accounts.roles import Role
 from tests.factories import make_project
 from tests.tracing.page_data import HOSTILE, bare_trace, put_trace
 from tracing.analytics import store
-from tracing.analytics.records import Score
+from tracing.analytics.records import Score, Trace
 from tracing.analytics.tables import scores as store_scores
 from tracing.queries import groups, people
 from tracing.queries.explorer.language import parse
@@ -194,7 +196,7 @@ def test_the_last_turns_fill_in(alice, project):
     html = alice.get(tail_url, headers=asking).content.decode()
     assert html.count("<article") == 2  # the last one, which may have said more since, and the new one
     assert "one more" in html
-    assert 'id="session_facts" hx-swap-oob="true"' in html
+    assert re.search(r'id="session_facts"[^>]* hx-swap-oob="true"', html)
     assert 'id="index_tail" hx-swap-oob="true"' in html
 
 
@@ -310,6 +312,16 @@ def test_tags_and_scores_are_columns_of_the_session_list(alice, project):
     page = answer.content.decode()
     assert 'href="?q=tag%3Aa"' in page
     assert 'title="a, a&amp;c, b"' in page
+
+
+def test_a_tag_leads_to_the_sessions_that_have_it(alice, project):
+    odd = 'a & b:"c" OR*'
+    put_trace(project.pk, session_id="odd", tags=[odd])
+    put_trace(project.pk, session_id="plain", tags=["a"])
+    address = reverse("tracing:session-list", args=[project.pk])
+    link = re.search(r'<a class="tag" href="([^"]*)" title="a &amp; b', alice.get(address).content.decode())[1]
+    answer = alice.get(address + unescape(link))
+    assert [row.id for row in answer.context["page"].rows] == ["odd"]
 
 
 def fill_groups(project):
@@ -558,6 +570,24 @@ def test_a_users_page_counts_as_python_does(alice, project):
     assert len(shown.traces.rows) == traces
     sessions = alice.get(url, {"tab": "sessions"}).context["shown"].sessions.rows
     assert {row.id for row in sessions} == {f"s{n:02}" for n in range(20) if n % 6 == 3}
+
+
+@pytest.mark.parametrize("user", ["me", 'me" OR user:*', "界" * 4001], ids=["short", "odd", "long"])
+def test_a_users_page_holds_what_is_theirs_page_by_page(alice, project, user):
+    moments = [NOW - timedelta(minutes=number) for number in range(53)]
+    theirs = [
+        Trace(project_id=project.pk, id=f"t{number}", timestamp=at, user_id=user, session_id="mine", row_version=1)
+        for number, at in enumerate(moments)
+    ]
+    store.insert(traces=theirs)
+    put_trace(project.pk, id="another", user_id="you", session_id="yours", at=NOW)
+    url = reverse("tracing:user-detail", args=[project.pk, user])
+    first = alice.get(url, {"range": "all"}).context["page"]
+    last = alice.get(url, {"range": "all", "before": first.older}).context["page"]
+    assert [row.id for page in (first, last) for row in page.rows] == [f"t{number}" for number in range(53)]
+    assert last.older == ""
+    sessions = alice.get(url, {"range": "all", "tab": "sessions"}).context["page"]
+    assert [row.id for row in sessions.rows] == ["mine"]
 
 
 def test_a_users_scores_are_those_of_their_traces_and_sessions(alice, project):

@@ -11,7 +11,7 @@ from tests.tracing.api_data import at
 from tests.tracing.test_analytics_store import new_scope
 from tracing.analytics import store
 from tracing.analytics.records import Observation, Trace
-from tracing.queries.pages import sum_by_trace
+from tracing.queries.sums import sum_by_trace
 from tracing.queries.traces import Parts, fill, trace_sums
 
 pytestmark = pytest.mark.usefixtures("analytics_server")

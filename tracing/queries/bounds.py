@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, false
 from tracing.analytics import functions as fn
 from tracing.analytics.records import EPOCH, NEVER
 from tracing.analytics.tables import observations
+from tracing.queries.periods import Period
 
 o = observations.c
 
@@ -30,6 +31,15 @@ class Bounded(Protocol):
     def first_start(self) -> datetime: ...
     @property
     def last_start(self) -> datetime: ...
+
+
+def within(time: Any, period: Period) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if period.since:
+        conditions.append(time >= period.since)
+    if period.until:
+        conditions.append(time < period.until)
+    return conditions
 
 
 def inside_of(found: Sequence[Bounded]) -> ColumnElement[bool]:

@@ -20,17 +20,19 @@ from tracing.analytics import functions as fn
 from tracing.analytics import store
 from tracing.analytics.records import EPOCH, NEVER, ZERO
 from tracing.analytics.tables import observations, scores, traces
+from tracing.queries.bounds import within
 from tracing.queries.explorer.compare import compared, figures, text
 from tracing.queries.explorer.cursor import Place, number_of, read_place
 from tracing.queries.explorer.facets import FacetValue
 from tracing.queries.explorer.fields import find_field
 from tracing.queries.explorer.language import All, Any_, Node, Term, Value, Words
+from tracing.queries.explorer.listing import PAGE_SIZE
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.explorer.rows import ScoreMean
 from tracing.queries.explorer.search import in_column
 from tracing.queries.explorer.wanted import Sort, Wanted
-from tracing.queries.pages import PAGE_SIZE, Sums, sum_columns, sums_of, within
 from tracing.queries.periods import Period
+from tracing.queries.sums import Sums, sum_columns, sums_of
 
 t, o, s = traces.c, observations.c, scores.c
 

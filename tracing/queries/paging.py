@@ -51,6 +51,25 @@ class Keyed(Generic[T]):
     next_cursor: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last row of a page: the next one begins after it."""
+
+    at: datetime
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}~{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor | None:
+        at, mark, row_id = text.partition("~")
+        try:
+            return cls(datetime.fromisoformat(at).astimezone(UTC), row_id) if mark else None
+        except (ValueError, OverflowError):
+            return None
+
+
 def cut(rows: list[T], limit: int, cursor_of: Callable[[T], str]) -> Keyed[T]:
     """`rows` were read with one row more than asked for: that one tells whether there is a next page."""
     if len(rows) <= limit or limit == 0:

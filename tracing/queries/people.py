@@ -14,12 +14,13 @@ from accounts.access import ProjectScope
 from tracing.analytics import functions as fn
 from tracing.analytics import store
 from tracing.analytics.tables import observations, scores, traces
-from tracing.queries.bounds import has_observations, inside_of
+from tracing.queries.bounds import has_observations, inside_of, within
 from tracing.queries.explorer.rows import ScoreMean
 from tracing.queries.explorer.search import in_column, in_observation, in_trace
 from tracing.queries.groups import means_by
-from tracing.queries.pages import Cursor, Sums, sum_by_trace, within
+from tracing.queries.paging import Cursor
 from tracing.queries.periods import Period
+from tracing.queries.sums import Sums, sum_by_trace
 
 t, o, s = traces.c, observations.c, scores.c
 

@@ -424,3 +424,13 @@ def _score_ids(scope: ProjectScope, found: Sequence[Trace]) -> dict[str, list[st
 def _scores_of(scope: ProjectScope, trace_id: str) -> list[Score]:
     query = store.select(scope, scores).where(s.trace_id == trace_id).order_by(s.timestamp.desc(), s.id.desc())
     return store.records(scope, Score, query.limit(_MANY), tag="trace-scores")
+
+
+def has_traces(scope: ProjectScope) -> bool:
+    return newest_trace(scope) is not None
+
+
+def newest_trace(scope: ProjectScope) -> Any | None:
+    """Id, name and time of the newest trace, or None. A page that waits for it must be told when the store is away."""
+    found = store.newest(scope, traces, t.id, t.name, t.timestamp, limit=1, tag="newest-trace", is_anew=True)
+    return found[0] if found else None

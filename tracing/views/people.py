@@ -15,13 +15,9 @@ from accounts.roles import Role
 from config.errors import TooExpensive, Unavailable
 from config.rendering import render_page
 from tracing.forms import cursor_from, period_from
-from tracing.queries import groups, pages, people
-from tracing.queries.explorer import write_term
-from tracing.queries.explorer.language import parse
-from tracing.queries.explorer.nouns import Noun
-from tracing.queries.explorer.wanted import Wanted
+from tracing.queries import explorer, groups, people
+from tracing.queries.explorer import Noun, Wanted, exactly, write_term
 from tracing.queries.groups import Group
-from tracing.queries.pages import TraceFilters
 from tracing.queries.periods import Period
 from tracing.views import bars
 from tracing.views.group_lists import ShownGroup
@@ -56,19 +52,15 @@ class UserPage:
         ]
 
     @cached_property
-    def traces(self) -> pages.TracePage:
-        filters = TraceFilters(period=self.period, user=self.id, before=cursor_from(self._query))
-        return pages.list_trace_page(self.scope, filters)
+    def traces(self) -> explorer.Page:
+        return explorer.list_page(self.scope, self._wanted(Noun.TRACES))
 
     @cached_property
     def sessions(self) -> groups.GroupPage:
-        wanted = Wanted(
-            Noun.SESSIONS,
-            parse(write_term("user", self.id), Noun.SESSIONS),
-            self.period,
-            before=self._query.get("before", ""),
-        )
-        return groups.list_groups(self.scope, wanted)
+        return groups.list_groups(self.scope, self._wanted(Noun.SESSIONS))
+
+    def _wanted(self, noun: Noun) -> Wanted:
+        return Wanted(noun, exactly("user", self.id, noun), self.period, before=self._query.get("before", ""))
 
     @property
     def session_rows(self) -> list[ShownGroup]:

@@ -23,7 +23,7 @@ from tracing.forms import cursor_from, text_from
 from tracing.queries import groups, people
 from tracing.queries.explorer import write_term
 from tracing.queries.explorer.nouns import Noun
-from tracing.queries.pages import Cursor
+from tracing.queries.paging import Cursor
 from tracing.queries.people import Step, Turn, TurnPage
 from tracing.views import conversation
 from tracing.views.acts.node import Node

@@ -23,7 +23,7 @@ from config.errors import NotFound, Unavailable
 from config.navigation import THEME_COOKIE, THEMES, Frame
 from config.posting import posted_from
 from config.rendering import render_page
-from tracing.queries import pages, traces
+from tracing.queries import traces
 from tracing.views.snippets import feedback, snippets
 
 _YEAR_SECONDS = 365 * 24 * 3600
@@ -36,7 +36,7 @@ def home(request: HttpRequest) -> HttpResponse:
     if project is None:
         return redirect("accounts:organization-list")
     try:
-        ready = pages.has_traces(scope_for_user(request.user, project.pk))
+        ready = traces.has_traces(scope_for_user(request.user, project.pk))
     except Unavailable:
         ready = True  # the list says what is wrong
     return redirect("tracing:trace-list" if ready else "tracing:onboarding", project.pk)
@@ -69,7 +69,7 @@ def _onboarding(request: HttpRequest, scope: ProjectScope, public_key: str = "",
         "snippets": snippets(settings.PUBLIC_URL, shown, secret_key or "sk-lf-…"),
         "feedback": feedback(settings.PUBLIC_URL, shown),
         "may_create": scope.role.allows(Role.ADMIN),
-        "newest": cache(lambda: pages.newest_trace(scope)),
+        "newest": cache(lambda: traces.newest_trace(scope)),
     }
     return render_page(request, "tracing/onboarding.html", context, fragment="waiting")
 

@@ -8,7 +8,7 @@ from tracing.queries.explorer.edit import append, exclude, only, remove, set_ran
 from tracing.queries.explorer.facets import Facet, FacetValue, NumberRange, facets
 from tracing.queries.explorer.fields import Field, Kind, columns, facet_fields, fields_of, find_field, sortable
 from tracing.queries.explorer.histogram import Pulse, PulseBar, pulse
-from tracing.queries.explorer.language import Problem, Query, Term, Words, parse
+from tracing.queries.explorer.language import Problem, Query, Term, Words, exactly, parse
 from tracing.queries.explorer.listing import PAGE_SIZE, count, list_page
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.explorer.rows import (
@@ -31,6 +31,6 @@ __all__ = [
     "PAGE_SIZE", "Batch", "Completion", "Content", "Counted", "Facet", "FacetValue", "Field", "Key", "Kind", "Measure",
     "Noun", "NumberRange", "ObservationRow", "Page", "Problem", "Pulse", "PulseBar", "Query", "Row", "ScoreMean",
     "Snippet", "Sort", "Suggestion", "Term", "TraceRow", "Wanted", "Words", "append", "columns", "complete", "count",
-    "each_batch", "exclude", "facet_fields", "facets", "fields_of", "find_field", "list_page", "only", "parse",
-    "pulse", "quote", "remove", "set_range", "sortable", "toggle", "write_term", "write_value",
+    "each_batch", "exactly", "exclude", "facet_fields", "facets", "fields_of", "find_field", "list_page", "only",
+    "parse", "pulse", "quote", "remove", "set_range", "sortable", "toggle", "write_term", "write_value",
 ]  # fmt: skip

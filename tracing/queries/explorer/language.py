@@ -157,6 +157,16 @@ def parse(text: str, noun: Noun) -> Query:
     return _parse(text, noun, get_language() or "", str(timezone.get_current_timezone()))
 
 
+def exactly(name: str, value: str, noun: Noun) -> Query:
+    """What `write_term(name, value)` asks for, however long the value is. The noun knows the field."""
+    text = write_term(name, value)
+    field = find_field(name, noun)
+    if field is None:
+        raise LookupError(f"{noun} have no field {name}")
+    term = Term(field, (Value("=", value, 0, len(text)),), 0, len(text))
+    return Query(text, noun, All((term,), 0, len(text)))
+
+
 # --- Reading ---------------------------------------------------------------------------------------------
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _UNITS = {

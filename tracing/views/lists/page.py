@@ -15,7 +15,7 @@ from accounts.roles import Role
 from config.errors import SpanwiseError, TooExpensive, Unavailable
 from config.rendering import render_page
 from tracing.forms import wanted_from
-from tracing.queries import explorer, pages
+from tracing.queries import explorer, traces
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.explorer.rows import Page, Row
 from tracing.queries.explorer.wanted import Measure, Wanted
@@ -185,7 +185,7 @@ class ListPage:
 
     @cached_property
     def is_new_project(self) -> bool:
-        return not pages.has_traces(self._scope)
+        return not traces.has_traces(self._scope)
 
     @cached_property
     def bar(self) -> pills.Bar:
