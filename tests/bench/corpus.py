@@ -89,7 +89,7 @@ class Corpus:
 
     def big_trace(self, spans: int) -> tuple[str, list[bytes]]:
         """A trace of that many spans, as requests."""
-        draw = random.Random(f"{self.seed}:big")
+        draw = random.Random(f"{self.seed}:big:{spans}")
         trace_id, root_id = draw.randbytes(16), draw.randbytes(8)
         start = self.until_ns - 3_600 * 10**9
         made = [
