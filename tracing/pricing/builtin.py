@@ -18,6 +18,7 @@ from typing import Any
 from django.db import transaction
 
 from tracing.models import Model, PricingTier
+from tracing.pricing.catalogue import forget_catalogues
 
 FILE = Path(__file__).resolve().parent.parent / "data" / "models.json"
 _MILLION = Decimal(1_000_000)
@@ -122,6 +123,7 @@ def sync_builtin_models() -> SyncResult:
         model.save(force_insert=current is None, force_update=current is not None)
         PricingTier.objects.bulk_create(tiers)
     Model.objects.filter(project__isnull=True, id__in=known).delete()
+    forget_catalogues()
     return SyncResult(created, changed, len(known))
 
 
