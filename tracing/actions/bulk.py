@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,11 @@ from config.errors import SpanwiseError, Unavailable
 from tracing.actions.annotate import Annotation, Target, score_target, score_traces
 from tracing.actions.jobs import Step, job_kind, start_job
 from tracing.actions.removal import (
+    count_empty_sessions,
+    count_with_observations,
     count_with_traces,
     delete_empty_sessions,
-    delete_observations_of_user,
+    delete_observations,
     delete_traces,
     sessions_of_user,
 )
@@ -82,7 +84,12 @@ def _start(scope: ProjectScope, kind: str, selection: Selection, said: dict[str,
 
 
 # --- What the jobs do ------------------------------------------------------------------------------------------------
-@job_kind("delete", title=gettext_lazy("Delete traces"), role=Role.MEMBER)
+def _note_what_was_deleted(job: Job) -> None:
+    """Of a deletion that did not come to its end. What it did is as much a fact as the rest."""
+    _put_on_record(job, _with_checksum(job))
+
+
+@job_kind("delete", title=gettext_lazy("Delete traces"), role=Role.MEMBER, when_cut_short=_note_what_was_deleted)
 def _delete(scope: ProjectScope, job: Job, step: Step) -> None:
     selection = Selection.from_json(job.parameters["selection"])
     _walk(scope, job, step, _deleting(scope, selection))
@@ -117,21 +124,46 @@ def _score(scope: ProjectScope, job: Job, step: Step) -> None:
     _walk(scope, job, step, _Doing(selection, score, size=size))
 
 
-@job_kind("delete-user", title=gettext_lazy("Delete everything of a user"), role=Role.MEMBER)
+@job_kind(
+    "delete-user",
+    title=gettext_lazy("Delete everything of a user"),
+    role=Role.MEMBER,
+    when_cut_short=_note_what_was_deleted,
+)
 def _delete_user(scope: ProjectScope, job: Job, step: Step) -> None:
     user_id = job.parameters["user_id"]
-    query = parse(write_term("user", user_id), Noun.TRACES)
-    selection = Selection.all_of(Wanted(Noun.TRACES, query, Period.named("all")))
     if "sessions" not in step.cursor:
         # While the traces can still tell.
         step.save(cursor={**step.cursor, "sessions": sessions_of_user(scope, user_id)})
-    _walk(scope, job, step, _deleting(scope, selection))
-    if "rest" not in step.cursor:
-        counts = Counter(job.result.get("counts", {}))
-        counts["observations"] += delete_observations_of_user(scope, user_id)
-        counts.update(delete_empty_sessions(scope, step.cursor["sessions"]))
-        step.save(cursor={**step.cursor, "rest": True}, result={**job.result, "counts": dict(counts)})
+    theirs = write_term("user", user_id)
+    if "traces_gone" not in step.cursor:
+        _walk(scope, job, step, _deleting(scope, _everything(Noun.TRACES, theirs)))
+        # What is left are their observations within traces of others: a walk of its own.
+        left = _everything(Noun.OBSERVATIONS, theirs)
+        total = job.done + count_selected(scope, left, at_most=_COUNTED_AT_MOST).number
+        step.save(cursor={"sessions": step.cursor["sessions"], "traces_gone": True}, total=total)
+    if "observations_gone" not in step.cursor:
+        _walk(scope, job, step, _deleting_observations(scope, _everything(Noun.OBSERVATIONS, theirs)))
+        step.save(cursor={**step.cursor, "observations_gone": True})
+    _delete_sessions_left_empty(scope, job, step)
     _record_deletion(job, step)
+
+
+def _everything(noun: Noun, query: str) -> Selection:
+    return Selection.all_of(Wanted(noun, parse(query, noun), Period.named("all")))
+
+
+def _delete_sessions_left_empty(scope: ProjectScope, job: Job, step: Step) -> None:
+    sessions = step.cursor["sessions"]
+    if "sessions_gone" in step.cursor:
+        return
+    if "of_sessions" not in step.cursor:
+        # Counted before, for whoever comes after a kill finds none.
+        step.save(cursor={**step.cursor, "of_sessions": count_empty_sessions(scope, sessions)})
+    delete_empty_sessions(scope, sessions)
+    counts = Counter(job.result.get("counts", {}))
+    counts.update(step.cursor["of_sessions"])
+    step.save(cursor={**step.cursor, "sessions_gone": True}, result={**job.result, "counts": dict(counts)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +184,17 @@ def _deleting(scope: ProjectScope, selection: Selection) -> _Doing:
         selection,
         act=lambda rows: delete_traces(scope, trace_ids(rows)),
         prepare=lambda rows: count_with_traces(scope, trace_ids(rows)),
+    )
+
+
+def _deleting_observations(scope: ProjectScope, selection: Selection) -> _Doing:
+    def places(rows: list[RowId]) -> list[tuple[str, str]]:
+        return [(row.trace_id, row.id) for row in rows]
+
+    return _Doing(
+        selection,
+        act=lambda rows: delete_observations(scope, places(rows)),
+        prepare=lambda rows: count_with_observations(scope, places(rows)),
     )
 
 
@@ -192,14 +235,24 @@ def _next_part(scope: ProjectScope, job: Job, step: Step, doing: _Doing) -> JobP
 def _do_part(job: Job, step: Step, doing: _Doing, part: JobPart) -> None:
     rows = [RowId(*one) for one in part.ids]
     failures = _try(doing.act, rows)
+    if failures and doing.prepare:
+        _leave_out(part, failures, doing.prepare)
     counts = Counter(job.result.get("counts", {}))
     counts.update(part.counts)
     known = job.result.get("failures", [])
     result = {**job.result, "counts": dict(counts), "failures": [*known, *failures][:_MOST_FAILURES]}
     with transaction.atomic():
-        JobPart.objects.filter(pk=part.pk).update(is_done=True)
+        JobPart.objects.filter(pk=part.pk).update(is_done=True, ids=part.ids, counts=part.counts)
         step.save(done=len(rows), failed=len(failures), result=result, stops=False)
     step.go_on()
+
+
+def _leave_out(part: JobPart, failures: list[dict[str, str]], count: Callable[[list[RowId]], dict[str, int]]) -> None:
+    """What could not be done is in no receipt, nor is what hangs on it."""
+    failed = {(one["trace_id"], one["id"]) for one in failures}
+    left = count([RowId(*one) for one in failed])
+    part.ids = [one for one in part.ids if tuple(one) not in failed]
+    part.counts = {name: max(number - left.get(name, 0), 0) for name, number in part.counts.items()}
 
 
 def _try(act: Act, rows: list[RowId]) -> list[dict[str, str]]:
@@ -220,17 +273,32 @@ def _record_deletion(job: Job, step: Step) -> None:
     """The last step: what was deleted, in the job and in the log of changes."""
     if step.cursor.get("is_recorded"):
         return
-    result = {**job.result, "checksum": checksum_of(deleted_ids(job))}
-    result.setdefault("counts", {})
+    result = _with_checksum(job)
     with transaction.atomic():
-        actor = Actor(job.author_id or "", job.author_name, job.author_ip)
-        record(actor, "trace.delete", job, after={"asked": job.parameters, **result})
+        _put_on_record(job, result)
         step.save(cursor={**step.cursor, "is_recorded": True}, result=result, stops=False)
+
+
+def _with_checksum(job: Job) -> dict[str, Any]:
+    return {"counts": {}, **job.result, "checksum": checksum_of(deleted_ids(job))}
+
+
+def _put_on_record(job: Job, result: dict[str, Any]) -> None:
+    Job.objects.filter(pk=job.pk).update(result=result)
+    actor = Actor(job.author_id or "", job.author_name, job.author_ip)
+    record(actor, "trace.delete", job, after={"asked": job.parameters, **result})
 
 
 def deleted_ids(job: Job) -> list[str]:
     """Ids of the traces that a job deleted, sorted."""
-    return sorted({trace_id for part in job.parts.filter(is_done=True).iterator() for trace_id, _row_id in part.ids})
+    return sorted({trace_id for part in _parts(job, is_done=True) for trace_id, _row_id in part.ids})
+
+
+def _parts(job: Job, *, is_done: bool, of: str = "traces") -> Iterator[JobPart]:
+    """Parts of a deletion: of whole traces, or of observations within traces that stay."""
+    for part in job.parts.filter(is_done=is_done).iterator():
+        if ("traces" in part.counts) == (of == "traces"):
+            yield part
 
 
 def checksum_of(ids: Sequence[str]) -> str:
@@ -259,9 +327,16 @@ def receipt_of(job: Job) -> dict[str, Any]:
     }
     if job.kind in ("delete", "delete-user"):
         receipt["trace_ids"] = deleted_ids(job)
+        for of, name in (("traces", "begun"), ("observations", "observations_begun")):
+            # Cut short in the middle of a step, and never taken up again: some of these may be gone.
+            if begun := [one for part in _parts(job, is_done=False, of=of) for one in part.ids]:
+                receipt[name] = begun
+        if observations := [one for part in _parts(job, is_done=True, of="observations") for one in part.ids]:
+            receipt["observation_ids"] = observations
         receipt["what_remains"] = [
             _("The log of changes and this receipt, which hold ids and numbers and nothing of what was recorded."),
             _("Scores and comments of sessions that other traces belong to."),
             _("Spans of these traces that arrive later: they are new, and are kept."),
+            _("Spans that could not be stored, as they were sent: they are listed under Ingestion problems."),
         ]
     return receipt

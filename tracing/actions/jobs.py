@@ -51,12 +51,14 @@ Work = Callable[[ProjectScope, Job, "Step"], None]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`role` is what starting and cancelling one needs."""
+    """`role` is what starting and cancelling one needs. `when_cut_short` is told of a job that failed or was cancelled,
+    in the transaction that says so."""
 
     name: str
     title: str | Promise
     role: Role
     work: Work
+    when_cut_short: Callable[[Job], None] | None = None
 
 
 _kinds: dict[str, Kind] = {}
@@ -83,11 +85,17 @@ class _Lost(_Stopped):
     """Somebody else works on the job by now."""
 
 
-def job_kind(name: str, *, title: str | Promise, role: Role = Role.MEMBER) -> Callable[[Work], Work]:
+def job_kind(
+    name: str,
+    *,
+    title: str | Promise,
+    role: Role = Role.MEMBER,
+    when_cut_short: Callable[[Job], None] | None = None,
+) -> Callable[[Work], Work]:
     """Registers a function as what jobs called `name` do."""
 
     def register(work: Work) -> Work:
-        _kinds[name] = Kind(name, title, role, work)
+        _kinds[name] = Kind(name, title, role, work, when_cut_short)
         return work
 
     return register
@@ -191,9 +199,8 @@ def cancel_job(scope: ProjectScope, job_id: str, *, actor: Actor) -> Job:
             raise Conflict(_("The job has already ended."))
         record(actor, "job.cancel", job)
     # Nobody works on it right now: it ends here, and does not wait for a worker to say so.
-    Job.objects.filter(pk=job.pk, runner="", status__in=UNFINISHED).update(
-        status=JobStatus.CANCELLED, finished_at=timezone.now(), message=""
-    )
+    job.runner = ""
+    _finish(job, JobStatus.CANCELLED, "")
     job.refresh_from_db()
     return job
 
@@ -273,9 +280,15 @@ def _scope_of(job: Job, kind: Kind) -> ProjectScope:
 
 
 def _finish(job: Job, status: JobStatus, message: str) -> None:
-    Job.objects.filter(pk=job.pk, runner=job.runner).update(
-        status=status, message=message, runner="", is_cancelling=False, finished_at=timezone.now(), resume_at=None
-    )
+    """Ends a job that its runner still has; or that nobody has, where `job` says so."""
+    kind = kind_of(job)
+    with transaction.atomic():
+        ended = Job.objects.filter(pk=job.pk, runner=job.runner, status__in=UNFINISHED).update(
+            status=status, message=message, runner="", is_cancelling=False, finished_at=timezone.now(), resume_at=None
+        )
+        if ended and status != JobStatus.DONE and kind and kind.when_cut_short:
+            job.refresh_from_db()
+            kind.when_cut_short(job)
 
 
 def _put_back(job: Job, *, message: str, rest: timedelta | None = None) -> None:

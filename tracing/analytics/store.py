@@ -65,7 +65,7 @@ _WRITE_SETTINGS: dict[str, Any] = {
     "async_insert": 0,
     # The search indexes cost as much as all the rest of an insert. Merges build them; what has not been merged
     # yet is little, and is simply read.
-    "exclude_materialize_skip_indexes_on_insert": "input_grams,output_grams,words_grams",
+    "exclude_materialize_skip_indexes_on_insert": "input_grams,output_grams,words_grams,text_grams",
 }
 _FORMAT = "JSONCompactEachRowWithNamesAndTypes"
 
@@ -138,10 +138,18 @@ def select(scope: ProjectScope, source: FromClause, *columns: Any) -> Select[Any
     return query.where(source.c.project_id == scope.project_id)
 
 
-def rows(scope: ProjectScope, query: Select[Any] | ClauseElement, *, tag: str, is_anew: bool = False) -> list[Any]:
+def rows(
+    scope: ProjectScope,
+    query: Select[Any] | ClauseElement,
+    *,
+    tag: str,
+    is_anew: bool = False,
+    most_rows: int | None = None,
+) -> list[Any]:
     """Named tuples, an attribute for each column or label. `tag` says in slow-query reports who asked; `is_anew` is for
-    those who write by what they read, or ask whether the store is there: they are never answered from memory."""
-    names, values = _fetch(scope, query, tag, is_anew)
+    those who write by what they read, or ask whether the store is there: they are never answered from memory. Raises
+    TooExpensive, before anything is read, where the indexes leave more than `most_rows` to look at."""
+    names, values = _fetch(scope, query, tag, is_anew, most_rows)
     row = _row_class(names)
     return [row._make(value) for value in values]
 
@@ -220,7 +228,8 @@ def delete(scope: ProjectScope, table: Table, where: ColumnElement[bool], *, tag
         scope, table.insert().from_select([*tables.KEYS[table.name], "row_version", "is_deleted"], query)
     )
     settings = {**_READ_SETTINGS, "max_execution_time": 120, "log_comment": _comment(scope, tag)}
-    client.call(lambda c: c.command(statement.sql, parameters=statement.parameters, settings=settings))
+    # As a raw query, because a command's parameters go into its address, which has no room for many ids.
+    client.call(lambda c: c.raw_query(statement.sql, parameters=statement.parameters, settings=settings))
     versions.changed([scope.project_id])
 
 
@@ -240,9 +249,10 @@ def explain(scope: ProjectScope, query: Select[Any]) -> str:
 
 
 def _fetch(
-    scope: ProjectScope, query: ClauseElement, tag: str, is_anew: bool
+    scope: ProjectScope, query: ClauseElement, tag: str, is_anew: bool, most_rows: int | None = None
 ) -> tuple[tuple[str, ...], Iterable[list[Any]]]:
-    return decode.table(_answer(scope, query, tag, _READ_SETTINGS, is_anew))
+    settings = _READ_SETTINGS if most_rows is None else {**_READ_SETTINGS, "max_rows_to_read": most_rows}
+    return decode.table(_answer(scope, query, tag, settings, is_anew))
 
 
 def _answer(

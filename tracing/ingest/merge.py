@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from copy import copy
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -42,6 +43,21 @@ def merge_traces(stored: dict[str, Trace], updates: Iterable[TraceUpdate], now: 
         merge.add(update)
     version = microseconds(now)
     return [row for merge in merges.values() for row in merge.rows(now, version)]
+
+
+def without_root(trace: Trace, now: datetime) -> Trace:
+    """A trace whose root was deleted, and with it the beginnings of texts that only the root had."""
+    set_at = {key: at for key, at in trace.set_at.items() if key not in (_ROOT_START, _ROOT_AT)}
+    return replace(
+        trace,
+        root_id="",
+        root_type="",
+        input_preview=preview(trace.input) if trace.input else "",
+        output_preview=preview(trace.output) if trace.output else "",
+        set_at=set_at,
+        updated_at=now,
+        row_version=max(microseconds(now), trace.row_version + 1),
+    )
 
 
 class _TraceMerge:
