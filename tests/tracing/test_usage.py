@@ -28,9 +28,73 @@ RESPONSES = {"input_tokens": 12, "output_tokens": 7, "total_tokens": 19}
             RESPONSES | {"input_tokens_details": None, "output_tokens_details": {"reasoning_tokens": 9}},
             {"input": 12, "output": 0, "total": 19, "output_reasoning_tokens": 9},
         ),
-        (CHAT | {"extra": 1}, CHAT | {"extra": 1}),
+        (
+            CHAT | {"extra": 1, "cost": 0.002, "is_byok": False},
+            {"prompt_tokens": 12, "completion_tokens": 7, "total": 19, "extra": 1},
+        ),
+        (
+            {"promptTokens": 12, "completionTokens": 7, "totalTokens": 19},
+            {"promptTokens": 12, "completionTokens": 7, "total": 19},
+        ),
+        ({"input": 12, "total": 3, "total_tokens": 12}, {"input": 12, "total": 3}),
         ({"prompt_tokens": 12, "completion_tokens": 7}, {"prompt_tokens": 12, "completion_tokens": 7}),
-        (CHAT | {"prompt_tokens_details": {"cached_tokens": "x"}}, CHAT),
+        (
+            CHAT | {"prompt_tokens_details": {"cached_tokens": "x"}},
+            {"prompt_tokens": 12, "completion_tokens": 7, "total": 19},
+        ),
+        # LangChain
+        (
+            RESPONSES
+            | {
+                "input_token_details": {"cache_read": 5, "audio": 0},
+                "output_token_details": {"reasoning": 3, "odd": 1},
+            },
+            {"input": 7, "output": 4, "total": 19, "input_cache_read": 5, "output_reasoning": 3},
+        ),
+        (
+            RESPONSES | {"input_token_details": {"cache_creation": 8, "ephemeral_5m_input_tokens": 6, "cache_read": 9}},
+            {
+                "input": 0,
+                "output": 7,
+                "total": 19,
+                "input_cache_creation": 2,
+                "input_cache_creation_5m": 6,
+                "input_cache_read": 9,
+            },
+        ),
+        # DeepSeek, with OpenAI's details and without
+        (
+            CHAT | {"prompt_cache_hit_tokens": 8, "prompt_cache_miss_tokens": 4},
+            {"input": 4, "output": 7, "total": 19, "input_cached_tokens": 8},
+        ),
+        (
+            CHAT
+            | {
+                "prompt_cache_hit_tokens": 8,
+                "prompt_cache_miss_tokens": 4,
+                "prompt_tokens_details": {"cached_tokens": 8},
+            },
+            {"input": 4, "output": 7, "total": 19, "input_cached_tokens": 8},
+        ),
+        (
+            CHAT | {"prompt_cache_hit_tokens": 0, "prompt_cache_miss_tokens": 12},
+            {"input": 12, "output": 7, "total": 19},
+        ),
+        # AI SDK 6
+        (
+            {
+                "inputTokens": {"total": 100, "noCache": 15, "cacheRead": 80, "cacheWrite": 5},
+                "outputTokens": {"total": 50, "text": 40, "reasoning": 10},
+            },
+            {
+                "input": 15,
+                "output": 40,
+                "total": 150,
+                "input_cache_read": 80,
+                "input_cache_write": 5,
+                "output_reasoning_tokens": 10,
+            },
+        ),
     ],
 )
 def test_usage_map_is_cleaned(sent, stored):

@@ -18,6 +18,7 @@ _LARGEST_COUNT = 2**63 - 1
 #: above it a "cost" is garbage, and would not fit the store's decimals
 _LARGEST_COST = 10**12
 
+_TOTALS = ("total_tokens", "totalTokens", "total_token_count", "totalTokenCount")
 #: (input, output) of OpenAI's two usage objects; each is one only with its own keys and no others
 _OPENAI_SHAPES = (("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens"))
 
@@ -34,7 +35,16 @@ def clean_usage(value: Any) -> dict[str, int]:
     if provided is not None:
         return provided
     counts = ((str(key), _count(entry)) for key, entry in value.items())
-    return {key: count for key, count in counts if count is not None}
+    return _with_total({key: count for key, count in counts if count is not None})
+
+
+def _with_total(counts: dict[str, int]) -> dict[str, int]:
+    """A sum under a provider's name for it is no kind of its own: the tokens would count twice."""
+    for name in _TOTALS:
+        if name in counts:
+            total = counts.pop(name)
+            counts.setdefault("total", total)
+    return counts
 
 
 def clean_cost(value: Any) -> dict[str, Decimal]:

@@ -18,6 +18,20 @@ _CACHE_LIFETIMES = {
     "ephemeral_5m_input_tokens": "input_cache_creation_5m",
     "ephemeral_1h_input_tokens": "input_cache_creation_1h",
 }
+_LANGCHAIN_PARTS = {
+    ("input", "cache_read"): "input_cache_read",
+    ("input", "cache_creation"): "input_cache_creation",
+    **{("input", name): key for name, key in _CACHE_LIFETIMES.items()},
+    ("input", "audio"): "input_audio",
+    ("output", "audio"): "output_audio",
+    ("output", "reasoning"): "output_reasoning",
+}
+_AI_SDK_PARTS = {
+    "input": {"cacheRead": "input_cache_read", "cacheWrite": "input_cache_write"},
+    "output": {"reasoning": "output_reasoning_tokens"},
+}
+#: what of the prompt came from the cache, and what did not
+_DEEPSEEK = ("prompt_cache_hit_tokens", "prompt_cache_miss_tokens")
 _OPENAI_SIDES = (("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens"))
 #: modality -> word in the names of kinds; text, and pictures and videos in the input, cost what the rest does
 _MODALITIES = {"AUDIO": "audio", "IMAGE": "image", "VIDEO": "video", "DOCUMENT": "document"}
@@ -25,7 +39,7 @@ _MODALITIES = {"AUDIO": "audio", "IMAGE": "image", "VIDEO": "video", "DOCUMENT":
 
 def from_provider(value: Mapping[str, Any], count: Count) -> Counts | None:
     """The kinds of a provider's own usage object; None for any other map. `count` reads one number."""
-    for shape in (_gemini, _anthropic, _openai_with_more, _bedrock_or_ai_sdk):
+    for shape in (_gemini, _anthropic, _langchain, _openai_with_more, _nested_ai_sdk, _bedrock_or_ai_sdk):
         found = shape(value, count)
         if found is not None:
             return found
@@ -79,14 +93,39 @@ def _anthropic(value: Mapping[str, Any], count: Count) -> Counts | None:
     return {**kinds, **_tool_requests(value, count), "total": total}
 
 
+def _langchain(value: Mapping[str, Any], count: Count) -> Counts | None:
+    """LangChain's usage metadata, of whatever provider: the details are parts of input and output."""
+    sides = {side: count(value.get(f"{side}_tokens")) for side in ("input", "output")}
+    details = {side: value.get(f"{side}_token_details") for side in sides}
+    if None in sides.values() or not any(isinstance(one, Mapping) for one in details.values()):
+        return None
+    kinds = {side: units or 0 for side, units in sides.items()}
+    for side, of_side in details.items():
+        parts = _details(of_side, count)
+        written = sum(parts.get(name, 0) for name in _CACHE_LIFETIMES)
+        if written and "cache_creation" in parts:
+            parts["cache_creation"] = max(parts["cache_creation"] - written, 0)
+        for name, units in parts.items():
+            if key := _LANGCHAIN_PARTS.get((side, name)):
+                _take(kinds, side, key, units)
+    total = count(value.get("total_tokens"))
+    kinds["total"] = _sum(kinds) if total is None else total
+    known = {"total_tokens", *(f"{side}_tokens" for side in sides)}
+    return kinds | {key: units for key, units in _flat(value, count).items() if key not in known}
+
+
 def _openai_with_more(value: Mapping[str, Any], count: Count) -> Counts | None:
     """OpenAI's usage with entries that it does not have itself, as gateways add them."""
     for sides in _OPENAI_SIDES:
         details = [_details(value.get(f"{side}_details"), count) for side in sides]
         wholes = [count(value.get(side)) for side in sides]
-        if not any(details) or None in wholes:
+        hits = count(value.get(_DEEPSEEK[0]))
+        if hits and not details[0].get("cached_tokens"):
+            details[0]["cached_tokens"] = hits
+        if (not any(details) and hits is None) or None in wholes:
             continue
-        rest = {key: units for key, units in _flat(value, count).items() if key not in (*sides, "total_tokens")}
+        known = (*sides, "total_tokens", *_DEEPSEEK)
+        rest = {key: units for key, units in _flat(value, count).items() if key not in known}
         kinds: Counts = {}
         for word, whole, parts in zip(("input", "output"), wholes, details, strict=True):
             kinds[word] = whole or 0
@@ -95,6 +134,20 @@ def _openai_with_more(value: Mapping[str, Any], count: Count) -> Counts | None:
         total = count(value.get("total_tokens"))
         return {**kinds, "total": _sum(kinds) if total is None else total, **rest}
     return None
+
+
+def _nested_ai_sdk(value: Mapping[str, Any], count: Count) -> Counts | None:
+    """The AI SDK since its sixth version: each side with its parts."""
+    sides = {word: _details(value.get(f"{word}Tokens"), count) for word in ("input", "output")}
+    if any("total" not in parts for parts in sides.values()):
+        return None
+    kinds: Counts = {}
+    for word, parts in sides.items():
+        kinds[word] = parts["total"]
+        for name, key in _AI_SDK_PARTS[word].items():
+            _take(kinds, word, key, parts.get(name, 0))
+    total = count(value.get("totalTokens"))
+    return {**kinds, "total": _sum(kinds) if total is None else total}
 
 
 def _bedrock_or_ai_sdk(value: Mapping[str, Any], count: Count) -> Counts | None:
