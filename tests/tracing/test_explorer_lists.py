@@ -47,6 +47,7 @@ from tracing.queries.explorer import (
     facets,
     list_page,
     listing,
+    occurrences,
     parse,
     pulse,
     sortable,
@@ -347,11 +348,16 @@ def test_facets_count_under_all_conditions_but_their_own(world, scope, noun):
 
 
 @pytest.mark.parametrize("noun", [TRACES, OBSERVATIONS])
-def test_facets_are_the_same_where_too_many_rows_hold_the_words(scope, monkeypatch, noun):
+def test_lists_and_facets_are_the_same_where_too_many_rows_hold_the_words(scope, monkeypatch, noun):
     wanted = _wanted("refund env:prod", noun)
-    by_name = facets(scope, wanted)
+    by_name, page = facets(scope, wanted), list_page(scope, wanted)
+    assert page.rows
     monkeypatch.setattr(conditions, "MOST_KNOWN", 0)
+    monkeypatch.setattr(occurrences, "MOST_KNOWN", 0)
     assert facets(scope, wanted) == by_name
+    assert list_page(scope, wanted) == page
+    monkeypatch.setattr(occurrences, "_MOST_LOOKED_AT", 1)
+    assert list_page(scope, wanted) == page
 
 
 def _without(wanted: Wanted, name: str) -> Wanted:

@@ -244,6 +244,7 @@ EXPLORED: dict[str, tuple[Noun, str, int, dict[str, int]]] = {
     "figure": (Noun.TRACES, "cost:>0.001", 50, {"explorer-look": 6, "explorer-traces": 8, "explorer-sums": 3}),
     "observations": (Noun.OBSERVATIONS, "", 50, {"explorer-observations": 3}),
     "rare word": (Noun.OBSERVATIONS, "xylophone", 1, {"explorer-observations": 8, "explorer-snippets": 4}),
+    "traces with a rare word": (Noun.TRACES, "xylophone", 1, {"explorer-occurrences": 12, "explorer-traces": 4}),
 }
 
 

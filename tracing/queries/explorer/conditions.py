@@ -6,7 +6,7 @@ any observation. On traces a field of observations means that any of them has it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from tracing.queries.explorer.compare import compared, figures, text
 from tracing.queries.explorer.fields import API_COLUMNS, Kind
 from tracing.queries.explorer.language import All, Any_, Node, Term, Value, Words
 from tracing.queries.explorer.nouns import Noun
+from tracing.queries.explorer.occurrences import MOST_KNOWN, traces_with
 from tracing.queries.explorer.wanted import Wanted
 from tracing.queries.filters import Filter
 from tracing.queries.periods import Period
@@ -31,8 +32,8 @@ t, o, s = traces.c, observations.c, scores.c
 Clause = ColumnElement[bool]
 
 SECOND = 1_000_000
-#: Rows that are named one by one in further questions; of more, each question looks for itself.
-MOST_KNOWN = 2000
+#: Words of a query that are looked for beforehand: each is a question of its own.
+_MOST_WORDS = 4
 _VERSION = (o.start_time, o.trace_id, o.id, o.row_version)
 
 
@@ -103,6 +104,8 @@ class Looked:
 
     observations: tuple[Clause, ...] = ()
     traces: tuple[Clause, ...] = ()
+    #: rare words -> the traces of which an observation has them
+    occurrences: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ class Conditions:
 
     own: list[Clause] = field(default_factory=list)
     others: list[Node] = field(default_factory=list)
+    occurrences: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def split(scope: ProjectScope, wanted: Wanted, *, without: str = "", known: Clause | None = None) -> Conditions:
@@ -124,16 +128,25 @@ def split(scope: ProjectScope, wanted: Wanted, *, without: str = "", known: Clau
     if wanted.environments and without != "env":
         own.append((t if noun is Noun.TRACES else o).environment.in_(wanted.environments))
     others: list[Node] = []
+    occurrences = _occurrences(scope, wanted) if noun is Noun.TRACES and known is None else {}
     for node in wanted.query.terms:
         if without and isinstance(node, Term) and node.name == without:
             continue
         if known is not None and isinstance(node, Words):
             continue
-        if reads_row_alone(node, noun):
-            own.append(clause(scope, noun, node, Looked()))
+        if reads_row_alone(node, noun, occurrences):
+            own.append(clause(scope, noun, node, Looked(occurrences=occurrences)))
         else:
             others.append(node)
-    return Conditions(own, others)
+    return Conditions(own, others, occurrences)
+
+
+def _occurrences(scope: ProjectScope, wanted: Wanted) -> dict[str, Sequence[str]]:
+    texts = dict.fromkeys(words.text for words in wanted.query.words)
+    if len(texts) > _MOST_WORDS:
+        return {}
+    found = {text: traces_with(scope, wanted.period, text) for text in texts}
+    return {text: ids for text, ids in found.items() if ids is not None}
 
 
 def within(time: Any, period: Period) -> list[Clause]:
@@ -198,7 +211,10 @@ def looked_at(scope: ProjectScope, wanted: Wanted, conditions: Conditions) -> Lo
     period = wanted.period
     # Period and environment alone leave most traces, and then finding their bounds costs more than it saves.
     is_selective = len(conditions.own) > len(within(t.timestamp, period))
-    return Looked(observations=bounds(scope, period, conditions.own if is_selective or period.until else ()))
+    return Looked(
+        observations=bounds(scope, period, conditions.own if is_selective or period.until else ()),
+        occurrences=conditions.occurrences,
+    )
 
 
 def bounds(scope: ProjectScope, period: Period, own: Sequence[Clause]) -> tuple[Clause, ...]:
@@ -222,11 +238,11 @@ def _traces_around(period: Period) -> tuple[Clause, ...]:
     return tuple(found)
 
 
-def reads_row_alone(node: Node, noun: Noun) -> bool:
+def reads_row_alone(node: Node, noun: Noun, occurrences: Mapping[str, Sequence[str]]) -> bool:
     if isinstance(node, All | Any_):
-        return all(reads_row_alone(child, noun) for child in node.children)
+        return all(reads_row_alone(child, noun, occurrences) for child in node.children)
     if isinstance(node, Words):
-        return noun is Noun.OBSERVATIONS
+        return noun is Noun.OBSERVATIONS or node.text in occurrences
     if noun is Noun.TRACES:
         return node.field.name in _OWN_OF_TRACES
     return node.field.name not in INHERITED and node.field.kind is not Kind.SCORES
@@ -261,7 +277,8 @@ class _OfTraces:
         self.looked = looked
 
     def words(self, words: str) -> Clause:
-        inside = self._any_with_text(search.in_observation(words))
+        ids = self.looked.occurrences.get(words)
+        inside = self._any_with_text(search.in_observation(words)) if ids is None else t.id.in_(ids)
         return or_(t.id == words, search.in_trace(words), inside)
 
     def term(self, term: Term) -> Clause:

@@ -160,7 +160,7 @@ def _by_looking(
     found: list[Any] = []
     for since, until in _looks(scope, conditions, wanted.period, place):
         inside = within(t.timestamp, Period.between(since, until))
-        looked = Looked(observations=_starts(scope, since, until, conditions.own + inside))
+        looked = Looked(_starts(scope, since, until, conditions.own + inside), (), conditions.occurrences)
         clauses = [*conditions.own, *inside, *(clause(scope, wanted.noun, node, looked) for node in conditions.others)]
         found += _next(scope, wanted.noun, clauses, columns, limit - len(found), place)
         if len(found) >= limit:

@@ -19,7 +19,7 @@ Clause = ColumnElement[bool]
 #: are usually written: small, in capitals, and with capitals at the beginning.
 _MOST_FREE_LETTERS = 3
 #: the indexes know runs of three characters
-_INDEXED_CHARACTERS = 3
+INDEXED_CHARACTERS = 3
 
 
 def spellings(words: str) -> list[str]:
@@ -55,7 +55,7 @@ def in_observation(words: str) -> Clause:
 
 def in_trace(words: str) -> Clause:
     """Anywhere in the trace's own texts."""
-    return or_(*(in_column(column, words) for column in (t.input, t.output, rest_of_trace())))
+    return in_column(text_of_trace(), words)
 
 
 def rest_of_observation() -> Any:
@@ -63,8 +63,9 @@ def rest_of_observation() -> Any:
     return fn.lines(o.name, o.status_message, o.user_id, o.session_id, *_metadata(o.metadata))
 
 
-def rest_of_trace() -> Any:
-    return fn.lines(t.name, t.user_id, t.session_id, *_metadata(t.metadata))
+def text_of_trace() -> Any:
+    """All texts of a trace itself as one, as the index `text_grams` has them."""
+    return fn.lines(t.input, t.output, t.name, t.user_id, t.session_id, *_metadata(t.metadata))
 
 
 def _metadata(column: Any) -> tuple[Any, Any]:
@@ -80,10 +81,10 @@ def may_be_in_metadata(term: Term) -> Clause:
     if len(term.values) != 1 or not term.values[0].is_plain:
         return true()
     value = term.values[0].text
-    return fn.search(rest_of_observation(), value) if len(value) >= _INDEXED_CHARACTERS else true()  # type: ignore[return-value]
+    return fn.search(rest_of_observation(), value) if len(value) >= INDEXED_CHARACTERS else true()  # type: ignore[return-value]
 
 
 def fragments(column: Any, pattern: str) -> list[Clause]:
     """The fixed parts of a pattern, which the index can look for."""
-    parts = [part for part in re.split(r"\*+", pattern) if len(part) >= _INDEXED_CHARACTERS]
+    parts = [part for part in re.split(r"\*+", pattern) if len(part) >= INDEXED_CHARACTERS]
     return [and_(in_column(column, part)) for part in parts]

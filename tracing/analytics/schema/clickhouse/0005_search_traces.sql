@@ -1,0 +1,3 @@
+-- What a trace itself says, which older clients write there, with its name and the like: all of it as one text, in exactly
+-- the form in which queries ask (`queries/explorer/search.py`). Parts get the index when they are merged.
+ALTER TABLE traces ADD INDEX IF NOT EXISTS text_grams lower(concat(if(input_continues_preview, concat(input_preview, input_rest), input_rest), '\n', if(output_continues_preview, concat(output_preview, output_rest), output_rest), '\n', name, '\n', user_id, '\n', session_id, '\n', arrayStringConcat(mapKeys(metadata), '\n'), '\n', arrayStringConcat(mapValues(metadata), '\n'))) TYPE ngrambf_v1(3, 8192, 2, 0) GRANULARITY 1;
