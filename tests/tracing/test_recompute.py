@@ -18,6 +18,7 @@ from tracing.ingest import drain, reprice
 from tracing.models import JobStatus
 from tracing.pricing import catalogue_for, explain, forget_catalogues
 from tracing.pricing.definition import ModelDefinition, TierDefinition, flat
+from tracing.queries import cost
 from tracing.queries.cost import list_observed_models
 from tracing.queries.periods import Period, parse_time
 
@@ -48,13 +49,13 @@ def definition(price, name="acme"):
     )  # fmt: skip
 
 
-def events(count=30):
+def events(count=30, model=None):
     for number in range(count):
         body = {
             "id": f"o{number:03}",
             "traceId": f"t{number // 3}",
             "startTime": f"2026-11-01T10:{number:02}:00Z",
-            "model": "acme-1" if number % 2 else "acme-2",
+            "model": model or ("acme-1" if number % 2 else "acme-2"),
         }
         match number % 5:
             case 0:
@@ -234,6 +235,23 @@ def test_a_preview_of_many_is_estimated_from_a_sample(changed, monkeypatch):
     expected = preview(changed.scope, Repricing(names=("acme-2",)))
     assert expected.is_estimate
     assert expected.after > expected.before
+
+
+def test_a_preview_does_not_say_nothing_changes_where_tokens_are_yet_to_be_counted(sender):
+    send(sender, model="new", count=1)
+    model_of(sender, "0.001")
+    create_model(
+        sender.scope, ModelDefinition("n", "^new$", [flat({"input": D("0.001")})], tokenizer="openai"), actor=SYSTEM
+    )
+    [expected] = preview(sender.scope, Repricing()).models
+    assert (expected.name, expected.after, expected.is_estimate) == ("new", None, True)
+    assert receipt_of(finish(run(sender))).after > 0
+
+
+def test_a_preview_of_more_names_than_it_looks_at_says_so(changed, monkeypatch):
+    monkeypatch.setattr(cost, "MOST_NAMES", 2)
+    monkeypatch.setattr(recompute, "MOST_NAMES", 2)
+    assert preview(changed.scope, Repricing()).is_estimate
 
 
 def test_a_period_that_ends_before_it_begins_is_refused(changed):

@@ -16,10 +16,19 @@ from accounts.roles import Role
 from config.errors import Invalid
 from tracing.actions.jobs import Step, job_kind, start_job
 from tracing.analytics.records import ZERO, Observation
-from tracing.ingest.reprice import Account, Key, Repricing, key_of, newest_rows, next_rows, reprice
+from tracing.ingest.reprice import (
+    Account,
+    Key,
+    Repricing,
+    key_of,
+    must_be_counted,
+    newest_rows,
+    next_rows,
+    reprice,
+)
 from tracing.models.jobs import Job
 from tracing.pricing import catalogue_for, explain, forget_catalogues
-from tracing.queries.cost import list_observed_models
+from tracing.queries.cost import MOST_NAMES, list_observed_models
 from tracing.queries.periods import Period, parse_time
 
 KIND = "recompute-costs"
@@ -34,8 +43,8 @@ _LATE = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What recomputing would make of one model's calls. `after` is None where nobody looked; `is_estimate` where a
-    sample was looked at."""
+    """What recomputing would make of one model's calls. `after` is None where nobody looked; `is_estimate` where only
+    a sample was looked at, or the tokens of some are yet to be counted."""
 
     name: str
     calls: int
@@ -50,7 +59,10 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
+    """`is_all` says whether these are all names that there are."""
+
     models: tuple[Expected, ...]
+    is_all: bool = True
 
     @property
     def calls(self) -> int:
@@ -71,7 +83,7 @@ class Preview:
 
     @property
     def is_estimate(self) -> bool:
-        return any(model.is_estimate or model.after is None for model in self.models)
+        return not self.is_all or any(model.is_estimate or model.after is None for model in self.models)
 
 
 def preview(scope: ProjectScope, wanted: Repricing) -> Preview:
@@ -79,15 +91,16 @@ def preview(scope: ProjectScope, wanted: Repricing) -> Preview:
     forget_catalogues()
     period = Period.between(wanted.since, wanted.until)
     found = list_observed_models(scope, period, names=wanted.names)
+    catalogue = catalogue_for(scope.project_id)
     expected = []
     for number, model in enumerate(found):
         after, is_estimate = None, False
         if number < MOST_SAMPLED_MODELS:
             sample = newest_rows(scope, _only(wanted, model.name), limit=SAMPLE)
             after = _expected(scope, model.cost, model.calls, sample)
-            is_estimate = model.calls > len(sample)
+            is_estimate = model.calls > len(sample) or any(must_be_counted(row, catalogue) for row in sample)
         expected.append(Expected(model.name, model.calls, model.cost, after, is_estimate))
-    return Preview(tuple(expected))
+    return Preview(tuple(expected), is_all=len(found) < MOST_NAMES)
 
 
 def _only(wanted: Repricing, name: str) -> Repricing:
@@ -95,10 +108,10 @@ def _only(wanted: Repricing, name: str) -> Repricing:
 
 
 def _expected(scope: ProjectScope, before: Decimal, calls: int, sample: list[Observation]) -> Decimal | None:
-    """Tokens that were counted here are not counted again for a look ahead."""
-    if not sample:
-        return None
+    """Tokens that were counted here are not counted again for a look ahead. None where that would be all."""
     catalogue = catalogue_for(scope.project_id)
+    if all(must_be_counted(row, catalogue) for row in sample):
+        return None
     change = ZERO
     for row in sample:
         if not row.provided_cost:

@@ -158,6 +158,14 @@ def reprice(scope: ProjectScope, rows: Sequence[Observation], *, before_writing:
             store.insert(observations=news)
 
 
+def must_be_counted(row: Observation, catalogue: Catalogue) -> bool:
+    """Whether its tokens will be counted, and are not known from an earlier count by the same definition."""
+    if not _needs_text(row, catalogue):
+        return False
+    model = catalogue.match(row.model, row.start_time)
+    return not row.usage or model is None or row.model_id != model.id
+
+
 def _needs_text(row: Observation, catalogue: Catalogue) -> bool:
     """Whether its tokens are counted here, of the text."""
     if row.provided_usage or row.provided_cost or row.level == Level.ERROR or not row.model:
