@@ -4,6 +4,9 @@ import { axisTime, niceStep } from "./trace-format.js";
 
 const NARROWEST = 100; // microseconds
 const WHEEL = 0.0015;
+const CHARACTER = 6.7; // pixels, of the letters below
+const BETWEEN = 8;
+const BEYOND = 12; // pixels to the right that are free of buttons
 
 export class Axis {
   constructor(element, { address, signal }) {
@@ -17,6 +20,9 @@ export class Axis {
     for (const button of element.querySelectorAll("[data-zoom]"))
       button.addEventListener("click", () => this[button.dataset.zoom](), { signal });
     this.resetButton = element.querySelector("[data-zoom='reset']");
+    const resized = new ResizeObserver(() => this.draw());
+    resized.observe(this.svg);
+    signal.addEventListener("abort", () => resized.disconnect());
   }
 
   onchange() {}
@@ -94,12 +100,20 @@ export class Axis {
     const ticks = [];
     const span = this.to - this.from;
     const step = niceStep(span);
-    if (this.whole)
+    const room = this.svg.getBoundingClientRect().width;
+    let free = 0;
+    if (this.whole && room)
       for (let at = Math.ceil(this.from / step) * step; at <= this.to; at += step) {
+        const words = axisTime(at, step);
+        const begin = (this.share(at) / 100) * room;
+        const end = begin + words.length * CHARACTER;
+        // Where the lane is narrow there is not a word for each line.
+        if (begin < free || end > room + BEYOND) continue;
+        free = end + BETWEEN;
         const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
         text.setAttribute("x", `${this.share(at)}%`);
         text.setAttribute("y", 18);
-        text.textContent = axisTime(at, step);
+        text.textContent = words;
         ticks.push(text);
       }
     this.svg.replaceChildren(...ticks);

@@ -16,6 +16,12 @@ export function count(number) {
   return `${(number / size).toFixed(1)} ${unit}`;
 }
 
+// A phrase with its number, of which the page has one form for one and one for many.
+export function counted(words, name, number) {
+  const phrase = number === 1 ? words[`${name}-one`] : words[name];
+  return phrase.replace("{}", count(number));
+}
+
 export function money(amount) {
   if (!amount) return "$0";
   const size = Math.abs(amount);

@@ -2,7 +2,7 @@
 // laid out here, always the same for the same graph.
 import { Graph, layout } from "../vendor/dagre/dagre.esm.js";
 import { read as readPart } from "./parts.js";
-import { count, duration, money } from "./trace-format.js";
+import { count, counted, duration, money } from "./trace-format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 44;
@@ -110,7 +110,7 @@ class GraphView {
     const figures = [node.running && !node.duration ? words.running : duration(node.duration)];
     if (node.count > 1) figures.unshift(`${count(node.count)}×`);
     if (node.cost) figures.push(money(node.cost));
-    if (node.errors) figures.push(words.errors.replace("{}", node.errors));
+    if (node.errors) figures.push(counted(words, "errors", node.errors));
     return figures.join(" · ");
   }
 

@@ -1,6 +1,6 @@
 // All observations by time, one line each; a line opens to its input and output, which are fetched then. Only lines in
 // sight are in the document.
-import { duration } from "./trace-format.js";
+import { counted, duration } from "./trace-format.js";
 import { json } from "./trace-stream.js";
 
 const HEIGHT = 30;
@@ -50,7 +50,7 @@ class LogView {
     this.lines = [...model.byTime()].filter((node) => !rows.isFiltered || rows.fits(node));
     this.at = new Map(this.lines.map((node, at) => [model.id[node], at]));
     this.trace.element.querySelector("#log").setAttribute("aria-rowcount", this.lines.length + 1);
-    this.trace.element.querySelector("#log-count").textContent = (rows.isFiltered ? this.trace.words.fit : this.trace.words.all).replace("{}", this.lines.length.toLocaleString("en"));
+    this.trace.element.querySelector("#log-count").textContent = counted(this.trace.words, rows.isFiltered ? "fit" : "all", this.lines.length);
     this.redraw();
   }
 

@@ -36,7 +36,10 @@ export class Pane {
     const part = await read(url, "observation", signal);
     if (signal.aborted) return;
     if (!part) return this.element.classList.remove("loading");
+    // Whoever came here while it was fetched stays here.
+    const isHere = this.element.contains(document.activeElement);
     this.element.replaceWith(document.adoptNode(part));
+    if (isHere) this.focus();
     window.htmx?.process(part);
     this.mark(this.text);
     this.shown();

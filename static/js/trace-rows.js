@@ -1,6 +1,6 @@
 // The rows of the tree, each with its bar on the timeline. Only those in sight are in the document, so 100,000 are as
 // quick as 50.
-import { count, duration, money, score } from "./trace-format.js";
+import { count, counted, duration, money, score } from "./trace-format.js";
 
 const HEIGHT = 30;
 const EXTRA = 24;
@@ -356,9 +356,9 @@ export class Rows {
     else facts.push(words.running);
     if (this.overtime(node) > 0) facts.push(words.outlived.replace("{}", duration(this.overtime(node))));
     if (model.isParent(node)) facts.push(words.below.replace("{}", count(model.size[node] - 1)));
-    if (model.allTokens[node]) facts.push(words.tokens.replace("{}", count(model.allTokens[node])));
+    if (model.allTokens[node]) facts.push(counted(words, "tokens", model.allTokens[node]));
     if (model.allCost[node]) facts.push(money(model.allCost[node]));
-    if (model.errors[node]) facts.push(words.errors.replace("{}", count(model.errors[node])));
+    if (model.errors[node]) facts.push(counted(words, "errors", model.errors[node]));
     return facts;
   }
 
@@ -384,7 +384,7 @@ export class Rows {
       const tag = document.createElement("span");
       tag.className = "remarks";
       tag.textContent = comments;
-      tag.title = this.words.comments.replace("{}", comments);
+      tag.title = counted(this.words, "comments", comments);
       box.append(tag);
     }
   }

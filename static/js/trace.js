@@ -5,6 +5,7 @@ import { read as readPart } from "./parts.js";
 import { Address } from "./trace-address.js";
 import { Axis } from "./trace-axis.js";
 import { Find } from "./trace-find.js";
+import { counted } from "./trace-format.js";
 import { Skeleton } from "./trace-live.js";
 import { Model } from "./trace-model.js";
 import { Filters, Options } from "./trace-options.js";
@@ -77,7 +78,8 @@ class TraceView {
 
   ended({ isLive, isNew }) {
     const { rows, element } = this;
-    if (!this.hasEnded) {
+    const isFirst = !this.hasEnded;
+    if (isFirst) {
       // A permalink may lead to the last row of many.
       rows.refresh();
       rows.reveal();
@@ -89,7 +91,8 @@ class TraceView {
     this.tree.removeAttribute("aria-busy");
     element.classList.toggle("is-live", isLive);
     const facts = element.querySelector("#trace-facts");
-    if (isNew || (facts?.hasAttribute("data-live") && !isLive)) this.factsSoon();
+    // The page came with the facts of its first rows.
+    if ((isNew && !isFirst) || (facts?.hasAttribute("data-live") && !isLive)) this.factsSoon();
     if (isNew && this.isLiveBefore) this.follow();
     if (isNew && this.view) this.view.refresh?.();
     this.isLiveBefore = isLive;
@@ -116,7 +119,7 @@ class TraceView {
     const { rows, words, model } = this;
     const place = this.element.querySelector("#tree-count");
     const isNarrow = rows.isFiltered;
-    place.textContent = (isNarrow ? words.fit : words.all).replace("{}", (isNarrow ? rows.hits.length : model.count).toLocaleString("en"));
+    place.textContent = isNarrow ? counted(words, "fit", rows.hits.length) : counted(words, "all", model.count);
     const nothing = this.element.querySelector("#tree-nothing");
     if (nothing) nothing.hidden = !(isNarrow && !rows.hits.length);
   }

@@ -72,6 +72,17 @@ def test_a_parent_says_what_lies_below_it(alice, project):
     assert "with 2 below" not in _pane(alice, project, traced, observation=traced.observations[2].id)
 
 
+@pytest.mark.parametrize(("status", "times"), [("E: no route", 0), ("no route", 0), ("gave up after three tries", 1)])
+def test_what_an_exception_says_is_not_said_again_by_the_status(alice, project, status, times):
+    attributes = {"exception.type": "E", "exception.message": "no route"}
+    events = json.dumps([{"name": "exception", "time": "2026-01-01T00:00:00Z", "attributes": attributes}])
+    step = {"name": "s", "level": "ERROR", "status_message": status, "events": events}
+    traced = put_trace(project.pk, step, name="t")
+    page = _pane(alice, project, traced, observation=traced.observations[1].id)
+    assert page.count('<pre class="status">no route</pre>') == 1
+    assert page.count(f'<pre class="status">{status}</pre>') == (times or int(status == "no route"))
+
+
 def test_calls_lead_to_the_span_in_which_they_ran(alice, project):
     call = [{"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "look_up", "arguments": "{}"}}]}]
     root = {"type": "GENERATION", "output": json.dumps(call)}

@@ -327,6 +327,14 @@ class ShownObservation(_Shown):
         return [event for event in self.events if event.is_exception]
 
     @property
+    def is_status_an_exception(self) -> bool:
+        """Instrumentation writes the exception into the status, too: it need not be read twice."""
+        said = self.record.status_message.strip()
+        return any(
+            said in (each.text.strip(), f"{each.title}: {each.text}".strip()) for each in self.exceptions if each.text
+        )
+
+    @property
     def other_events(self) -> list[SpanEvent]:
         return [event for event in self.events if not event.is_exception]
 
