@@ -83,7 +83,7 @@ function remember(id, width) {
 }
 
 // Text needs this much at least; where the columns are more than the pane holds, one scrolls sideways.
-const TEXT = 140;
+const TEXT = 104;
 
 function fit() {
   const own = read()[noun()] ?? {};

@@ -111,6 +111,9 @@ async function load(url) {
   if (part) {
     const element = document.importNode(part, true);
     body.replaceChildren(element);
+    // It may stand on another page of the list than the one shown.
+    const title = panel.querySelector("[data-peek-title]");
+    title.textContent ||= element.dataset.traceName;
     window.htmx?.process(element);
     mount(element);
   } else body.replaceChildren(document.getElementById("peek-gone").content.cloneNode(true));
