@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import desc
+from sqlalchemy import desc, select
 
 from accounts.access import ProjectScope
 from tracing.analytics import functions as fn
@@ -14,8 +14,10 @@ MOST = 50
 
 
 def list_environments(scope: ProjectScope) -> list[str]:
-    """Names, the one with most traces first."""
+    """Names, about the one with most traces first.
+
+    Versions are not merged for that, on every page: one that no trace is in any more may stay until the store merges."""
     t = traces.c
-    query = store.select(scope, traces, t.environment, fn.count().label("count"))
+    query = select(t.environment, fn.count().label("count")).where(t.project_id == scope.project_id, t.is_deleted == 0)
     query = query.group_by(t.environment).order_by(desc("count"), t.environment).limit(MOST)
     return [row.environment for row in store.rows(scope, query, tag="environments") if row.environment]
