@@ -6,6 +6,7 @@ const QUICKEST_MS = 1000;
 const SLOWEST_MS = 15_000;
 // Rows are written by several processes at once: a version may come after a higher one.
 const OVERLAP_US = 5_000_000;
+const MISSED_OFTEN = 3;
 
 export class Skeleton {
   constructor(element, { model, signal, onpart, onend }) {
@@ -38,9 +39,20 @@ export class Skeleton {
     const isNew = reply.version > this.version;
     this.version = Math.max(this.version, reply.version);
     this.isLive = reply.live;
+    this.heedMissed(reply.count - model.count, !url.searchParams.has("after"));
     this.pause = isNew ? QUICKEST_MS : Math.min(SLOWEST_MS, (this.pause ?? QUICKEST_MS) * 1.5);
     this.onend({ isLive: reply.live, isNew: isNew && rows > 0 });
-    if (reply.live) this.wait(this.pause);
+    if (reply.live || this.missed || this.startsOver) this.wait(this.pause);
+  }
+
+  // What waited on its way for longer than the overlap is not among what was written since. When rows are missing
+  // several times in a row (once may be those that come right now), all are asked for again. `surplus` are those that
+  // even a whole answer does not hold.
+  heedMissed(missing, isWhole) {
+    this.surplus = Math.max(0, isWhole ? missing : Math.min(missing, this.surplus));
+    this.missed = missing > this.surplus ? (this.missed ?? 0) + 1 : 0;
+    this.startsOver = this.missed >= MISSED_OFTEN;
+    if (this.startsOver) this.missed = this.version = 0;
   }
 
   wait(milliseconds) {

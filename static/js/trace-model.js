@@ -42,7 +42,7 @@ export class Model {
       this.parent[place] = typeof parent[at] === "number" ? reply.ids[parent[at]] : parent[at];
       for (const name of ["type", "name", "level", "model"]) this[name][place] = reply.words[part[name][at]];
       const start = reply.origin + Math.round(part.start[at] * 1000);
-      if (place > 0 && start < this.start[place - 1]) this.isSorted = false;
+      if (start < this.start[place - 1] || start > this.start[place + 1]) this.isSorted = false;
       this.start[place] = start;
       const length = part.length[at];
       this.length[place] = length === null ? (this.type[place] === "EVENT" ? 0 : null) : Math.round(length * 1000);

@@ -84,6 +84,64 @@ def test_the_keyboard_walks_folds_and_leaps(page, project_url, demo):
     expect(page.locator("#find")).to_be_focused()
 
 
+def test_panes_have_the_width_that_somebody_gave_them(page, project_url, demo):
+    page.goto(f"{project_url}/traces/{demo.chat}/")
+    expect(page.locator(DRAWN).first).to_be_visible()
+    handle = page.get_by_role("separator", name="Width of the tree")
+    place = lambda: handle.bounding_box()["x"]  # noqa: E731
+    usual = place()
+    page.mouse.move(usual + 2, 500)
+    page.mouse.down()
+    page.mouse.move(usual - 150, 500, steps=4)
+    page.mouse.up()
+    assert abs(place() - usual + 152) < 4
+    said = int(handle.get_attribute("aria-valuenow"))
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    assert int(handle.get_attribute("aria-valuenow")) > said
+    chosen = place()
+    assert chosen > usual - 150
+    page.reload()
+    expect(page.locator(DRAWN).first).to_be_visible()
+    assert abs(place() - chosen) < 4
+    handle.dblclick()
+    assert abs(place() - usual) < 4
+
+
+def test_the_mouse_folds_and_the_link_names_what_is_selected(page, project_url, demo):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{project_url}/traces/{demo.agent}/")
+    expect(page.locator(DRAWN).nth(3)).to_be_visible()
+    drawn = page.locator(DRAWN).count()
+    whole = page.locator(DRAWN).first
+    whole.locator(".twist").click()
+    expect(page.locator(DRAWN)).to_have_count(1)
+    whole.dblclick()
+    expect(page.locator(DRAWN)).to_have_count(drawn)
+    page.get_by_role("button", name="Collapse all").click()
+    expect(page.locator(f"{DRAWN}[aria-level='3']")).to_have_count(0)
+    page.get_by_role("button", name="Expand all").click()
+    expect(page.locator(DRAWN)).to_have_count(drawn)
+    # What a step and all below it add up to.
+    whole.click()
+    sums = page.locator("#observation [data-subtree]")
+    expect(sums.locator("[data-sum='count'] b")).to_have_text(
+        str(int(page.locator("#tree-count").inner_text().split()[0]) - 1)
+    )
+    expect(sums.locator("[data-sum='tokens'] b")).not_to_have_text("")
+    step = page.locator(DRAWN).nth(2)
+    chosen = step.get_attribute("data-id")
+    step.click()
+    expect(page.locator("#observation-id")).to_have_text(chosen)
+    page.get_by_label("More", exact=True).first.click()
+    page.get_by_role("button", name="Copy the link").click()
+    expect(page.get_by_role("button", name="Copied").first).to_be_visible()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link.endswith(f"/traces/{demo.agent}/?observation={chosen}")
+    page.goto(f"{project_url}{link.split(project_url.rsplit('/', 1)[1])[1]}")
+    expect(page.locator(SELECTED)).to_have_attribute("data-id", chosen)
+
+
 def test_find_shows_the_way_to_what_is_said_inside(page, project_url, demo):
     page.goto(f"{project_url}/traces/{demo.chat}/")
     expect(page.locator(DRAWN).first).to_be_visible()
@@ -227,3 +285,23 @@ def test_a_running_trace_fills_in_by_itself(page, project_url, server, demo):
     expect(page.get_by_text("live", exact=True)).to_have_count(0, timeout=40_000)
     page.keyboard.press("Home")
     expect(page.locator(f"{SELECTED} .lane text")).to_have_text("2.00 s")
+
+
+def test_what_waited_long_on_its_way_is_not_missed(page, project_url, server, demo):
+    trace, root, start = uuid4().hex, uuid4().hex[:16], datetime.now(UTC).isoformat()
+    _send(server, _event("span-create", {"id": root, "traceId": trace, "name": "still at it", "startTime": start}))
+    address = f"{project_url}/traces/{trace}/"
+    until = datetime.now(UTC) + timedelta(seconds=30)
+    while page.request.get(address).status != 200 and datetime.now(UTC) < until:
+        pass
+    # As if it had been received long before what is on the page, and rested since.
+    page.route(
+        re.compile(r"[?&]after=\d"),
+        lambda route: route.continue_(url=re.sub(r"after=\d+", f"after={10**17}", route.request.url)),
+    )
+    page.goto(address)
+    expect(page.locator("#tree-count")).to_have_text("1 observation")
+    late = {"id": uuid4().hex[:16], "traceId": trace, "parentObservationId": root, "name": "came late"}
+    _send(server, _event("span-create", {**late, "startTime": start, "endTime": start}))
+    expect(page.locator(DRAWN, has_text="came late")).to_be_visible(timeout=40_000)
+    expect(page.locator("#tree-count")).to_have_text("2 observations")

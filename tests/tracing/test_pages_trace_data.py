@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -86,6 +87,19 @@ def test_skeleton_comes_in_parts_that_fit_together(alice, project, monkeypatch):
     parents = {row["id"]: row["parent"] for row in rows}
     assert parents["o3"] == "o4"
     assert {parents[f"o{n}"] for n in range(9) if n != 3} == {"root"}
+
+
+def test_a_row_that_is_there_twice_moves_no_parent(alice, project, monkeypatch):
+    """As a span is whose start was moved to another month, until its old place is cleared."""
+    now = datetime.now(UTC)
+    before = now - timedelta(days=40)
+    traced = put_trace(project.pk, {"id": "moved"}, root={"id": "root"}, name="t", at=before)
+    late = [{"id": "moved"}, {"id": "step"}, {"id": "leaf", "parent_id": "step"}]
+    rows = [observation(traced.id, project.pk, now + timedelta(seconds=n), **one) for n, one in enumerate(late)]
+    store.insert(observations=rows, traces=[replace(traced.trace, last_start=rows[-1].start_time, row_version=2)])
+    monkeypatch.setattr(trace_page, "_FIRST_PART", 3)  # the rest refers to places in what was sent before
+    _, rows, _ = _skeleton(alice, project, traced.id)
+    assert {row["id"]: row["parent"] for row in rows}["leaf"] == "step"
 
 
 def test_skeleton_after_a_version_has_only_what_is_new(alice, project):

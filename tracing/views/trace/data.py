@@ -55,6 +55,8 @@ class _Skeleton:
         self._scope, self._trace, self._after = scope, trace, after_version
         self._words: dict[str, int] = {}
         self._places: dict[str, int] = {}
+        #: rows sent so far; one whose start is changed meanwhile is sent once more, and has a place for each
+        self._sent = 0
 
     def lines(self) -> Iterator[bytes]:
         parts = trace_page.skeleton(self._scope, self._trace, after_version=self._after)
@@ -81,8 +83,9 @@ class _Skeleton:
             ids, parents, types, names, levels, models, starts, lengths, firsts, tokens, costs, roots, *_rest = zip(
                 *part, strict=True
             )
-            known_words, known_rows = len(self._words), len(self._places)
-            self._places.update(zip(ids, range(known_rows, known_rows + len(ids)), strict=True))
+            known_words = len(self._words)
+            self._places.update(zip(ids, range(self._sent, self._sent + len(ids)), strict=True))
+            self._sent += len(ids)
             columns: dict[str, list[Any]] = {
                 "id": list(ids),
                 "parent": list(map(self._places.get, parents, parents)),
