@@ -27,6 +27,8 @@ register = template.Library()
 
 #: longer text is shown as it is: rendering megabytes of markdown helps nobody
 MARKDOWN_CHARACTERS = 100_000
+#: a table may be as wide as this whatever its length, and wider as long as it has no more cells than that
+_WIDEST_TABLE, _MOST_CELLS = 50, 20_000
 #: of such a text the beginning is in the page; the JSON and raw views have all of it
 LONG_HEAD_CHARACTERS = 20_000
 #: what one tree of JSON may hold before the rest is left to the raw text
@@ -63,15 +65,16 @@ def _fence(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opt
     return f"<pre{said}><code>{escape(token.content)}</code></pre>\n"
 
 
-def _parser() -> MarkdownIt:
+def _parser(*extensions: str) -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": True})
-    parser.enable(["table", "strikethrough"])
+    parser.enable(list(extensions))
     parser.add_render_rule("image", _image)
     parser.add_render_rule("fence", _fence)
     return parser
 
 
-_markdown = _parser()
+_markdown = _parser("table", "strikethrough")
+_without_tables = _parser("strikethrough")
 
 
 @register.filter
@@ -85,13 +88,20 @@ def markdown(text: str) -> SafeString:
     if len(text) > MARKDOWN_CHARACTERS:
         return _beginning(text)
     clean = nh3.clean(
-        _markdown.render(_visible(text)),
+        (_without_tables if _is_vast_table(text) else _markdown).render(_visible(text)),
         tags=_TAGS,
         attributes={"a": {"href", "title"}, "ol": {"start"}, "pre": {"data-language"}},
         url_schemes=_LINK_SCHEMES,
         link_rel="noopener noreferrer nofollow",
     )
     return mark_safe(f'<div class="prose">{clean}</div>')  # noqa: S308 - cleaned by nh3 just above
+
+
+def _is_vast_table(text: str) -> bool:
+    """Cells that a short row leaves out are filled in, so that a few kilobytes may become seconds of work."""
+    rows = text.splitlines()
+    widest = max((row.count("|") for row in rows), default=0)
+    return widest > _WIDEST_TABLE and widest * len(rows) > _MOST_CELLS
 
 
 def _beginning(text: str) -> SafeString:

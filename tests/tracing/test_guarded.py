@@ -59,6 +59,8 @@ def open_trace(scope, project):
         "attributes.user.id": "user-9",
         "attributes.langfuse.session.id": "session-9",
         "resourceAttributes.enduser.id": "user-9",
+        "attributes.user.email": "nine@example.com",
+        "user.full_name": "Nina Nine",
         "customer": "user-9",
         "topic": "weather",
     }
@@ -113,7 +115,8 @@ def test_the_link_opens_the_trace_and_says_not_whose_it_is(
         assert answer["X-Robots-Tag"] == "noindex, nofollow"
         assert "no-" in answer["Cache-Control"]
         text = whole(answer)
-        hidden = ("user-9", "session-9", workspace.alice.pk, "alice@example.com", "Berlin", *open_trace.score_ids)
+        whose = ("user-9", "session-9", "nine@example.com", "Nina")
+        hidden = (*whose, workspace.alice.pk, "alice@example.com", "Berlin", *open_trace.score_ids)
         assert not [one for one in hidden if one in text]
     assert ask(client, closed.id).status_code == 302
     assert ask(charlie, closed.id).status_code == 404

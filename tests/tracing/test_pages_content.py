@@ -107,6 +107,16 @@ def test_every_text_has_addresses_of_its_own(alice, charlie, project):
         assert _get(alice, name, project, trace="nope", field="input").status_code == 404
 
 
+def test_a_small_text_does_not_become_a_vast_table(alice, project):
+    """Cells that a row leaves out are filled in: 12 KB of this would be 800,000 cells."""
+    wide = "|a" * 200 + "|\n" + "|-" * 200 + "|\n"
+    few = "| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 3000
+    for text, is_table in ((wide + "|x\n" * 4000, False), (wide + "|x\n" * 9, True), (few, True)):
+        traced = put_trace(project.pk, name="t", root={"input": text})
+        page = alice.get(reverse("tracing:trace-detail", args=[project.pk, traced.id])).content.decode()
+        assert ("<td>" in page) is is_table
+
+
 def test_a_download_holds_everything_digit_by_digit(alice, project):
     many = ({"name": f"step {n}", "output": '{"n": 123456789012345678901.10}'} for n in range(450))
     traced = put_trace(project.pk, *many, name="t", scores=({"name": "good", "value": 1.0, "comment": "yes"},))

@@ -14,8 +14,8 @@ from accounts.roles import Role
 from tracing.analytics.records import Observation, Score, ScoreType, Trace
 
 _Record = TypeVar("_Record", Trace, Observation)
-#: how attributes end that name a person or a session: `user.id`, `langfuse_session_id`, `enduser.id`, `userId`
-_WHOSE = ("userid", "sessionid")
+#: how attributes end that name a person or a session: `user.id`, `langfuse_session_id`, `enduser.id`, `user.email`
+_WHOSE = ("userid", "sessionid", "useremail", "username", "userfullname", "userhash", "enduserpseudoid")
 
 
 def is_stranger(scope: ProjectScope) -> bool:
