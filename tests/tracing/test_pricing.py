@@ -68,6 +68,9 @@ WORKED = [
     ("gemini-2.5-pro", {"input": 100_000, "output": 1000}, "0.135"),
     ("models/gemini-2.5-pro", {"input": 150_000, "input_cached_tokens": 60_000, "output": 1000}, "0.405"),
     ("text-embedding-3-small", {"input": 1_000_000, "total": 1_000_000}, "0.02"),
+    # docs.x.ai/docs/models, 2025-12: grok-4 3 / 15, beyond 128k 6 / 30
+    ("grok-4", {"input": 128_000, "output": 1000}, "0.399"),
+    ("xai/grok-4-0709", {"input": 100_000, "input_cached_tokens": 100_000, "output": 1000}, "0.705"),
 ]
 
 
@@ -143,6 +146,13 @@ def test_cached_tokens_without_a_price_of_their_own_cost_what_input_costs():
 )
 def test_a_tier_by_model_parameter(parameters, tier):
     assert price("gpt-4o", {"input": 1}, parameters)[1] == tier
+
+
+def test_a_call_that_may_wait_costs_less():
+    """developers.openai.com/api/docs/pricing, flex processing: o4-mini 0.55 / 2.20, 0.138 cached."""
+    usage = {"input": 1_000_000, "input_cached_tokens": 1_000_000, "output": 1_000_000}
+    cost, tier = price("o4-mini-2025-04-16", usage, '{"service_tier":"flex"}')
+    assert (cost["total"], tier) == (Decimal("2.888"), "Flex")
 
 
 @pytest.mark.parametrize(("tokens", "tier"), [(200_000, "Standard"), (200_001, "Long context (> 200k)")])
