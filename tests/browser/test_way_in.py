@@ -41,7 +41,7 @@ def test_onboarding_ends_with_the_first_trace(page, server):
     page.get_by_role("button", name="Create keys").click()
     public_key = page.locator("#public-key").inner_text()
     secret_key = page.locator("#secret-key").inner_text()
-    expect(page.locator(".snippets")).to_contain_text(secret_key)
+    expect(page.locator(".snippets").first).to_contain_text(secret_key)
     change_the_theme(page)
     expect(page.locator("#secret-key")).to_have_text(secret_key)
     body, _ = payload("production", 3)

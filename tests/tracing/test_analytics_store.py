@@ -6,7 +6,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 from sqlalchemy import desc
 from sqlalchemy import select as plain_select
 
@@ -346,6 +346,27 @@ def test_query_over_its_limit_is_too_expensive(scope, monkeypatch):
 
     with pytest.raises(TooExpensive):
         stored(scope)
+
+
+def test_who_was_refused_for_the_memory_that_others_use_asks_once_more(analytics_server, monkeypatch):
+    monkeypatch.setattr(client, "CROWDED_PAUSES_SECONDS", (0.01,))
+    refusal = DatabaseError("Code: 241. DB::Exception: (total) memory limit exceeded: would use 933.96 MiB")
+    refusal.code = 241
+    asked = []
+
+    def work(of, refusals):
+        asked.append(of)
+        if len(asked) <= refusals:
+            raise refusal
+        return of.command("SELECT 7")
+
+    assert client.call(lambda one: work(one, 1)) == 7
+    with pytest.raises(TooExpensive):
+        client.call(lambda one: work(one, 9))
+    assert len(asked) == 4
+    with pytest.raises(TooExpensive):
+        client.call(lambda one: work(one, 9), retry=False)
+    assert len(asked) == 5
 
 
 def test_server_that_is_away_is_unavailable(scope, settings, monkeypatch):

@@ -28,6 +28,9 @@ ANSWER_SECONDS = 120
 CONNECTIONS = 32
 #: A supervisor needs about a second to bring a crashed server back.
 RETRY_PAUSES_SECONDS = (0.1, 0.4, 1.5)
+#: Whoever was refused because others use the memory right now asks once more before it is called too much.
+CROWDED_PAUSES_SECONDS = (0.5,)
+_ALL_TOGETHER = "(total) memory limit exceeded"
 
 #: ClickHouse codes for "this query wants more than it may have".
 _TOO_EXPENSIVE = {158, 159, 160, 161, 241, 307, 396, 439}
@@ -53,13 +56,18 @@ _current: tuple[tuple[Any, ...], Client] | None = None
 def call(work: Callable[[Client], T], retry: bool = True) -> T:
     """Runs `work` on the client. `retry` only for what may safely happen twice."""
     pauses = iter(RETRY_PAUSES_SECONDS if retry else ())
+    crowded_pauses = iter(CROWDED_PAUSES_SECONDS if retry else ())
     while True:
         try:
             return work(_client())
         except (ClickHouseError, HTTPError, OSError) as error:
             problem = _problem(error)
-            pause = next(pauses, None)
-            if not isinstance(problem, Unavailable) or pause is None:
+            pause = None
+            if isinstance(problem, Unavailable):
+                pause = next(pauses, None)
+            elif _ALL_TOGETHER in str(error):
+                pause = next(crowded_pauses, None)
+            if pause is None:
                 raise problem from error
         time.sleep(pause)
 
