@@ -67,7 +67,7 @@ _HEADINGS: dict[Noun, tuple[tuple[str, Any, str], ...]] = {
         ("", gettext_lazy("User"), "c-id"),
         ("", gettext_lazy("Trend"), "c-trend"),
         ("", gettext_lazy("Environment"), "c-env"),
-        ("first", gettext_lazy("First seen"), "c-time"),
+        ("first", gettext_lazy("First seen"), "c-time c-first"),
         ("traces", gettext_lazy("Traces"), "c-number end"),
         ("sessions", gettext_lazy("Sessions"), "c-number end"),
         ("errors", gettext_lazy("Errors"), "c-number end"),
