@@ -75,6 +75,16 @@ def test_the_theme_can_be_chosen_and_is_remembered(page, server, demo):
     assert luminance(page) < 0.2
 
 
+@pytest.mark.parametrize("width", [1440, 1024])
+def test_another_project_is_two_clicks_away(page, server, demo, width):
+    page.set_viewport_size({"width": width, "height": 768})
+    page.goto(f"{server.url}/projects/{server.project_id}/sessions/")
+    expect(page.get_by_role("heading", level=1)).to_be_in_viewport(ratio=1)
+    page.get_by_title("Switch project").click()
+    page.locator(".crumbs .sheet a[aria-current]").click()
+    expect(page).to_have_url(f"{server.url}/projects/{server.project_id}/traces/")
+
+
 def test_keyboard_help(page, server, demo):
     page.goto(f"{server.url}/projects/{server.project_id}/traces/")
     page.keyboard.press("?")
