@@ -360,10 +360,14 @@ def test_acts_from_the_page_are_done_at_once_and_lead_back_with_a_receipt(alice,
         {"act": "score", "ids": "x"},
         {"act": "score", "ids": "x", "config": "c", "value-c": "much", "type-c": "number"},
         {"act": "delete", "ids": " ".join(map(str, range(10_001)))},
+        {"act": "tag", "ids": "x", "add": "x" * 201},
+        {"act": "tag", "ids": "x", "add": " , "},
+        {"act": "score", "ids": "x", "config": "helpful", "value-helpful": "7", "type-helpful": "number"},
     ],
-    ids=["nothing selected", "no such act", "no score", "no number", "too many"],
+    ids=["nothing selected", "no such act", "no score", "no number", "too many", "long tag", "no tag", "breaks a rule"],
 )
 def test_what_cannot_be_done_is_refused(alice, project, said):
+    ScoreConfig.objects.create(project=project, id="helpful", name="helpful", data_type="NUMERIC", max_value=1)
     assert alice.post(url("trace-bulk", project), said).status_code == 400
     assert not Job.objects.exists()
 

@@ -20,6 +20,7 @@ from tracing.analytics import store
 from tracing.analytics.records import Score, ScoreSource, ScoreType
 from tracing.analytics.tables import observations, scores, traces
 from tracing.ingest import write
+from tracing.ingest.environment import DEFAULT
 from tracing.ingest.model import Envelope
 from tracing.ingest.score_rules import Rulebook
 from tracing.ingest.scores import find_issues, score_record
@@ -69,6 +70,11 @@ def score_target(scope: ProjectScope, target: Target, given: Annotation, *, scor
         score = replace(score, id=get_score_of(scope, target, score_id).id)
     write.put_scores(scope, [score])
     return score
+
+
+def check_annotation(scope: ProjectScope, given: Annotation) -> None:
+    """Raises Invalid for what no target can be given. For who is about to give it to many."""
+    _made(scope, Target(trace_id="any"), given, DEFAULT)
 
 
 def score_traces(scope: ProjectScope, ids: Sequence[str], given: Annotation) -> int:

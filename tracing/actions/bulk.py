@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy
 from accounts.access import ProjectScope
 from accounts.audit import Actor, record
 from accounts.roles import Role
-from config.errors import SpanwiseError, Unavailable
-from tracing.actions.annotate import Annotation, Target, score_target, score_traces
+from config.errors import Invalid, SpanwiseError, Unavailable
+from tracing.actions.annotate import Annotation, Target, check_annotation, score_target, score_traces
 from tracing.actions.jobs import Step, job_kind, start_job
 from tracing.actions.removal import (
     count_empty_sessions,
@@ -27,7 +27,7 @@ from tracing.actions.removal import (
     delete_traces,
     sessions_of_user,
 )
-from tracing.actions.traces import bookmark_traces, tag_traces
+from tracing.actions.traces import bookmark_traces, check_tags, tag_traces
 from tracing.models.jobs import Job, JobPart
 from tracing.queries.explorer.language import parse
 from tracing.queries.explorer.nouns import Noun
@@ -57,6 +57,10 @@ def start_deletion(scope: ProjectScope, selection: Selection, *, actor: Actor) -
 def start_tagging(
     scope: ProjectScope, selection: Selection, *, add: Sequence[str], remove: Sequence[str], actor: Actor
 ) -> Job:
+    """Raises Invalid for tags that no trace can have."""
+    if not add and not remove:
+        raise Invalid(_("Name a tag to add, or one to remove."))
+    check_tags(add)
     return _start(scope, "tag", selection, {"add": list(add), "remove": list(remove)}, actor)
 
 
@@ -65,7 +69,8 @@ def start_bookmarking(scope: ProjectScope, selection: Selection, *, bookmarked: 
 
 
 def start_scoring(scope: ProjectScope, selection: Selection, given: Annotation, *, actor: Actor) -> Job:
-    """The same score for each of the selected rows, in the name of who asks."""
+    """The same score for each of the selected rows, in the name of who asks. Raises Invalid for what breaks a rule."""
+    check_annotation(scope, given)
     said = {"value": given.value, "config_id": given.config_id, "name": given.name}
     said |= {"data_type": given.data_type, "comment": given.comment}
     return _start(scope, "score", selection, {"score": said}, actor)

@@ -51,6 +51,12 @@ def tag_traces(
     return write.change_traces(scope, ids, change)
 
 
+def check_tags(tags: Sequence[str]) -> None:
+    """Raises Invalid for what `tag_traces` would not take. For who is about to ask for it many times."""
+    for tag in tags:
+        _checked_tag(tag)
+
+
 def publish_traces(scope: ProjectScope, ids: Sequence[str], *, public: bool, actor: Actor) -> list[Trace]:
     """Opens traces to anybody who has their link, or closes them at once. Returns those that there are, as they were.
 
