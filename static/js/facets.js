@@ -50,7 +50,8 @@ async function load(facet, changes) {
       headers: { "HX-Request": "true", "HX-Target": "facets" },
       signal: asking.signal,
     });
-    if (!answer.ok || answer.redirected) return;
+    if (answer.redirected || answer.headers.has("HX-Redirect")) return location.reload(); // signed out meanwhile
+    if (!answer.ok) return;
     html = await answer.text();
   } catch {
     return; // the facet says that it is being read, and opening it again reads it again

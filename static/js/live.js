@@ -138,6 +138,11 @@ switches?.addEventListener("click", (event) => {
   look();
 });
 
+// Rows that wait for a list that is gone do not belong into the next one.
+document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  if (detail.target.id === "results") waiting = null;
+});
+
 if (switches) {
   show();
   setInterval(look, EVERY);

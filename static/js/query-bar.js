@@ -61,7 +61,15 @@ function remove(pill) {
   const next = pill.nextElementSibling;
   pill.remove();
   commit();
-  (next?.matches("a.token") ? next : input).focus();
+  if (next?.matches("a.token")) next.focus();
+  else focusQuietly();
+}
+
+// Ready for typing, with nothing offered: what was taken away is to be seen in the rows, and these are below.
+function focusQuietly() {
+  input.dataset.quiet = "";
+  input.focus();
+  delete input.dataset.quiet;
 }
 
 function edit(pill) {
@@ -79,7 +87,7 @@ bar?.addEventListener("click", (event) => {
   if (pill) remove(pill);
   else if (event.target.closest("[data-clear]")) {
     ask("");
-    input.focus();
+    focusQuietly();
   } else if (event.target !== input) input.focus();
 });
 
@@ -98,7 +106,6 @@ bar?.addEventListener("keydown", (event) => {
 const isAtStart = () => input.selectionStart === 0 && input.selectionEnd === 0;
 
 input?.addEventListener("keydown", (event) => {
-  if (event.isComposing) return;
   const { key } = event;
   if (key === "Backspace" && isAtStart() && pills().length) remove(pills().at(-1));
   else if (key === "ArrowLeft" && isAtStart() && pills().length) edit(pills().at(-1));
@@ -115,18 +122,23 @@ input?.addEventListener("keydown", (event) => {
 });
 
 input?.addEventListener("input", (event) => {
+  // What an input method shows on the way to a word (`ni hao`) is not what is meant.
+  if (event.isComposing) return;
   // A blank behind a whole condition ends it.
   if (event.data && ENDS_CONDITION.test(event.data) && divided(input.value).terms.length) return commit();
   if (event.inputType === "insertFromPaste") say(text());
   suggest();
 });
-input?.addEventListener("focus", () => !input.value && suggest());
+input?.addEventListener("compositionend", () => suggest());
+input?.addEventListener("focus", () => !input.value && !("quiet" in input.dataset) && suggest());
 input?.addEventListener("blur", () => close());
 form()?.addEventListener("submit", () => close());
 
 // --- Suggestions -----------------------------------------------------------------------------------------
 let asking = new AbortController();
 let active = -1;
+// The text that the suggestions on show were made for; somebody may have typed on since.
+let suggestedFor = "";
 
 const options = () => [...list.querySelectorAll('[role="option"]')];
 const chosen = () => options()[active];
@@ -135,9 +147,11 @@ async function suggest() {
   asking.abort();
   asking = new AbortController();
   const { signal } = asking;
+  // Enter now means what was typed, and not what was chosen from the suggestions of before.
+  unchoose();
   const before = pillTexts().join(" ");
   const offset = before ? before.length + 1 : 0;
-  const all = `${before}${before ? " " : ""}${input.value}`;
+  const all = whole();
   const url = new URL(location.href);
   url.searchParams.set("text", all);
   // Places are counted in characters there; here those beyond U+FFFF count twice.
@@ -154,8 +168,8 @@ async function suggest() {
   const part = new DOMParser().parseFromString(html, "text/html").getElementById("suggestions");
   list.replaceChildren(...(all.trim() ? [] : recent()), ...(part?.children ?? []));
   options().forEach((option, at) => (option.id = `suggestion-${at}`));
-  active = -1;
-  input.removeAttribute("aria-activedescendant");
+  suggestedFor = all;
+  unchoose();
   show(options().length > 0);
 }
 
@@ -166,9 +180,20 @@ function show(isShown) {
 
 function close() {
   asking.abort();
+  unchoose();
+  show(false);
+}
+
+function unchoose() {
+  chosen()?.setAttribute("aria-selected", "false");
   active = -1;
   input.removeAttribute("aria-activedescendant");
-  show(false);
+}
+
+// Pills and words with one blank between them, as the server counts places in it.
+function whole() {
+  const before = pillTexts().join(" ");
+  return `${before}${before ? " " : ""}${input.value}`;
 }
 
 function choose(step) {
@@ -183,9 +208,10 @@ function choose(step) {
 // The text with the suggestion in place. A whole condition is asked for, a beginning (`level:`) is typed on.
 function accept(option) {
   if (option.dataset.query !== undefined) return ask(option.dataset.query);
-  const before = pillTexts().join(" ");
-  const all = [...`${before}${before ? " " : ""}${input.value}`];
-  const start = Number(option.dataset.start), end = Number(option.dataset.end);
+  const all = [...whole()];
+  const start = Number(option.dataset.start);
+  // What was typed since the suggestions came is a part of the word that is replaced.
+  const end = Math.max(start, Number(option.dataset.end) + all.length - [...suggestedFor].length);
   const put = option.dataset.text;
   const typed = `${all.slice(0, start).join("")}${put}${all.slice(end).join("")}`;
   if ("whole" in option.dataset) {

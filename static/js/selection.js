@@ -114,10 +114,10 @@ async function offer(isWorth) {
   button.hidden = !isWorth;
   if (!isWorth) return;
   const asked = filter();
+  if (draw.counted !== asked) matching = "";
   button.textContent = matching ? button.dataset.many.replace("NUMBER", matching) : button.dataset.every;
   if (draw.counted === asked) return;
   draw.counted = asked;
-  matching = "";
   try {
     const answer = await fetch(`${bar.dataset.countUrl}?${asked}`, { headers: { Accept: "text/html" } });
     if (!answer.ok || asked !== filter()) return;

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 
 from tests.browser.chromium import back_to_another_filter, rows
 
@@ -79,6 +80,89 @@ def test_a_query_is_typed_completed_and_taken_apart_by_keyboard(listed):
     expect(rows(page)).to_have_count(before)
 
 
+def hold(page, part):
+    """Answers for one part of the page wait for `let_go()`."""
+    waiting = []
+
+    def ask(route):
+        if route.request.headers.get("hx-target") == part:
+            waiting.append(route)
+        else:
+            route.fallback()
+
+    def let_go():
+        page.unroute("**/*", ask)
+        for route in waiting:
+            with suppress(Error):  # the page may have given it up
+                route.continue_()
+
+    page.route("**/*", ask)
+    return let_go
+
+
+def test_suggestions_that_are_late_take_nothing_of_what_is_typed(listed):
+    page, options = listed, listed.get_by_role("option")
+    page.keyboard.press("/")
+    page.keyboard.type("lat")
+    expect(options.first).to_contain_text("latency")
+    # By mouse, though more was typed since they came.
+    let_go = hold(page, "suggestions")
+    page.keyboard.type("en")
+    options.first.click()
+    expect(field(page)).to_have_value("latency:")
+    let_go()
+    page.keyboard.type(">=0 lev")
+    expect(pills(page)).to_have_text(["latency:>=0"])
+    expect(options.first).to_contain_text("level")
+    page.keyboard.press("ArrowDown")
+    expect(field(page)).to_have_attribute("aria-activedescendant", "suggestion-0")
+    # Enter takes what was typed, not what was chosen for the letters of before.
+    let_go = hold(page, "suggestions")
+    page.keyboard.type("el:ERROR")
+    expect(field(page)).not_to_have_attribute("aria-activedescendant", re.compile("."))
+    page.keyboard.press("Enter")
+    expect(pills(page)).to_have_text(["latency:>=0", "level:ERROR"])
+    expect(page).to_have_url(re.compile("q=latency.*level%3AERROR"))
+    let_go()
+    expect(options).to_have_count(0)
+
+
+def test_chinese_is_written_with_an_input_method_and_shown_where_it_stands(listed):
+    page = listed
+    address = page.url
+    method = page.context.new_cdp_session(page)
+    page.keyboard.press("/")
+    page.keyboard.type("name:support-chat")
+
+    def compose(text):
+        here = len(text)
+        method.send("Input.imeSetComposition", {"text": text, "selectionStart": here, "selectionEnd": here})
+
+    # Latin letters with blanks between them are on the way to a word; Enter, arrows and Esc are the method's.
+    for text in (" ", " tui", " tui huo "):
+        compose(text)
+    for key in ("ArrowDown", "Escape", "Enter"):
+        page.keyboard.press(key)
+    expect(pills(page)).to_have_count(0)
+    expect(field(page)).to_be_focused()
+    assert page.url == address
+    method.send("Input.insertText", {"text": " 退货"})
+    page.keyboard.press("Enter")
+    expect(pills(page)).to_have_text(["name:support-chat"])
+    expect(field(page)).to_have_value("退货")
+    expect(page).to_have_url(re.compile("q=name%3Asupport-chat%20%E9%80%80%E8%B4%A7"))
+    # A row says where the words are, and leads there.
+    hit = page.locator("#rows tr.hit").first
+    expect(hit.locator("mark").first).to_have_text("退货")
+    inside = re.search("observation=([^&]+)", hit.get_by_role("link").get_attribute("href")).group(1)
+    hit.get_by_role("link").click()
+    expect(page).to_have_url(re.compile(f"peek=.*observation={inside}"))
+    expect(page.locator(f'#peek .row[data-id="{inside}"]')).to_have_attribute("aria-selected", "true")
+    page.reload()
+    expect(page.locator(f'#peek .row[data-id="{inside}"]')).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#rows tr.hit mark").first).to_have_text("退货")
+
+
 def test_facets_and_query_bar_say_the_same(listed):
     page = listed
     facet(page, "support-chat").focus()
@@ -139,6 +223,17 @@ def test_a_bar_looks_closer_and_back_returns(listed):
     expect(page).to_have_url(re.compile("chart=cost"))
     page.get_by_role("link", name="Earlier").first.click()
     expect(page.get_by_role("link", name="Later").first).to_be_visible()
+    # By keyboard: a bar is a link.
+    earlier = page.url
+    bar = page.locator("#pulse svg a").last
+    bar.focus()
+    page.keyboard.press("Enter")
+    expect(page).not_to_have_url(earlier)
+    closer = page.url
+    expect(rows(page).first).to_be_visible()
+    page.reload()
+    assert page.url == closer
+    expect(page.locator("#pulse svg a").first).to_be_attached()
 
 
 def test_columns_are_chosen_moved_widened_and_remembered(listed, project_url):
@@ -165,6 +260,21 @@ def test_columns_are_chosen_moved_widened_and_remembered(listed, project_url):
     page.keyboard.press("ArrowRight")
     after = heads(page).filter(has_text="Name").bounding_box()["width"]
     assert after > before
+    box = edge.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 + 60, box["y"] + 5, steps=4)
+    page.mouse.up()
+    dragged = heads(page).filter(has_text="Name").bounding_box()["width"]
+    assert abs(dragged - after - 60) < 2
+    after = dragged
+    # One for each score, which is put in order like the others.
+    page.locator("#columns-menu summary").click()
+    score = page.locator("#columns [data-column^='scores.']:has(input:not(:checked))").first
+    name = score.inner_text().strip()
+    score.get_by_role("checkbox").check()
+    expect(heads(page).last).to_contain_text(name)
+    expect(page).to_have_url(re.compile(r"columns=.*scores\."))
     chosen = heads(page).all_inner_texts()
     # The list is found again as it was left, in an address that says so.
     page.goto(f"{project_url}/traces/?range=all")
@@ -190,8 +300,18 @@ def test_order_noun_and_page_size_are_a_click_away(listed):
     expect(rows(page).first).not_to_have_attribute("data-id", slowest)
     page.get_by_role("link", name="25", exact=True).click()
     expect(rows(page)).to_have_count(25)
-    page.get_by_role("link", name="More").click()
+    first = rows(page).first.get_attribute("data-id")
+    page.get_by_role("link", name="More").dblclick()
     expect(page).to_have_url(re.compile("before="))
+    expect(rows(page).first).not_to_have_attribute("data-id", first)
+    second = rows(page).first.get_attribute("data-id")
+    page.reload()
+    expect(rows(page).first).to_have_attribute("data-id", second)
+    back_to_another_filter(page)
+    expect(rows(page).first).to_have_attribute("data-id", first)
+    page.get_by_role("link", name="Newest").wait_for(state="detached")
+    back_to_another_filter(page, steps=-1)
+    expect(rows(page).first).to_have_attribute("data-id", second)
     field(page).fill("level:ERROR")
     field(page).press("Escape")
     field(page).focus()
@@ -229,6 +349,28 @@ def test_new_rows_come_in_only_where_nobody_is_reading(page, server, project_url
     page.keyboard.press("n")
     expect(rows(page)).to_have_count(3)
     expect(line).to_be_hidden()
+    # What waits for one list does not come into the next.
+    rows(page).first.locator("a.row-link").focus()
+    send(server, f"{mark}-4")
+    expect(line).to_be_visible()
+    field(page).fill("")
+    pills(page).first.click()
+    field(page).fill(f"name:{mark}")
+    page.keyboard.press("Escape")
+    field(page).focus()
+    page.keyboard.press("Enter")
+    expect(rows(page)).to_have_count(1)
+    field(page).blur()
+    page.keyboard.press("n")
+    expect(rows(page)).to_have_count(1)
+    # Somebody who reads further down is not moved either.
+    page.goto(f"{project_url}/traces/?range=all")
+    page.locator("#rows-scroll").evaluate("box => (box.scrollTop = 300)")
+    reading = rows(page).nth(15)
+    name, top = reading.get_attribute("data-id"), reading.bounding_box()["y"]
+    send(server, f"{mark}-5")
+    expect(line).to_be_visible()
+    assert (reading.get_attribute("data-id"), reading.bounding_box()["y"]) == (name, top)
     page.get_by_role("button", name="Paused").click()
     expect(page.get_by_role("button", name="Paused")).to_have_attribute("aria-pressed", "true")
     page.reload()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
@@ -96,7 +97,28 @@ def own_traces(page, server, project_url):
     return page
 
 
-def test_what_is_selected_is_tagged_and_deleted_with_a_receipt(own_traces):
+def find(page, words):
+    conditions = page.locator(".query-bar a.token")
+    before = conditions.count()
+    field = page.get_by_role("combobox", name="Find")
+    field.fill(words)
+    field.press("Escape")
+    field.focus()
+    field.press("Enter")
+    expect(conditions).to_have_count(before + len(words.split()))
+    expect(page).to_have_url(re.compile(re.escape(quote(words.split()[-1]))))
+
+
+@pytest.fixture
+def score_config(server):
+    name = f"grade{time.monotonic_ns()}"
+    with server.client() as api:
+        wanted = {"name": name, "dataType": "NUMERIC", "minValue": 0, "maxValue": 1}
+        assert api.post("/api/public/score-configs", json=wanted).status_code == 200
+    return name
+
+
+def test_what_is_selected_is_tagged_starred_scored_and_deleted_with_a_receipt(own_traces, score_config):
     page = own_traces
     rows(page).nth(0).locator(".c-select input").check()
     rows(page).nth(1).locator(".c-select input").check()
@@ -108,10 +130,33 @@ def test_what_is_selected_is_tagged_and_deleted_with_a_receipt(own_traces):
     expect(rows(page)).to_have_count(3)
 
     page.locator("#select-page").check()
+    page.get_by_role("button", name="Bookmark", exact=True).click()
+    expect(page.locator("#confirm-title")).to_have_text("Bookmark 3 traces?")
+    page.locator("#confirm-do").press("Enter")
+    expect(page.locator("#messages")).to_contain_text("Bookmark traces: done, 3 rows.")
+    find(page, "is:bookmarked tag:chosen")
+    expect(rows(page)).to_have_count(2)
+
+    page.locator("#select-page").check()
+    page.get_by_role("button", name="Score", exact=True).click()
+    page.get_by_role("radio", name=score_config).check()
+    page.get_by_label(f"Value of {score_config}").fill("0.75")
+    page.get_by_role("button", name="Give the score").click()
+    expect(page.locator("#messages")).to_contain_text("Score: done, 2 rows.")
+    find(page, f"scores.{score_config}:0.75")
+    expect(rows(page)).to_have_count(2)
+
+    for left in (3, 2, 1):
+        page.locator(".query-bar a.token").last.click()
+        expect(page.locator(".query-bar a.token")).to_have_count(left)
+    expect(rows(page)).to_have_count(3)
+    page.locator("#select-page").check()
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.locator("#confirm-title")).to_have_text("Delete 3 traces?")
-    page.locator("#confirm-do").click()
+    # A double click is one deletion with one receipt.
+    page.locator("#confirm-do").dblclick(no_wait_after=True)
     expect(page.locator("#messages")).to_contain_text("Delete traces: done, 3 rows.")
+    expect(page.locator("#messages").get_by_role("link", name="Receipt")).to_have_count(1)
     expect(rows(page)).to_have_count(0)
     page.locator("#messages").get_by_role("link", name="Receipt").click()
     expect(page.locator("#job")).to_contain_text("What was deleted")

@@ -86,8 +86,8 @@ def test_ticks_follow_the_address_back_and_forth(listed):
     expect(listed.locator(".query-bar .token")).to_have_text(["name:research-agent"])
     expect(facet(listed, "research-agent")).to_be_checked()
     expect(facet(listed, "support-chat")).not_to_be_checked()
-    facet(listed, "Error").check()
-    expect(listed).to_have_url(re.compile("level%3A"))
+    facet(listed, "production").check()
+    expect(listed).to_have_url(re.compile("env%3A"))
     assert "name%3Aresearch-agent" in listed.url
     back_to_another_filter(listed)
     back_to_another_filter(listed)
@@ -117,14 +117,18 @@ def test_another_time_range_keeps_the_filters(listed):
 
 def test_a_range_of_ones_own_keeps_a_search(page, project_url, demo):
     page.goto(f"{project_url}/users/?range=all")
-    page.get_by_placeholder("Find by user id").press_sequentially(demo.user)
+    find = page.get_by_role("combobox", name="Find")
+    find.press_sequentially(demo.user)
+    find.press("Escape")
+    find.focus()
+    find.press("Enter")
     expect(page).to_have_url(re.compile(f"q={re.escape(demo.user)}$|q={re.escape(demo.user)}&"))
     page.locator("#time-range summary").click()
     page.get_by_label("From").fill("2020-01-01T00:00")
     page.get_by_role("button", name="Apply").click()
     expect(page).to_have_url(re.compile("from=2020-01-01"))
     expect(page.locator("table tbody tr").first).to_contain_text(demo.user)
-    expect(page.get_by_placeholder("Find by user id")).to_have_value(demo.user)
+    expect(find).to_have_value(demo.user)
 
 
 def sign_out_elsewhere(page):
@@ -141,6 +145,22 @@ def test_a_filter_after_signing_out_leads_through_sign_in_to_the_filtered_list(l
     expect(facet(listed, "research-agent")).to_be_checked()
 
 
+@pytest.mark.parametrize("act", ["peek", "facet", "palette", "export"])
+def test_parts_of_a_list_after_signing_out_lead_to_sign_in(listed, act):
+    expect(listed.locator("summary#facet-user")).to_be_visible()
+    sign_out_elsewhere(listed)
+    if act == "peek":
+        rows(listed).first.locator(".row-link").click()
+    elif act == "facet":
+        listed.locator("summary#facet-user").click()
+    elif act == "palette":
+        listed.keyboard.press("Control+k")
+    else:
+        listed.locator("#select-page").check()
+        listed.get_by_role("button", name="Delete", exact=True).click()
+    expect(listed).to_have_url(re.compile(r"/accounts/login/\?next="))
+
+
 @pytest.mark.parametrize("act", ["select", "find"])
 def test_a_trace_after_signing_out_leads_to_sign_in(page, project_url, demo, act):
     page.goto(f"{project_url}/traces/{demo.chat}/")
@@ -148,7 +168,7 @@ def test_a_trace_after_signing_out_leads_to_sign_in(page, project_url, demo, act
     if act == "select":
         page.locator("#tree .row", has_text="generate-answer").click()
     else:
-        page.get_by_placeholder("Find in").press_sequentially("nimbus")
+        page.locator("#find").press_sequentially("nimbus")
     expect(page).to_have_url(re.compile(r"/accounts/login/\?next=.*traces"))
 
 

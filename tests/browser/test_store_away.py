@@ -14,7 +14,7 @@ from tests.browser.chromium import PHONE, new_context, signed_in_state
 from tests.clients.load import payload
 from tests.instance import Instance
 
-FILTERS = ".sheet-menu > summary"
+FILTERS = ".facets-opener > summary"
 
 
 class Store:
@@ -90,19 +90,21 @@ def test_a_page_that_waits_says_it_once_and_goes_on(desk, project_url, own_serve
 def test_lists_say_it_in_place_of_their_rows_and_keep_the_filters(phone, project_url, own_server, store):
     send_a_trace(own_server)
     traces, users = phone.new_page(), phone.new_page()
-    environment = traces.get_by_role("checkbox", name="production")
+    environment = traces.locator("#facets").get_by_role("checkbox", name="production")
     traces.goto(f"{project_url}/traces/?range=all")
+    expect(traces.locator("#facets [data-facet=env]")).to_be_attached()
     users.goto(f"{project_url}/users/?range=all")
     store.go_away()
 
     traces.locator(FILTERS).click()
     environment.check()
     expect(traces.locator("#results")).to_contain_text("The analytics store does not answer")
-    expect(traces).to_have_url(re.compile("environment=production"))
-    traces.locator(FILTERS).click()
+    expect(traces).to_have_url(re.compile("env%3Aproduction"))
+    expect(traces.locator(".query-bar a.token")).to_have_text(["env:production"])
     expect(environment).to_be_visible()
     expect(environment).to_be_checked()
-    users.get_by_placeholder("Find by user id").press_sequentially("somebody")
+    users.locator("#q").fill("somebody")
+    users.locator("#q").press("Enter")
     expect(users.locator("#results")).to_contain_text("The analytics store does not answer")
 
     store.come_back()
