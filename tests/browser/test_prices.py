@@ -72,7 +72,7 @@ def test_a_name_without_a_price_gets_one_and_history_follows(
     expect(page.locator("#cost-after")).to_have_text("$2.5001")
     page.goto(f"{project_url}/traces/{trace}/")
     expect(page.locator("#unpriced")).to_have_count(0)
-    page.get_by_role("link", name="How the cost of the trace came about").click()
+    page.locator("#trace-facts").get_by_role("link", name="why?").click()
     expect(page.locator("#trace-total")).to_have_text("$2.5001")
     page.go_back()
     expect(page.get_by_role("tree")).to_be_visible()

@@ -16,7 +16,7 @@ MOST = 50
 def list_environments(scope: ProjectScope) -> list[str]:
     """Names, about the one with most traces first.
 
-    Versions are not merged for that, on every page: one that no trace is in any more may stay until the store merges."""
+    Versions are not merged for that on every page: one that no trace is in any more may stay until the store merges."""
     t = traces.c
     query = select(t.environment, fn.count().label("count")).where(t.project_id == scope.project_id, t.is_deleted == 0)
     query = query.group_by(t.environment).order_by(desc("count"), t.environment).limit(MOST)
