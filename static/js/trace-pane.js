@@ -4,8 +4,8 @@ import { read } from "./parts.js";
 const REST_MS = 90;
 
 export class Pane {
-  constructor(root, { address, signal, onshown }) {
-    Object.assign(this, { root, address, onshown });
+  constructor(root, { address, signal }) {
+    Object.assign(this, { root, address });
     root.addEventListener("click", (event) => this.follow(event), { signal });
     signal.addEventListener("abort", () => {
       clearTimeout(this.resting);
@@ -47,7 +47,6 @@ export class Pane {
 
   // Whoever has something to do in the pane listens: what is selected may have changed.
   shown() {
-    this.onshown?.(this.element);
     this.element.dispatchEvent(new CustomEvent("observation:shown", { bubbles: true }));
   }
 

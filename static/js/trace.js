@@ -11,7 +11,6 @@ import { Model } from "./trace-model.js";
 import { Filters, Options } from "./trace-options.js";
 import { Pane } from "./trace-pane.js";
 import { Rows } from "./trace-rows.js";
-import { Subtree } from "./trace-subtree.js";
 
 const FACTS_MS = 3000;
 const VIEWS = { graph: () => import("./trace-graph.js"), log: () => import("./trace-log.js") };
@@ -39,8 +38,7 @@ class TraceView {
     this.axis = new Axis(element, { address, signal });
     const href = (id) => address.with({ observation: id });
     this.rows = new Rows(element, { model, axis: this.axis, options: this.options, words, href, signal });
-    this.subtree = new Subtree(element, { model, rows: this.rows });
-    this.pane = new Pane(element, { address, signal, onshown: () => this.subtree.show() });
+    this.pane = new Pane(element, { address, signal });
     this.find = new Find(element, {
       address, model, signal, onstep: (step) => this.choose(this.rows.nextHit(step)), onfound: (...found) => this.found(...found),
     });
@@ -83,7 +81,6 @@ class TraceView {
       // A permalink may lead to the last row of many.
       rows.refresh();
       rows.reveal();
-      this.subtree.show();
     }
     this.hasEnded = true;
     for (const step of this.early.splice(0)) this.choose(step(this));
