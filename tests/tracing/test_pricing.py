@@ -196,6 +196,16 @@ def test_a_change_is_seen_without_being_told(project, monkeypatch):
     assert catalogue_for(project.id).match("gpt-4o").name == "mine"
 
 
+def test_a_change_that_was_committed_after_a_later_one_is_seen(project, monkeypatch):
+    """As of two projects at once: the time of the newest change says nothing of the other."""
+    first = Model.objects.create(project=project, name="mine", match_pattern="^nobody$")
+    own_model(project, "later", "^other$")
+    monkeypatch.setattr("tracing.pricing.catalogue._CHECK_SECONDS", 0.0)
+    assert catalogue_for(project.id).match("gpt-4o").name == "gpt-4o"
+    Model.objects.filter(pk=first.pk).update(match_pattern="^gpt-4o$")  # its time is the one it had
+    assert catalogue_for(project.id).match("gpt-4o").name == "mine"
+
+
 def test_matching_asks_the_database_nothing_once_loaded(project, django_assert_num_queries):
     catalogue_for(project.id).match("gpt-4o")
     with django_assert_num_queries(0):

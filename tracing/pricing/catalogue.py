@@ -11,7 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
 from django.db.models import Count, F, Max, Q
@@ -23,6 +23,8 @@ from tracing.pricing.rates import PricedModel, priced_model
 log = logging.getLogger(__name__)
 
 _CHECK_SECONDS = 3.0
+#: no transaction that changes prices takes longer
+_SETTLES_AFTER = timedelta(seconds=30)
 _MOST_PROJECTS = 500
 #: Names a project uses are few; a client that makes one up for every call must not fill the memory.
 _MOST_NAMES = 2000
@@ -107,7 +109,7 @@ class _Catalogues:
             return
         newest = Model.objects.aggregate(count=Count("id"), newest=Max("updated_at"))
         stamp = (newest["count"], newest["newest"])
-        if stamp != self._stamp:
+        if stamp != self._stamp or _is_fresh(newest["newest"]):
             self._by_project.clear()
             self._builtin = None
         self._stamp, self._checked_at = stamp, now
@@ -116,6 +118,11 @@ class _Catalogues:
         if self._builtin is None:
             self._builtin = tuple(_compiled(Q(project__isnull=True)))
         return Catalogue((*_compiled(Q(project_id=project_id)), *self._builtin))
+
+
+def _is_fresh(change: datetime | None) -> bool:
+    """Whether a change with an earlier time may yet be committed, which the time of the newest would not tell."""
+    return change is not None and datetime.now(UTC) - change < _SETTLES_AFTER
 
 
 def _compiled(where: Q) -> Iterable[PricedModel]:
