@@ -97,6 +97,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
+CSRF_FAILURE_VIEW = "config.views.unknown_form"
 APPEND_SLASH = False  # the public API has no trailing slashes, and a redirect would lose a POST
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

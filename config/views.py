@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from config.api.errors import failure
 from config.api.paths import is_api_path
@@ -22,6 +23,15 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _failure(request, 403, str(exception))
+
+
+def unknown_form(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form without this reader's secret: nearly always of a page from before they signed in anew elsewhere."""
+    if request.user.is_authenticated:
+        return error_page(request, 403, _("The page is from before you last signed in. Read it again and repeat that."))
+    return error_page(
+        request, 403, _("The cookie that belongs to this form was not sent. Allow cookies and try again.")
+    )
 
 
 def too_many_requests(request: HttpRequest) -> HttpResponse:

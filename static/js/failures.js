@@ -10,7 +10,9 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 });
 
 for (const name of ["htmx:responseError", "htmx:sendError"]) {
-  document.addEventListener(name, ({ detail }) => failed(detail.requestConfig.target.id, detail.pathInfo.finalRequestPath));
+  // What a form was sent to is no page.
+  document.addEventListener(name, ({ detail: { requestConfig, pathInfo } }) =>
+    failed(requestConfig.target.id, requestConfig.verb === "get" ? pathInfo.finalRequestPath : location.href));
 }
 
 document.addEventListener("htmx:afterOnLoad", ({ detail }) => {

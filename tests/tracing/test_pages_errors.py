@@ -103,3 +103,21 @@ def test_another_part_that_cannot_be_read_is_a_line_above_the_page(alice, projec
     assert answer["HX-Push-Url"] == "false"
     assert 'data-about="waiting"' in _text(answer)
     assert "<html" not in _text(answer)
+
+
+def test_a_form_of_before_one_signed_in_anew_says_so_where_it_was_sent_from(workspace, project):
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(workspace.alice, "allauth.account.auth_backends.AuthenticationBackend")
+    form, address = {"trace": "t", "bookmarked": "1"}, _page("trace-bookmark", project)
+    page = strict.post(address, form)
+    assert page.status_code == 403
+    assert NAVIGATION in _text(page)
+    here = f"{_page('trace-detail', project, 't')}?find=x"
+    headers = {**_asking_for("trace-acts"), "HX-Current-URL": f"http://testserver{here}"}
+    line = strict.post(address, form, headers=headers)
+    assert (line.status_code, line["HX-Retarget"]) == (403, "#messages")
+    for answer in (page, line):
+        assert "from before you last signed in" in _text(answer)
+    assert f'href="{here}"' in _text(line)
+    strict.logout()
+    assert "Allow cookies" in _text(strict.post("/accounts/login/", {}))
