@@ -10,6 +10,8 @@ def all_pages(server: Instance, demo: DemoData) -> dict[str, str]:
     project = f"/projects/{server.project_id}"
     return {
         "traces": f"{project}/traces/?range=all",
+        "observations": f"{project}/observations/?range=all",
+        "peek": f"{project}/traces/?range=all&peek={demo.agent}",
         "trace": f"{project}/traces/{demo.chat}/?observation={demo.answer}",
         "trace-agent": f"{project}/traces/{demo.agent}/",
         "trace-5000": f"{project}/traces/{demo.big}/",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.pages import all_pages
 
@@ -31,6 +32,8 @@ def check_all(page, server, demo):
     problems = []
     for name, path in all_pages(server, demo).items():
         page.goto(server.url + path, wait_until="load")
+        # What comes after the page is to be as good as the page.
+        expect(page.locator(".facets-waiting, #pulse:empty, #peek:not([hidden]) [aria-busy]")).to_have_count(0)
         problems += [f"{name}: {problem}" for problem in serious(page)]
     assert not problems, "\n".join(problems)
 
