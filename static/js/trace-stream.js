@@ -20,6 +20,7 @@ export async function* lines(url, signal) {
 
 export async function json(url, signal) {
   const answer = await fetch(url, { signal, headers: { Accept: "application/json" } });
+  if (answer.redirected) location.reload(); // signed out meanwhile: the page leads to where one signs in
   if (answer.redirected || !answer.ok) throw new Error(String(answer.status));
   return answer.json();
 }
