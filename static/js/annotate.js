@@ -85,6 +85,8 @@ function save(row) {
   if (!hasValue(row) || row.dataset.said === said) return;
   if (row.classList.contains("htmx-request")) return void waiting.add(row.id);
   row.dataset.said = said;
+  // A line that just came is seen some moments before htmx knows it; a key pressed in them would be lost.
+  window.htmx.process(row);
   window.htmx.trigger(row, "submit");
 }
 
