@@ -348,6 +348,23 @@ def test_query_over_its_limit_is_too_expensive(scope, monkeypatch):
         stored(scope)
 
 
+def test_words_are_found_beside_neighbours_of_megabytes(scope, monkeypatch):
+    at = datetime(2017, 3, 1, tzinfo=UTC)
+    rows = [
+        observation(scope, id=f"o{n:03d}", start_time=at + timedelta(seconds=n), input="y" * (8 << 20 if n < 4 else 9))
+        for n in range(300)
+    ]
+    store.insert(observations=[*rows, observation(scope, id="hit", start_time=at, input="a 退货 of y")])
+    client.call(lambda one: one.command("OPTIMIZE TABLE observations PARTITION 201703 FINAL"))
+    monkeypatch.setitem(store._READ_SETTINGS, "max_memory_usage", 80 << 20)
+    o = tables.observations
+    query = store.select(scope, o, o.c.id).where(fn.search(o.c.input, "退货"))
+    assert [row.id for row in store.rows(scope, query, tag="test", is_anew=True)] == ["hit"]
+    monkeypatch.setattr(store, "_ROW_BY_ROW", {})
+    with pytest.raises(TooExpensive):
+        store.rows(scope, query, tag="test", is_anew=True)
+
+
 def test_who_was_refused_for_the_memory_that_others_use_asks_once_more(analytics_server, monkeypatch):
     monkeypatch.setattr(client, "CROWDED_PAUSES_SECONDS", (0.01,))
     refusal = DatabaseError("Code: 241. DB::Exception: (total) memory limit exceeded: would use 933.96 MiB")

@@ -33,6 +33,7 @@ CROWDED_PAUSES_SECONDS = (0.5,)
 _ALL_TOGETHER = "(total) memory limit exceeded"
 
 #: ClickHouse codes for "this query wants more than it may have".
+_MEMORY = 241
 _TOO_EXPENSIVE = {158, 159, 160, 161, 241, 307, 396, 439}
 #: … and for "not now": no space, too many queries or parts, read-only, shutting down, network, keeper.
 _UNAVAILABLE = {75, 202, 209, 210, 225, 236, 242, 243, 252, 279, 319, 394, 425, 999}
@@ -46,6 +47,10 @@ BAD_ROWS = {
 
 class StoreAway(Unavailable):
     """The analytics store is not there, or has no memory for this; the statement itself may be the reason."""
+
+
+class OutOfMemory(TooExpensive):
+    """A query came to the end of what memory it may have."""
 
 
 T = TypeVar("T")
@@ -83,9 +88,8 @@ def _problem(error: Exception) -> Exception:
     code = getattr(error, "code", None)
     if isinstance(error, DatabaseError) and code:
         if code in _TOO_EXPENSIVE:
-            return TooExpensive(
-                "This asks for more data than one query may read. Narrow the time range or add a filter."
-            )
+            kind = OutOfMemory if code == _MEMORY else TooExpensive
+            return kind("This asks for more data than one query may read. Narrow the time range or add a filter.")
         if code in _UNAVAILABLE or (code not in BAD_ROWS and _FULL_DISK in str(error)):
             return Unavailable("The analytics store cannot do this right now.")
         return error

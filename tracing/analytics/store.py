@@ -52,6 +52,9 @@ _READ_SETTINGS: dict[str, Any] = {
     "output_format_json_quote_decimals": 1,
     "output_format_json_validate_utf8": 1,
 }
+#: For few rows of tens of megabytes among many short ones: the engine sizes its blocks by the usual row, and keeps some
+#: copies of a text while it looks into it. Slow, but a row at a time it fits.
+_ROW_BY_ROW = {"max_block_size": 1, "max_threads": 1}
 _PLAIN_SETTINGS = {**_READ_SETTINGS, "output_format_json_quote_decimals": 0}
 _WRITE_SETTINGS: dict[str, Any] = {
     "date_time_input_format": "best_effort",
@@ -269,10 +272,17 @@ def _answer(
 
 
 def _raw(statement: Statement, settings: dict[str, Any]) -> bytes:
-    def work(c: Client) -> bytes:
-        return c.raw_query(statement.sql, parameters=statement.parameters, settings=settings, fmt=_FORMAT)
+    def ask(settings: dict[str, Any]) -> bytes:
+        return client.call(
+            lambda c: c.raw_query(statement.sql, parameters=statement.parameters, settings=settings, fmt=_FORMAT)
+        )
 
-    return client.call(work)
+    try:
+        return ask(settings)
+    except client.OutOfMemory:
+        if not statement.looks_into_texts:
+            raise
+        return ask({**settings, **_ROW_BY_ROW})
 
 
 def _compiled(scope: ProjectScope, query: ClauseElement) -> Statement:

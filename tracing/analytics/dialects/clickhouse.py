@@ -211,8 +211,14 @@ def parameter_value(value: Any) -> Any:
     return value
 
 
+#: Operations that look for characters in a text.
+_INTO_TEXTS = frozenset({"search", "resembles", "place_of", "contains", "contains_ignoring_case"})
+
+
 class ClickHouseCompiler(compiler.SQLCompiler):
     """Renders each bound value as `{p0:Type}`, numbered in order of appearance: equal queries are equal text."""
+
+    looks_into_texts = False
 
     @property
     def server_parameters(self) -> dict[str, Any]:
@@ -262,6 +268,7 @@ class ClickHouseCompiler(compiler.SQLCompiler):
 
     def visit_operation(self, operation: Any, **kw: Any) -> str:
         """An operation of `functions.py`."""
+        self.looks_into_texts |= operation.name in _INTO_TEXTS
         pattern = FUNCTIONS[operation.name]
         arguments = [self.process(argument, **kw) for argument in operation.clauses]
         if callable(pattern):
@@ -308,9 +315,11 @@ class Statement:
     sql: str
     parameters: dict[str, Any]
     reads: list[Read]
+    #: whether it looks for words in texts, which may have megabytes
+    looks_into_texts: bool = False
 
 
 def compile_query(query: ClauseElement) -> Statement:
     compiled = query.compile(dialect=DIALECT)
     assert isinstance(compiled, ClickHouseCompiler)
-    return Statement(compiled.string, compiled.server_parameters, compiled.reads)
+    return Statement(compiled.string, compiled.server_parameters, compiled.reads, compiled.looks_into_texts)
