@@ -13,7 +13,7 @@ let quietUntil = 0;
 let asking;
 // Counts what is held in its place; a reader who scrolls lets go of it.
 let held = 0;
-for (const name of ["wheel", "touchmove", "pointerdown"]) {
+for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) {
   document.addEventListener(name, () => {
     held += 1;
     quietUntil = 0;
