@@ -118,7 +118,7 @@ def test_one_visitor_does_not_use_up_the_share_of_the_others(key, settings, monk
     settings.FEEDBACK_PER_MINUTE_OF_ADDRESS, settings.FEEDBACK_PER_MINUTE_OF_KEY = 3, 10
     one_minute(monkeypatch)
     if is_away:
-        away = redis.Redis(port=1, socket_connect_timeout=0.1)
+        away = redis.Redis.from_url("redis://127.0.0.1:1")
         monkeypatch.setattr(doorbell, "broker", lambda: away)
         logging.getLogger("tracing.ingest.doorbell").setLevel(logging.ERROR)
     assert refused(send(key, batch(50), path="ingestion"))
@@ -129,7 +129,7 @@ def test_one_visitor_does_not_use_up_the_share_of_the_others(key, settings, monk
 def test_without_a_broker_each_process_counts(key, settings, monkeypatch):
     settings.FEEDBACK_PER_MINUTE_OF_ADDRESS = 2
     one_minute(monkeypatch)
-    away = redis.Redis(port=1, socket_connect_timeout=0.1)
+    away = redis.Redis.from_url("redis://127.0.0.1:1")
     monkeypatch.setattr(doorbell, "broker", lambda: away)
     logging.getLogger("tracing.ingest.doorbell").setLevel(logging.ERROR)
     assert [send(key, THUMB).status_code for _ in range(3)] == [200, 200, 429]
