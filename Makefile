@@ -7,7 +7,7 @@ JOBS ?= 2
 FRAMEWORKS := tests/clients/frameworks/environments
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-fast test-clients integrations check lint types fix migrate bench bench-explorer screenshots lock lock-clients clean
+.PHONY: help setup run demo test test-fast test-durability test-clients integrations check lint types fix migrate bench bench-explorer screenshots lock lock-clients clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -20,11 +20,14 @@ run: setup ## Start everything at http://localhost:3000 (PORT and SPANWISE_DATA_
 demo: setup ## Fill the running instance with realistic traces (TRACES=300 SEED=7)
 	@$(BIN)/python manage.py demo --traces $(or $(TRACES),300) --seed $(or $(SEED),7)
 
-test: .build/dev.stamp .build/front.stamp ## Run all tests but those of the frameworks
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not frameworks" tests
+test: .build/dev.stamp .build/front.stamp ## Run all tests but those of the frameworks and of durability
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not frameworks and not durability" tests
 
 test-fast: .build/dev.stamp .build/front.stamp ## Run the tests that need no browser, no SDK, no server and no analytics store
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not server and not browser and not clients and not store" tests
+
+test-durability: .build/dev.stamp .build/front.stamp ## Kill each process of the product, and all at once, under load
+	$(BIN)/python -m pytest -m durability tests/clients
 
 test-clients: .build/dev.stamp .build/front.stamp ## Run the frameworks against the running product
 	$(BIN)/python -m tests.clients.environments --frameworks

@@ -17,6 +17,8 @@ from tests.clients.conftest import eventually
 from tests.clients.load import Exporters, payload, stored_count, stored_ids
 from tests.instance import Instance, free_port
 
+pytestmark = pytest.mark.durability
+
 PARTS = ("web", "worker", "analytics", "broker")
 _RECOVERY_SECONDS = 40
 
