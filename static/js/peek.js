@@ -1,5 +1,6 @@
 // The panel beside a list: the trace of a row, without leaving the list. `peek` in the address says which; with
 // `observation` beside it, which part of the trace.
+import { WITHIN } from "./trace-address.js";
 import { mount } from "./trace.js";
 
 const REST_MS = 120;
@@ -21,6 +22,7 @@ function rowOf(trace, observation) {
 // --- The address -----------------------------------------------------------------------------------------
 function say(trace, observation, { push }) {
   const url = new URL(location);
+  if (!trace) for (const name of Object.values(WITHIN)) url.searchParams.delete(name);
   for (const [name, value] of [["peek", trace], ["observation", observation]]) {
     if (value) url.searchParams.set(name, value);
     else url.searchParams.delete(name);
@@ -33,6 +35,7 @@ function say(trace, observation, { push }) {
 function pageOf(trace, observation) {
   const url = new URL(`${panel.dataset.traceBase}${encodeURIComponent(trace)}/`, location.href);
   if (observation) url.searchParams.set("observation", observation);
+  for (const [own, name] of Object.entries(WITHIN)) if (parameters().get(name)) url.searchParams.set(own, parameters().get(name));
   return url;
 }
 

@@ -1,16 +1,19 @@
 // Two addresses: the trace's own, from which its parts are fetched, and the one the browser shows, which is the
-// list's while the trace is peeked at. On the trace's page they are the same, and hold every state of it.
+// list's while the trace is peeked at. On the trace's page they are the same, and hold every state of it. The list's has
+// what is worth to come back to; `view` is one of its own saved views there.
+export const WITHIN = { show: "show", graph: "graph", view: "pane" };
+const SHARED = { observation: "observation", ...WITHIN };
+
 export class Address {
   constructor(element) {
     const home = new URL(element.dataset.traceUrl, location.href);
     this.isPage = home.pathname === location.pathname;
     this.own = this.isPage ? new URL(location) : home;
-    if (!this.isPage) this.adopt("observation", new URL(location).searchParams.getAll("observation"));
+    if (!this.isPage) this.adopt(new URL(location));
   }
 
-  adopt(name, values) {
-    this.own.searchParams.delete(name);
-    for (const value of values) this.own.searchParams.append(name, value);
+  adopt(shown) {
+    apply(this.own, Object.fromEntries(Object.entries(SHARED).map(([own, name]) => [own, shown.searchParams.getAll(name)])));
   }
 
   get(name) {
@@ -34,8 +37,8 @@ export class Address {
     apply(this.own, changes);
     const shown = this.isPage ? this.own : new URL(location);
     if (!this.isPage) {
-      if (!("observation" in changes)) return;
-      apply(shown, { observation: changes.observation });
+      const said = Object.entries(changes).filter(([own]) => own in SHARED);
+      apply(shown, Object.fromEntries(said.map(([own, value]) => [SHARED[own], value])));
     }
     if (shown.href === location.href) return;
     if (push) history.pushState({}, "", shown);
@@ -48,7 +51,7 @@ export class Address {
     if (this.isPage) {
       if (shown.pathname !== this.own.pathname) return false;
       this.own = shown;
-    } else this.adopt("observation", shown.searchParams.getAll("observation"));
+    } else this.adopt(shown);
     return true;
   }
 }

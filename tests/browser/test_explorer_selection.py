@@ -199,6 +199,37 @@ def test_a_row_is_peeked_at_by_mouse_and_keyboard_and_the_address_keeps_it(liste
     expect(page).to_have_url(re.compile(f"/traces/{trace[3]}/"))
 
 
+def test_what_the_panel_shows_of_a_trace_is_in_the_address(listed):
+    page, peek = listed, listed.locator("#peek")
+
+    def chosen(name):
+        return peek.get_by_role("link", name=name, exact=True).and_(peek.locator("[aria-current=true]"))
+
+    rows(page).nth(0).locator(".row-link").click()
+    expect(chosen("Tree")).to_be_visible()
+    peek.get_by_role("link", name="Graph", exact=True).click()
+    expect(page).to_have_url(re.compile("peek=.*show=graph"))
+    peek.get_by_role("link", name="JSON", exact=True).click()
+    expect(page).to_have_url(re.compile("pane=json"))
+    expect(chosen("JSON")).to_be_visible()
+    page.reload()
+    expect(chosen("Graph")).to_be_visible()
+    expect(chosen("JSON")).to_be_visible()
+    page.go_back()
+    expect(chosen("Pretty")).to_be_visible()
+    page.go_back()
+    expect(chosen("Tree")).to_be_visible()
+    page.go_forward()
+    expect(chosen("Graph")).to_be_visible()
+    # The next row is shown as this one was, and its own page, too; once the panel is closed nothing of it stays.
+    rows(page).nth(1).locator(".row-link").click()
+    expect(peek.locator(f'[data-trace-url*="{rows(page).nth(1).get_attribute("data-id")}"]')).to_be_visible()
+    expect(chosen("Graph")).to_be_visible()
+    expect(peek.get_by_role("link", name="Open")).to_have_attribute("href", re.compile("show=graph"))
+    peek.get_by_role("button", name="Close").click()
+    expect(page).not_to_have_url(re.compile("show=|pane=|peek="))
+
+
 def test_an_observation_is_peeked_at_in_its_trace(page, project_url, demo):
     page.goto(f"{project_url}/observations/?range=all&q=type%3AGENERATION")
     first = rows(page).first
