@@ -44,6 +44,18 @@ class IngestFastPath:
         return self.get_response(request)
 
 
+class DeliveryFastPath:
+    """Answers what programs fetch most, prompts, from memory where that still holds."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        from prompts import delivery
+
+        self.get_response, self._short_way = get_response, delivery.short_way
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._short_way(request) or self.get_response(request)
+
+
 class Hosts:
     """What servers and proxies say of the host, as Django reads it."""
 

@@ -76,6 +76,7 @@ MIDDLEWARE = [
     # Ingestion answers here, before sessions, messages and the rest: it needs none of them, and 1,500 requests
     # a second do.
     "config.middleware.IngestFastPath",
+    "config.middleware.DeliveryFastPath",
     "config.middleware.Hosts",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

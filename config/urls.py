@@ -12,6 +12,7 @@ urlpatterns = [
     path("api/public/", include("accounts.api.urls")),
     path("api/public/", include("tracing.api.urls")),
     path("api/public/", include("evals.api.urls")),
+    path("api/public/", include("prompts.api.urls")),
     re_path(r"^/*api(?:/[\s\S]*)?\Z", paths.not_found),
     path("api-reference", pages.api_reference_start, name="api-reference-start"),
     path("api-reference/", pages.api_reference, name="api-reference"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import redis
 
+from config import words
 from config.errors import TooExpensive
+from config.kept import Kept
 from tests.tracing.api_data import observation, score, trace
 from tests.tracing.test_analytics_store import new_scope
 from tracing.analytics import answers, store, versions
@@ -22,7 +24,7 @@ def total(scope, table, *where) -> int:
 @pytest.fixture(autouse=True)
 def broker_is_asked(monkeypatch):
     """Also where a test before has found none."""
-    monkeypatch.setattr(versions, "_silent_until", 0.0)
+    monkeypatch.setattr(words, "_silent_until", 0.0)
 
 
 @pytest.fixture
@@ -83,11 +85,11 @@ def test_every_kind_of_write_is_seen(table):
 def broken(monkeypatch):
     """Makes the broker be away, and come back."""
     away = redis.Redis.from_url("redis://127.0.0.1:1/0", socket_connect_timeout=0.2)
-    real = versions._broker()
+    real = words._broker()
 
     def switch(is_away):
-        monkeypatch.setattr(versions, "_broker", lambda: away if is_away else real)
-        monkeypatch.setattr(versions, "_silent_until", 0.0)
+        monkeypatch.setattr(words, "_broker", lambda: away if is_away else real)
+        monkeypatch.setattr(words, "_silent_until", 0.0)
 
     return switch
 
@@ -122,9 +124,8 @@ def test_whoever_writes_by_what_is_read_reads_anew(counted):
 
 @pytest.mark.usefixtures("broker")
 def test_memory_is_bounded(monkeypatch, counted):
-    monkeypatch.setattr(answers, "_MOST_BYTES", 2_000)
-    monkeypatch.setattr(answers, "_LONGEST_ANSWER", 1_500)
-    answers.forget()
+    kept = Kept(most_bytes=2_000, longest=1_500, seconds=30.0)
+    monkeypatch.setattr(answers, "_kept", kept)
     scope = new_scope()
     store.insert(traces=[trace(scope.project_id, f"t{n}", n, name="x" * 1_000) for n in range(3)])
 
@@ -134,7 +135,7 @@ def test_memory_is_bounded(monkeypatch, counted):
     for number in (0, 1, 0, 1, 1):  # one answer fits: they take turns
         assert named(number)[0].name == "x" * 1_000
     assert len(counted) == 4
-    assert answers._size < 2_000
+    assert kept._size < 2_000
     everything = store.select(scope, traces, traces.c.name)
     assert [len(store.rows(scope, everything, tag="t")) for _ in range(2)] == [3, 3]
     assert len(counted) == 6
