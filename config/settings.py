@@ -25,6 +25,8 @@ _secrets_dir = DATA_DIR / "secrets"
 SECRET_KEY = env.text("NEXTAUTH_SECRET") or env.secret("SECRET_KEY", _secrets_dir)
 SALT = env.secret("SALT", _secrets_dir)
 ENCRYPTION_KEY = env.secret("ENCRYPTION_KEY", _secrets_dir)
+#: still read, while all that they sealed is not sealed anew
+OLD_ENCRYPTION_KEYS = env.words("SPANWISE_OLD_ENCRYPTION_KEYS")
 #: opens every project to whoever runs the instance; without one that way is closed
 ADMIN_API_KEY = env.text("ADMIN_API_KEY")
 
@@ -225,6 +227,26 @@ FEEDBACK_PER_MINUTE_OF_KEY = env.number("SPANWISE_FEEDBACK_PER_MINUTE_OF_KEY", 6
 PUBLIC_READS_PER_MINUTE_OF_ADDRESS = env.number("SPANWISE_PUBLIC_READS_PER_MINUTE_OF_ADDRESS", 600)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * _MEBIBYTE
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
+
+# --- Requests to addresses that people typed (config/outgoing.py) -----------------------------------------
+#: hosts and networks that are private and may be reached nevertheless, for each purpose
+_for_all = env.words("SPANWISE_OUTGOING_ALLOWED")
+OUTGOING_ALLOWED = {
+    "llm": [
+        *_for_all,
+        *env.words("LANGFUSE_LLM_CONNECTION_WHITELISTED_HOST"),
+        *env.words("LANGFUSE_LLM_CONNECTION_WHITELISTED_IPS"),
+        *env.words("LANGFUSE_LLM_CONNECTION_WHITELISTED_IP_SEGMENTS"),
+    ],
+    "webhook": [
+        *_for_all,
+        *env.words("LANGFUSE_WEBHOOK_WHITELISTED_HOST"),
+        *env.words("LANGFUSE_WEBHOOK_WHITELISTED_IPS"),
+        *env.words("LANGFUSE_WEBHOOK_WHITELISTED_IP_SEGMENTS"),
+    ],
+}
+#: whether admins of projects may let this machine's own identity pay for Bedrock and Vertex
+MACHINE_CREDENTIALS_ALLOWED = env.flag("SPANWISE_MACHINE_CREDENTIALS")
 
 # --- People ----------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
