@@ -1,8 +1,8 @@
 """Secrets of others that are kept: provider keys, headers with a password, secrets of webhooks.
 
 AES-256-GCM under a key made of `ENCRYPTION_KEY`. What is sealed names the key it was sealed with, so that another one
-can take over: with the former in `SPANWISE_OLD_ENCRYPTION_KEYS`, all that is there is still read, and what is saved anew
-is sealed with the new one.
+can take over: with the former in `SPANWISE_OLD_ENCRYPTION_KEYS`, all that is there is still read, and what is saved
+anew is sealed with the new one.
 """
 
 from __future__ import annotations

@@ -1,0 +1,40 @@
+"""Rows of the relational store that prompts own."""
+
+from __future__ import annotations
+
+from prompts.models.connections import Adapter, LlmConnection
+from prompts.models.prompts import (
+    BY_API,
+    LABEL_LENGTH,
+    LATEST,
+    MESSAGE_LENGTH,
+    NAME_LENGTH,
+    PRODUCTION,
+    TAG_LENGTH,
+    Prompt,
+    PromptLabel,
+    PromptReference,
+    PromptType,
+    PromptVersion,
+    ProtectedLabel,
+    new_id,
+)
+
+__all__ = [
+    "BY_API",
+    "LABEL_LENGTH",
+    "LATEST",
+    "MESSAGE_LENGTH",
+    "NAME_LENGTH",
+    "PRODUCTION",
+    "TAG_LENGTH",
+    "Adapter",
+    "LlmConnection",
+    "Prompt",
+    "PromptLabel",
+    "PromptReference",
+    "PromptType",
+    "PromptVersion",
+    "ProtectedLabel",
+    "new_id",
+]
