@@ -23,8 +23,8 @@ from prompts.llm.wires.common import (
     text_of,
     together,
     tool_calls_of,
+    usage_of,
 )
-from tracing.ingest.usage import clean_usage
 
 ANTHROPIC_URL = "https://api.anthropic.com"
 _VERSION = "2023-06-01"
@@ -129,7 +129,7 @@ class _Reading:
     def finished(self) -> Finished:
         raw = {"id": self.id, "finish_reason": self.reason, "usage": self.usage}
         reason = _REASONS.get(self.reason, FinishReason.OTHER)
-        return Finished(clean_usage(self.usage), reason, self.model, raw)
+        return Finished(usage_of(self.usage), reason, self.model, raw)
 
 
 def _piece(index: int, block: Mapping[str, Any]) -> Iterator[Event]:

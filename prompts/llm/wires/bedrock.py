@@ -25,9 +25,9 @@ from prompts.llm.wires.common import (
     text_of,
     together,
     tool_calls_of,
+    usage_of,
     wrong_setup,
 )
-from tracing.ingest.usage import clean_usage
 
 #: stands for the secret where this machine's own identity is meant, as clients write it
 MACHINE = "__BEDROCK_DEFAULT_CREDENTIALS__"
@@ -146,7 +146,7 @@ class Bedrock(Wire):
         # The counts come after the end, and an answer without them is whole, too.
         if reason:
             raw = {"id": "", "finish_reason": reason, "usage": usage}
-            yield Finished(clean_usage(usage), _REASONS.get(reason, FinishReason.OTHER), self.call.model, raw)
+            yield Finished(usage_of(usage), _REASONS.get(reason, FinishReason.OTHER), self.call.model, raw)
 
     def frames_of(self, whole: Any) -> Iterable[Frame]:
         if not isinstance(whole, Mapping):

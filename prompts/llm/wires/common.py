@@ -14,6 +14,7 @@ from typing import Any
 from prompts.llm.transport import Frame, Request, json_request, said_in
 from prompts.llm.types import Call, Event, Message, ProviderError, Trouble
 from prompts.models import LlmConnection
+from tracing.ingest.usage import clean_usage
 
 #: of providers that insist on a number
 DEFAULT_MAX_TOKENS = 4096
@@ -72,6 +73,14 @@ def in_stream(body: Any) -> ProviderError:
     """An error that came in the middle of an answer, as it came."""
     text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
     return ProviderError(Trouble.IN_STREAM, said_in(body) or text[:500], body=text, provider_status=200)
+
+
+def usage_of(told: Any) -> dict[str, int]:
+    """Kinds that do not overlap, and their `total`, of what a provider counted."""
+    kinds = clean_usage(told)
+    if kinds:
+        kinds.setdefault("total", sum(kinds.values()))
+    return kinds
 
 
 def given(**values: Any) -> dict[str, Any]:

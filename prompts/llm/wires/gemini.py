@@ -24,8 +24,8 @@ from prompts.llm.wires.common import (
     text_of,
     together,
     tool_calls_of,
+    usage_of,
 )
-from tracing.ingest.usage import clean_usage
 
 AI_STUDIO_URL = "https://generativelanguage.googleapis.com"
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
@@ -137,7 +137,7 @@ class _Reading:
 
     def finished(self) -> Finished:
         raw = {"id": self.id, "finish_reason": self.reason, "usage": self.usage}
-        return Finished(clean_usage(self.usage), self._reason(), self.model, raw)
+        return Finished(usage_of(self.usage), self._reason(), self.model, raw)
 
     def _reason(self) -> FinishReason:
         if self.reason == "STOP":

@@ -11,8 +11,7 @@ import orjson
 
 from prompts.llm.transport import Frame
 from prompts.llm.types import Event, Finished, FinishReason, Message, TextDelta, ThinkingDelta, ToolCallDelta
-from prompts.llm.wires.common import Wire, cannot, given, in_stream, is_strict, parts_of, wrong_setup
-from tracing.ingest.usage import clean_usage
+from prompts.llm.wires.common import Wire, cannot, given, in_stream, is_strict, parts_of, usage_of, wrong_setup
 
 OPENAI_URL = "https://api.openai.com/v1"
 _AZURE_VERSION = "2025-04-01-preview"
@@ -157,7 +156,7 @@ class _Reading:
     def finished(self) -> Finished:
         reason = FinishReason.REFUSAL if self.has_refused else _REASONS.get(self.reason, FinishReason.OTHER)
         raw = {"id": self.id, "finish_reason": self.reason, "usage": self.usage}
-        return Finished(clean_usage(self.usage), reason, self.model, raw)
+        return Finished(usage_of(self.usage), reason, self.model, raw)
 
 
 def _text(value: Any) -> str:

@@ -8,9 +8,8 @@ from typing import Any
 
 from prompts.llm.transport import Frame
 from prompts.llm.types import Event, Finished, FinishReason, Message, TextDelta, ThinkingDelta, ToolCallDelta
-from prompts.llm.wires.common import Wire, cannot, given, image_url, in_stream, is_strict, parts_of, text_of
+from prompts.llm.wires.common import Wire, cannot, given, image_url, in_stream, is_strict, parts_of, text_of, usage_of
 from prompts.llm.wires.openai_chat import openai_base
-from tracing.ingest.usage import clean_usage
 
 _ENDINGS = ("response.completed", "response.incomplete")
 _THOUGHTS = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
@@ -100,7 +99,7 @@ class OpenAiResponses(Wire):
             reason = FinishReason.REFUSAL
         usage = response.get("usage")
         raw = {"id": response.get("id"), "finish_reason": why or response.get("status"), "usage": usage}
-        return Finished(clean_usage(usage), reason, response.get("model") or self.call.model, raw)
+        return Finished(usage_of(usage), reason, response.get("model") or self.call.model, raw)
 
     def frames_of(self, whole: Any) -> Iterable[Frame]:
         if not isinstance(whole, Mapping):
