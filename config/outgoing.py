@@ -32,6 +32,13 @@ _MEBIBYTE = 1024 * 1024
 _ASK_SECONDS = 0.25
 _RESOLVE_SECONDS = 10.0
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+#: for protocols, tunnels and documents, whatever the Python that we run on says of them
+_SPECIAL = tuple(
+    map(
+        ipaddress.ip_network,
+        ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "2001::/23", "2002::/16", "3fff::/20", "5f00::/16"),
+    )
+)
 #: Services that take orders line by line would read ours out of a request.
 _FOREIGN_PORTS = frozenset(
     {
@@ -144,8 +151,10 @@ def is_ordinary(address: Address) -> bool:
         inner = _inner(address)
         if inner is not None:
             return is_ordinary(inner)
-        if address.sixtofour is not None or address.teredo is not None or address.is_site_local:
+        if address.is_site_local:
             return False
+    if any(address in network for network in _SPECIAL):
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
@@ -395,15 +404,18 @@ def client(
 
 
 def pieces(response: httpx.Response, most_bytes: int) -> Iterator[bytes]:
-    """The body as it comes, unpacked where somebody packed it unasked. Raises TooMuch, CutOff."""
+    """The body as it comes, unpacked where somebody packed it unasked; not more of it than is wanted. Then raises
+    TooMuch; or CutOff."""
     host = response.request.url.host
     unpack = _unpacker(response.headers.get("content-encoding", ""), host)
     count = 0
     try:
         for raw in response.iter_raw():
-            piece = unpack(raw, most_bytes - count + 1)
+            room = most_bytes - count
+            piece = unpack(raw, room + 1)
             count += len(piece)
             if count > most_bytes:
+                yield piece[:room]
                 raise TooMuch(f"The answer of {host} is larger than {most_bytes:,} bytes.", host)
             if piece:
                 yield piece
@@ -438,13 +450,11 @@ def start_of(response: httpx.Response, most_bytes: int) -> bytes:
     """As much as is wanted, of whatever comes: for answers that are kept to be looked at."""
     found = b""
     try:
-        for piece in pieces(response, max(most_bytes, _MEBIBYTE)):
+        for piece in pieces(response, most_bytes):
             found += piece
-            if len(found) >= most_bytes:
-                break
     except OutgoingError:
         pass
-    return found[:most_bytes]
+    return found
 
 
 def failure_of(error: httpx.HTTPError | httpx.InvalidURL, host: str) -> OutgoingError:
