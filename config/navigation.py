@@ -47,6 +47,10 @@ class Group:
     title: str | Promise
     links: tuple[Link, ...]
 
+    @property
+    def desktop_only(self) -> bool:
+        return all(link.desktop_only for link in self.links)
+
 
 GROUPS: tuple[tuple[str | Promise, tuple[Item, ...]], ...] = (
     (
@@ -57,6 +61,10 @@ GROUPS: tuple[tuple[str | Promise, tuple[Item, ...]], ...] = (
             Item("chat", _("Sessions"), "tracing:session-list", ("tracing:session-",)),
             Item("user", _("Users"), "tracing:user-list", ("tracing:user-",)),
         ),
+    ),
+    (
+        _("Prompts"),
+        (Item("prompt", _("Prompts"), "prompts:prompt-list", ("prompts:prompt-",)),),
     ),
     (
         _("Set up"),

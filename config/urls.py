@@ -21,6 +21,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("", include("accounts.urls")),
     path("", include("evals.urls")),
+    path("", include("prompts.urls")),
     path("", include("tracing.urls")),
 ]
 

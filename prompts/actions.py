@@ -71,6 +71,37 @@ def create_version(scope: ProjectScope, new: NewVersion, *, actor: Actor) -> Pro
         raise Invalid("Others wrote versions of this prompt at the same moment. Try again.") from None
 
 
+def check_version(scope: ProjectScope, new: NewVersion) -> None:
+    """Raises Invalid and Forbidden as `create_version` would, and writes nothing."""
+    scope.require(Role.MEMBER)
+    _checked(scope, new)
+
+
+def duplicate_prompt(scope: ProjectScope, name: str, new_name: str, *, number: int | None, actor: Actor) -> None:
+    """One version as the first of a new prompt, or all versions with their labels; the tags come along. Raises Invalid
+    where there is a prompt of the new name, and Forbidden for labels that only admins move."""
+    scope.require(Role.MEMBER)
+    prompt = queries.get_prompt(scope, name)
+    check_name(new_name)
+    if queries.prompts(scope).filter(name=new_name).exists():
+        raise Invalid(issues=[_issue("name", f"There is a prompt called {new_name}.")])
+    found = queries.versions(scope).filter(prompt=prompt).order_by("number")
+    if number is not None:
+        found = found.filter(number=number)
+    with transaction.atomic():
+        for version in found:
+            new = NewVersion(
+                name=new_name,
+                type=prompt.type,
+                content=version.said,
+                config=version.config,
+                labels=_labels(version) if number is None else (),
+                tags=prompt.tags,
+                commit_message=version.commit_message,
+            )
+            create_version(scope, new, actor=actor)
+
+
 def set_labels(
     scope: ProjectScope, name: str, number: int, labels: Collection[str], *, actor: Actor, exactly: bool = False
 ) -> PromptVersion:
@@ -207,6 +238,8 @@ def check_name(name: str) -> None:
         problem = "A name has no markup, no | and no line in it."
     elif name.startswith("/") or name.endswith("/") or "//" in name:
         problem = "Slashes part folders: none stands at the beginning or the end, or beside another one."
+    elif {".", ".."} & set(name.split("/")):
+        problem = "No part of a name is . or .. only: addresses lose those."
     elif name in _TAKEN or name.split("/")[-2:-1] == ["versions"]:
         problem = f"{name} is the address of something else."
     if problem:

@@ -1,14 +1,29 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class PromptsConfig(AppConfig):
     name = "prompts"
 
     def ready(self) -> None:
+        from accounts.roles import Role
+        from accounts.settings_navigation import add_project_page
         from accounts.signals import project_deleted
+        from config import palette
+        from prompts.drawing import prompt_url
+        from prompts.queries import has_version, version_ids
+        from tracing.ingest.enrich import register_prompt_resolver
+        from tracing.models.comments import CommentObjectType
+        from tracing.queries.comments import set_existence
+        from tracing.views.prompt_links import set_prompt_address
 
+        set_existence(CommentObjectType.PROMPT.value, has_version)
+        set_prompt_address(prompt_url)
+        register_prompt_resolver(version_ids)
+        palette.register("prompts.views.finders.find_prompts")
+        add_project_page("prompts:label-list", gettext_lazy("Prompt labels"), Role.VIEWER)
         project_deleted.connect(_delete_data, dispatch_uid="prompts-delete-data")
 
 

@@ -9,7 +9,7 @@ from django.db.models import Max, Q, QuerySet
 
 from accounts.access import ProjectScope
 from config.errors import NotFound
-from prompts.models import LATEST, PRODUCTION, Prompt, PromptReference, PromptVersion
+from prompts.models import LATEST, PRODUCTION, Prompt, PromptReference, PromptVersion, ProtectedLabel
 from tracing.queries.paging import Numbered, PageNumber
 
 
@@ -113,3 +113,34 @@ def embedding(scope: ProjectScope, name: str, removed: Iterable[PromptVersion], 
     found = PromptReference.objects.filter(version__prompt__project_id=scope.project_id, name=name)
     found = found.filter(Q(number__in=numbers) | Q(label__in=labels)).exclude(version__in=removed)
     return sorted(set(found.values_list("version__prompt__name", flat=True)))
+
+
+def embedded_by(scope: ProjectScope, version: PromptVersion, labels: Iterable[str]) -> list[tuple[str, int]]:
+    """Name and number of the versions that embed this one, by its number or by a label that stands there."""
+    found = PromptReference.objects.filter(version__prompt__project_id=scope.project_id, name=version.prompt.name)
+    found = found.filter(Q(number=version.number) | Q(label__in=list(labels)))
+    return sorted(set(found.values_list("version__prompt__name", "version__number")), key=lambda one: (one[0], -one[1]))
+
+
+def has_version(scope: ProjectScope, version_id: str) -> bool:
+    return "\x00" not in version_id and versions(scope).filter(pk=version_id).exists()
+
+
+def version_ids(project_id: str, wanted: set[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    """Ids of versions by name and number, of those that exist; for ingestion, which links what was traced."""
+    names = {name for name, _number in wanted if "\x00" not in name}
+    numbers = {number for _name, number in wanted if 0 < number < 2**31}
+    found = PromptVersion.objects.filter(
+        prompt__project_id=project_id, prompt__name__in=names, number__in=numbers
+    ).order_by()
+    ids = {(name, number): pk for name, number, pk in found.values_list("prompt__name", "number", "pk")}
+    return {key: pk for key, pk in ids.items() if key in wanted}
+
+
+def protected_labels(scope: ProjectScope) -> set[str]:
+    return set(ProtectedLabel.objects.filter(project_id=scope.project_id).values_list("name", flat=True))
+
+
+def standing_labels(prompt: Prompt) -> dict[str, int]:
+    """Every label of the prompt with the number of the version where it stands; `latest` is not among them."""
+    return dict(prompt.labels.order_by("name").values_list("name", "version__number"))

@@ -1,5 +1,5 @@
 // The keyboard: / finds, j and k walk, Enter opens, g goes, ? explains.
-const GO = { t: "trace-list", o: "observation-list", s: "session-list", u: "user-list" };
+const GO = { t: "trace-list", o: "observation-list", s: "session-list", u: "user-list", p: "prompt-list" };
 let going = false;
 
 const typing = (target) => target instanceof Element && target.closest("input, textarea, select, [contenteditable]");
@@ -39,7 +39,7 @@ const ACTIONS = {
 
 // Lists of links. The trace's tree walks by itself and prevents the default before we see the key.
 function walk(step) {
-  const links = [...document.querySelectorAll(".data.links .row-link, .operations li > a")];
+  const links = [...document.querySelectorAll(".data.links .row-link, .versions .row-link, .operations li > a")];
   if (!links.length) return false;
   const here = links.indexOf(document.activeElement);
   const next = links[here < 0 ? (step > 0 ? 0 : links.length - 1) : here + step];

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.access import ProjectScope
+from accounts.roles import Role
 from tracing.analytics.records import ZERO, Observation, Score, Trace
 from tracing.queries import beside
 from tracing.queries.beside import Below, ToolSpan
@@ -22,6 +23,7 @@ from tracing.views import conversation, stack_traces
 from tracing.views.attributes import Group, attributes_of, search_for
 from tracing.views.conversation import Content, ToolCall, parse
 from tracing.views.cost import ShownCost
+from tracing.views.prompt_links import prompt_address
 
 #: a longer text is not laid out: its beginning is shown with a link to the whole
 CONTENT_CHARACTERS = 400_000
@@ -255,6 +257,13 @@ class ShownObservation(_Shown):
     @property
     def model_search(self) -> str:
         return search_for("model", self.record.model)
+
+    @property
+    def prompt_url(self) -> str:
+        """Of the prompt's version that was used, for whoever may open the project."""
+        if self._scope.role is Role.NONE:
+            return ""
+        return prompt_address(self._scope.project_id, self.record.prompt_name, self.record.prompt_version)
 
     @property
     def latency_search(self) -> str:

@@ -78,7 +78,8 @@ class ShownComment:
 
 
 class Node:
-    """One observation, a trace, or a session, as people talk about it. Read lazily: a part asks for what it shows.
+    """One observation, a trace, a session or a version of a prompt, as people talk about it. Read lazily: a part asks
+    for what it shows.
 
     A trace that has nothing to show but its root is shown by it; what is said there is said about the trace.
     """
@@ -90,16 +91,24 @@ class Node:
         trace: Trace | None = None,
         observation_id: str = "",
         session_id: str = "",
+        prompt_id: str = "",
         is_observation_meant: bool = False,
     ) -> None:
         self.scope, self.trace = scope, trace
+        #: id of one version
+        self.prompt_id = prompt_id
         self.observation_id, self.session_id = observation_id, session_id
         #: where both could be meant, the observation is
         self.is_observation_meant = is_observation_meant
 
     @classmethod
     def asked_for(cls, scope: ProjectScope, asked: Mapping[str, str]) -> Node:
-        """By `trace` and `observation`, or `session`. Raises NotFound."""
+        """By `trace` and `observation`, or `session`, or `prompt`. Raises NotFound."""
+        prompt_id = asked.get("prompt", "")
+        if prompt_id:
+            if not comments.is_there(scope, CommentObjectType.PROMPT.value, prompt_id):
+                raise NotFound(_("There is no such version of a prompt in this project."))
+            return cls(scope, prompt_id=prompt_id)
         session_id = asked.get("session", "")
         if session_id:
             if not people.has_session(scope, session_id):
@@ -120,6 +129,11 @@ class Node:
         return self.trace.id if self.trace else ""
 
     @property
+    def is_scored(self) -> bool:
+        """Versions of prompts are talked about; what they made is what is judged."""
+        return not self.prompt_id
+
+    @property
     def stands_for_trace(self) -> bool:
         if self.trace is None:
             return False
@@ -128,7 +142,9 @@ class Node:
 
     @property
     def said_about(self) -> Target:
-        """What scores from here are about."""
+        """What scores from here are about. Raises NotFound where nothing is scored."""
+        if not self.is_scored:
+            raise NotFound(_("Versions of prompts are not scored: judge what they made."))
         if self.trace is None or not self.observation_id:
             return Target(trace_id=self.trace_id, session_id=self.session_id)
         if self.stands_for_trace and not self.is_observation_meant:
@@ -156,7 +172,12 @@ class Node:
     # --- Addresses --------------------------------------------------------------------------------------
     @property
     def query(self) -> str:
-        named = {"trace": self.trace_id, "observation": self.observation_id, "session": self.session_id}
+        named = {
+            "trace": self.trace_id,
+            "observation": self.observation_id,
+            "session": self.session_id,
+            "prompt": self.prompt_id,
+        }
         return urlencode({name: value for name, value in named.items() if value})
 
     @property
@@ -165,6 +186,8 @@ class Node:
 
     @property
     def page(self) -> str:
+        if self.prompt_id:
+            return reverse("prompts:prompt-version", args=[self.scope.project_id, self.prompt_id])
         if self.session_id:
             return reverse("tracing:session-detail", args=[self.scope.project_id, self.session_id])
         page = reverse("tracing:trace-detail", args=[self.scope.project_id, self.trace_id])
@@ -173,6 +196,8 @@ class Node:
     # --- What was said ----------------------------------------------------------------------------------
     @cached_property
     def _all_scores(self) -> list[Score]:
+        if not self.is_scored:
+            return []
         ids = {self.observation_id, ""} if self.stands_for_trace else {self.observation_id}
         return said.list_scores_of(self.scope, trace_id=self.trace_id, observation_ids=ids, session_id=self.session_id)
 
@@ -219,6 +244,8 @@ class Node:
 
     @property
     def _talked_about(self) -> list[tuple[str, str]]:
+        if self.prompt_id:
+            return [(CommentObjectType.PROMPT.value, self.prompt_id)]
         if self.session_id:
             return [(CommentObjectType.SESSION.value, self.session_id)]
         about = [(CommentObjectType.TRACE.value, self.trace_id)] if self.stands_for_trace else []

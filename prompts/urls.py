@@ -1,0 +1,31 @@
+"""Pages of prompts. Names may hold slashes, so what is no name comes first, and forms are sent elsewhere."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+from prompts.views import changes, detail, form, labels, listing, transfer
+
+app_name = "prompts"
+
+project_urls = [  # projects/<project_id>/
+    path("prompts/", listing.prompt_list, name="prompt-list"),
+    path("prompts/new/", form.prompt_new, name="prompt-new"),
+    path("prompts-create/", form.prompt_create, name="prompt-create"),
+    path("prompts-references/", form.prompt_references, name="prompt-references"),
+    path("prompts-labels/", changes.prompt_labels, name="prompt-labels"),
+    path("prompts-tags/", changes.prompt_tags, name="prompt-tags"),
+    path("prompts-duplicate/", changes.prompt_duplicate, name="prompt-duplicate"),
+    path("prompts-duplicate/save/", changes.prompt_duplicate_save, name="prompt-duplicate-save"),
+    path("prompts-delete/", changes.prompt_delete, name="prompt-delete"),
+    path("prompts-delete/confirm/", changes.prompt_delete_confirm, name="prompt-delete-confirm"),
+    path("prompts-import/", transfer.prompt_import, name="prompt-import"),
+    path("prompts-import/review/", transfer.prompt_import_review, name="prompt-import-review"),
+    path("prompts-export/", transfer.prompt_export, name="prompt-export"),
+    path("prompt-versions/<id:version_id>/", detail.prompt_version, name="prompt-version"),
+    path("prompts/<id:name>/", detail.prompt_detail, name="prompt-detail"),
+    path("settings/prompt-labels/", labels.label_list, name="label-list"),
+    path("settings/prompt-labels/protect/", labels.label_protect, name="label-protect"),
+]
+
+urlpatterns = [path("projects/<str:project_id>/", include(project_urls))]

@@ -1,0 +1,20 @@
+"""What the command palette finds of prompts: those with the words in their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from accounts.access import ProjectScope
+from config.palette import MOST, Found
+from prompts.drawing import prompt_url
+from prompts.queries import prompts
+
+
+def find_prompts(request: HttpRequest, scope: ProjectScope, text: str) -> Iterator[Found]:
+    if not text or "\x00" in text:
+        return
+    for prompt in prompts(scope).filter(name__icontains=text).order_by("name")[:MOST]:
+        yield Found(_("Prompts"), prompt.name, prompt_url(scope.project_id, prompt.name), "prompt")

@@ -1,0 +1,133 @@
+"""What versions of prompts came to in practice: uses, speed, tokens, cost and scores, read off the generations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Select, and_
+
+from accounts.access import ProjectScope
+from tracing.analytics import functions as fn
+from tracing.analytics import store
+from tracing.analytics.tables import observations, scores
+from tracing.queries.bounds import within
+from tracing.queries.explorer.rows import ScoreMean
+from tracing.queries.periods import Period
+
+o, s = observations.c, scores.c
+
+#: versions of one prompt that are told apart, those with the most uses
+_MOST_VERSIONS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class VersionUse:
+    """Of one version in a stretch of time. Medians are of single uses; None where no use told the figure."""
+
+    version: int
+    uses: int
+    errors: int
+    latency_us: float | None
+    input_tokens: float | None
+    output_tokens: float | None
+    #: of all uses together, and of the middle one
+    cost: Decimal
+    median_cost: float | None
+    first_at: datetime
+    last_at: datetime
+    #: of the generations themselves, and of the traces they are in; by name
+    scores: dict[str, ScoreMean] = field(default_factory=dict)
+    trace_scores: dict[str, ScoreMean] = field(default_factory=dict)
+
+
+def uses_by_prompt(scope: ProjectScope, names: Sequence[str], period: Period) -> dict[str, int]:
+    """How often each of these prompts was used, whichever version. Those that were not are left out."""
+    if not names:
+        return {}
+    query = (
+        store.select(scope, observations, o.prompt_name.label("name"), fn.count().label("uses"))
+        .where(o.prompt_name.in_(list(names)), *within(o.start_time, period))
+        .group_by(o.prompt_name)
+    )
+    return {row.name: row.uses for row in store.rows(scope, query, tag="prompt-uses")}
+
+
+def uses_by_version(scope: ProjectScope, name: str, period: Period) -> dict[int, VersionUse]:
+    """Figures of each version of one prompt that was used. Raises TooExpensive and Unavailable."""
+    query = (
+        store.select(scope, observations, *_columns())
+        .where(*_used(name, period))
+        .group_by(o.prompt_version)
+        .order_by(fn.count().desc())
+        .limit(_MOST_VERSIONS)
+    )
+    found = store.rows(scope, query, tag="prompt-versions")
+    if not found:
+        return {}
+    own, of_traces = _means(scope, name, period, is_own=True), _means(scope, name, period, is_own=False)
+    return {row.version: _use(row, own.get(row.version, {}), of_traces.get(row.version, {})) for row in found}
+
+
+def _columns() -> list[Any]:
+    has_tokens = o.total_tokens > 0
+    return [
+        o.prompt_version.label("version"),
+        fn.count().label("uses"),
+        fn.count_if(o.level == "ERROR").label("errors"),
+        fn.quantile(o.latency_us, q=0.5).label("latency_us"),
+        fn.quantile_if(o.input_tokens, has_tokens, q=0.5).label("input_tokens"),
+        fn.quantile_if(o.output_tokens, has_tokens, q=0.5).label("output_tokens"),
+        fn.sum(o.total_cost).label("cost"),
+        fn.quantile_if(fn.to_float(o.total_cost), o.total_cost > 0, q=0.5).label("median_cost"),
+        fn.min(o.start_time).label("first_at"),
+        fn.max(o.start_time).label("last_at"),
+    ]
+
+
+def _used(name: str, period: Period) -> list[Any]:
+    return [o.prompt_name == name, o.prompt_version.is_not(None), *within(o.start_time, period)]
+
+
+def _use(row: Any, own: dict[str, ScoreMean], of_traces: dict[str, ScoreMean]) -> VersionUse:
+    return VersionUse(**row._asdict(), scores=own, trace_scores=of_traces)
+
+
+def _means(scope: ProjectScope, name: str, period: Period, *, is_own: bool) -> dict[int, dict[str, ScoreMean]]:
+    """Scores by version and name. What is judged was there before, so none is older than the period's beginning."""
+    used = _scored(scope, name, period, is_own=is_own).subquery("used")
+    target = (
+        and_(used.c.trace_id == s.trace_id, used.c.id == s.observation_id) if is_own else used.c.trace_id == s.trace_id
+    )
+    since = [s.timestamp >= period.since] if period.since else []
+    query = (
+        store.select(
+            scope,
+            scores,
+            used.c.version.label("version"),
+            s.name,
+            fn.avg(s.value).label("value"),
+            fn.arg_max(s.string_value, s.timestamp).label("text"),
+            fn.count().label("count"),
+        )
+        .join(used, target)
+        .where(s.data_type != "CORRECTION", s.observation_id != "" if is_own else s.observation_id == "", *since)
+        .group_by(used.c.version, s.name)
+        .order_by(s.name)
+    )
+    means: dict[int, dict[str, ScoreMean]] = {}
+    for row in store.rows(scope, query, tag="prompt-scores"):
+        means.setdefault(row.version, {})[row.name] = ScoreMean(row.name, row.value, row.text, row.count)
+    return means
+
+
+def _scored(scope: ProjectScope, name: str, period: Period, *, is_own: bool) -> Select[Any]:
+    """The generations that used it, or the traces they are in, each once a version."""
+    version = o.prompt_version.label("version")
+    if is_own:
+        return store.select(scope, observations, o.trace_id, o.id, version).where(*_used(name, period))
+    found = store.select(scope, observations, o.trace_id, version).where(*_used(name, period))
+    return found.group_by(o.trace_id, o.prompt_version)
