@@ -43,6 +43,7 @@ PARTS = {
     "model_id": "m",
     "config_id": "c",
     "comment_id": "c",
+    "connection_id": "c",
 }
 #: Answered before Django's own machinery; all of them take POST only.
 POSTED = ("ingestion", "otel/v1/traces", "otel/v1/metrics")
