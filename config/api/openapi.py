@@ -57,6 +57,7 @@ GROUPS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("media",), "Media", "Images, sound and files that belong to inputs and outputs."),
     (("models",), "Models", "Names of models and their prices."),
     (("prompts",), "Prompts", "Versions of prompts and their labels."),
+    (("llm-connections",), "LLM connections", "Where a project's calls to models go, and with whose key."),
     (("datasets", "dataset-items", "dataset-run-items"), "Datasets", "Items to test with, and runs over them."),
     (("experiments", "experiment-items"), "Experiments", "What runs over datasets gave."),
     (("annotation-queues",), "Annotation queues", "What waits for people to score it."),
