@@ -102,7 +102,10 @@ class PromptPage:
 
     def _chosen(self, name: str) -> PromptVersion:
         """The one asked for by `version` or `label`; else the newest. Raises NotFound."""
-        number, label = _number(self._query.get("version", "")), text_from(self._query, "label")
+        asked, label = self._query.get("version", ""), text_from(self._query, "label")
+        number = _number(asked)
+        if asked and number is None:
+            raise NotFound(_("There is no such prompt in this project, or it has no such version."))
         found = queries.find_version(self.scope, name, number=number, label=label or LATEST if number is None else "")
         if found is None:
             raise NotFound(_("There is no such prompt in this project, or it has no such version."))

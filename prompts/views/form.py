@@ -51,10 +51,11 @@ def prompt_new(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
 def prompt_create(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """`do` says what: review, save, edit again, or change the rows of messages."""
     draft, wish = drafts.of_post(request.POST), request.POST.get("do", "save")
+    _settle(scope, draft)
     if wish not in ("save", "review"):
         drafts.change_shape(draft, wish)
         return _form(request, scope, draft)
-    new = _checked(scope, draft)
+    new = drafts.checked(draft)
     if new is not None:
         try:
             if wish == "review":
@@ -88,16 +89,17 @@ def prompt_references(request: HttpRequest, scope: ProjectScope) -> HttpResponse
     return render_page(request, "prompts/prompt_references.html", context, fragment="references")
 
 
-def _checked(scope: ProjectScope, draft: drafts.Draft) -> NewVersion | None:
-    if draft.is_next:  # name and type stay what they are, whatever was sent
-        base = _base(scope, draft.base, str(draft.base_number or ""))
-        if base is None:
-            draft.errors["whole"] = _("The version that this one comes from is not there any more.")
-            return None
+def _settle(scope: ProjectScope, draft: drafts.Draft) -> None:
+    """Name and type of a next version stay what they are, whatever was sent; a first one needs a name of its own."""
+    if not draft.is_next:
+        if queries.prompts(scope).filter(name=draft.name).exists():
+            draft.errors["name"] = _("There is a prompt of this name: open it and write its next version.")
+        return
+    base = _base(scope, draft.base, str(draft.base_number or ""))
+    if base is None:
+        draft.errors["whole"] = _("The version that this one comes from is not there any more.")
+    else:
         draft.name, draft.type = base.prompt.name, base.prompt.type
-    elif queries.prompts(scope).filter(name=draft.name).exists():
-        draft.errors["name"] = _("There is a prompt of this name: open it and write its next version.")
-    return drafts.checked(draft)
 
 
 def _base(scope: ProjectScope, name: str, number: str) -> PromptVersion | None:
