@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from prompts.views import changes, detail, form, labels, listing, transfer
+from prompts.views.connections import pages as connections
 
 app_name = "prompts"
 
@@ -26,6 +27,13 @@ project_urls = [  # projects/<project_id>/
     path("prompts/<id:name>/", detail.prompt_detail, name="prompt-detail"),
     path("settings/prompt-labels/", labels.label_list, name="label-list"),
     path("settings/prompt-labels/protect/", labels.label_protect, name="label-protect"),
+    path("settings/llm-connections/", connections.connection_list, name="connection-list"),
+    path("settings/llm-connections/new/", connections.connection_new, name="connection-new"),
+    path("settings/llm-connections/create/", connections.connection_create, name="connection-create"),
+    path("settings/llm-connections/edit/", connections.connection_edit, name="connection-edit"),
+    path("settings/llm-connections/update/", connections.connection_update, name="connection-update"),
+    path("settings/llm-connections/delete/", connections.connection_delete, name="connection-delete"),
+    path("settings/llm-connections/test/", connections.connection_test, name="connection-test"),
 ]
 
 urlpatterns = [path("projects/<str:project_id>/", include(project_urls))]
