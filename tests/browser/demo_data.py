@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
 
 from tests.instance import Instance
 from tracing.demo import drafts
@@ -35,11 +37,42 @@ def send_demo(instance: Instance, traces: int) -> DemoData:
     """Sent twice it changes nothing, so every test process may ask for it."""
     until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     made = list(drafts(traces, seed=SEED, until=until))
+    _write_prompts(instance)
     with Sender(instance.url, *instance.auth) as sender:
         sender.send(made)
     data = _points_of_interest(made)
     _wait_until_there(instance, made)
     return data
+
+
+#: Name, type, what each version says, oldest first.
+_PROMPTS: tuple[tuple[str, str, list[Any]], ...] = (
+    ("demo/policy", "text", ["Refunds within 30 days.", "Refunds within 60 days, in {{country}}."]),
+    (
+        "demo/answer",
+        "chat",
+        [
+            [{"role": "system", "content": "Be brief.\n@@@langfusePrompt:name=demo/policy|label=production@@@"}],
+            [
+                {"role": "system", "content": "Be kind.\n@@@langfusePrompt:name=demo/policy|label=production@@@"},
+                {"type": "placeholder", "name": "history"},
+                {"role": "user", "content": "{{question}} 退货政策"},
+            ],
+        ],
+    ),
+)
+
+
+def _write_prompts(instance: Instance) -> None:
+    with instance.client() as api:
+        for name, kind, versions in _PROMPTS:
+            if api.get(f"/api/public/v2/prompts/{quote(name, safe='')}", params={"label": "latest"}).status_code == 200:
+                continue
+            for number, said in enumerate(versions, 1):
+                labels = ["production"] if number == 1 else ["staging"]
+                body = {"name": name, "type": kind, "prompt": said, "labels": labels, "config": {"model": f"m{number}"}}
+                answer = api.post("/api/public/v2/prompts", json={**body, "commitMessage": f"Step {number}"})
+                assert answer.status_code == 201, answer.text
 
 
 def _points_of_interest(made: list[Draft]) -> DemoData:
