@@ -65,16 +65,16 @@ class Trial:
 
 def put_connection(scope: ProjectScope, given: Given, *, actor: Actor) -> tuple[LlmConnection, bool]:
     """Creates the connection of this provider's name or replaces it; and whether it was created. Raises Invalid."""
-    _check_address(scope, given)
+    _check(scope, _called(scope, given.provider), given)
     with transaction.atomic():
         _lock(scope)
-        known = LlmConnection.objects.filter(project_id=scope.project_id, provider=given.provider).first()
+        known = _called(scope, given.provider)
         return _save(scope, known, given, actor), known is None
 
 
 def change_connection(scope: ProjectScope, connection_id: str, given: Given, *, actor: Actor) -> LlmConnection:
     """Raises NotFound, and Invalid: also when another connection has that name."""
-    _check_address(scope, given)
+    _check(scope, get_connection(scope, connection_id), given)
     with transaction.atomic():
         _lock(scope)
         return _save(scope, get_connection(scope, connection_id), given, actor)
@@ -82,7 +82,7 @@ def change_connection(scope: ProjectScope, connection_id: str, given: Given, *, 
 
 def create_connection(scope: ProjectScope, given: Given, *, actor: Actor) -> LlmConnection:
     """Raises Invalid: also when a connection has that name."""
-    _check_address(scope, given)
+    _check(scope, None, given)
     with transaction.atomic():
         _lock(scope)
         return _save(scope, None, given, actor)
@@ -101,15 +101,17 @@ def delete_connection(scope: ProjectScope, connection_id: str, *, actor: Actor) 
 
 def draft_of(scope: ProjectScope, known: LlmConnection | None, given: Given) -> LlmConnection:
     """The connection as it would be, not saved. Raises Invalid with what is wrong by field."""
-    _check_address(scope, given)
+    _check(scope, known, given)
     return _put(scope, known, given)
 
 
-def _check_address(scope: ProjectScope, given: Given) -> None:
-    """Before the database is locked: names are asked for at servers of others."""
+def _check(scope: ProjectScope, known: LlmConnection | None, given: Given) -> None:
+    """Before the database is locked: the address is asked for at servers of others. The rest is checked again then."""
     scope.require(Role.ADMIN)
-    if problem := _base_url_problem(given):
-        raise _wrong({"baseURL": problem})
+    problem = _base_url_problem(given)
+    problems = {**({"baseURL": problem} if problem else {}), **problems_of(known, given)}
+    if problems:
+        raise _wrong(problems)
 
 
 def _put(scope: ProjectScope, known: LlmConnection | None, given: Given) -> LlmConnection:
@@ -143,6 +145,12 @@ def try_connection(scope: ProjectScope, connection: LlmConnection, model: str) -
     except ProviderError as error:
         problem = error
     return Trial(model, time.monotonic() - began, answer, problem)
+
+
+def _called(scope: ProjectScope, provider: str) -> LlmConnection | None:
+    # PostgreSQL refuses NUL in text, and no name has it.
+    known = LlmConnection.objects.filter(project_id=scope.project_id)
+    return None if "\x00" in provider else known.filter(provider=provider).first()
 
 
 def _lock(scope: ProjectScope) -> None:

@@ -130,6 +130,13 @@ REFUSED = [
         body={"adapter": "openai", "secretKey": "x"},
     ),
     Case(
+        "a name with a NUL",
+        "PUT llm-connections",
+        400,
+        wrong("A name holds no line breaks or control characters.", "provider"),
+        body=given(provider="a\0b"),
+    ),
+    Case(
         "another adapter",
         "PUT llm-connections",
         400,
