@@ -44,6 +44,8 @@ PARTS = {
     "config_id": "c",
     "comment_id": "c",
     "connection_id": "c",
+    "name": "p",
+    "version": "1",
 }
 #: Answered before Django's own machinery; all of them take POST only.
 POSTED = ("ingestion", "otel/v1/traces", "otel/v1/metrics")

