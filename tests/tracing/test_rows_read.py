@@ -16,7 +16,7 @@ from tests.rows_read import RowsRead, rows_read
 from tests.tracing.api_data import Api
 from tracing.analytics import client, store
 from tracing.analytics.records import Observation, Score, Trace
-from tracing.queries import explorer, groups, people
+from tracing.queries import explorer, groups, people, prompts
 from tracing.queries.explorer import Noun
 from tracing.queries.periods import Period
 
@@ -64,6 +64,8 @@ def _spans(project_id: str, number: int) -> list[Observation]:
             type="GENERATION" if place else "SPAN",
             name="step",
             model=f"model {place}" if place else "",
+            prompt_name="answer" if place == 1 else "",
+            prompt_version=number // 1000 if place == 1 else None,
             total_tokens=10,
             total_cost=Decimal("0.001"),
             user_id="" if place else f"user {number // 10}",
@@ -337,3 +339,18 @@ def test_one_session_reads_its_turns(full_project_id):
         page = people.read_turns(scope, "session 500", step_types=("GENERATION",))
     assert (group.traces, len(page.turns), len(page.turns[0].steps)) == (4, 4, SPANS_A_TRACE - 1)
     _check(read, {"sessions-shown": 6, "sessions-sums": 8, "session-turns": 6, "session-steps": 4})
+
+
+def test_figures_of_a_prompt_are_read_in_their_time_range(full_project_id):
+    scope = ProjectScope(full_project_id, Role.VIEWER)
+    day = Period.between(START + timedelta(days=10), START + timedelta(days=11))
+    with rows_read() as read:
+        used = prompts.uses_by_version(scope, "answer", day)
+        counted = prompts.uses_by_prompt(scope, ["answer", "other"], day)
+    assert counted == {"answer": TRACES_A_DAY}
+    assert {version: use.uses for version, use in used.items()} == {1: TRACES_A_DAY}
+    assert used[1].trace_scores["quality"].value == 0.5
+    for tag in ("prompt-versions", "prompt-uses"):
+        assert 0 < read.by_tag[tag] <= 4 * GRANULE, read.by_tag
+    # The spans of one day twice, for generations and for traces, and the scores since it began.
+    assert read.by_tag["prompt-scores"] <= 2 * (TRACES + 8 * GRANULE), read.by_tag
