@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import Watch
+from tests.browser.test_accessibility import serious
 from tests.prompts.provider_stub import ERROR, KEY, ProviderStub
 
 
@@ -74,6 +75,7 @@ def test_a_draft_is_tried_without_losing_what_was_typed(
     page.get_by_label("Model to call").press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("#trial")).to_contain_text("There is no such host")
+    assert serious(page) == []
     expect(page.get_by_label("Key", exact=True)).to_have_value(KEY)
     assert stub.requests == []
     assert ERROR not in page.content()
