@@ -19,6 +19,8 @@ from prompts.models import LlmConnection
 
 #: `is_cancelled` may ask the broker
 _ASK_SECONDS = 0.2
+#: what reading JSON of another shape raises
+_SHAPELESS = (AttributeError, TypeError, KeyError, ValueError)
 
 
 def stream(
@@ -62,9 +64,11 @@ def _events(connection: LlmConnection, call: Call, ask: Callable[[], None], limi
         request = wire.request()
     except Unreadable as error:
         raise ProviderError(Trouble.SETUP, error.message) from error
+    except _SHAPELESS as error:
+        raise ProviderError(Trouble.CALL, "The messages or tools of this call are not as they should be.") from error
     with transport.opened(request, ask, limits) as answer:
         try:
-            for event in _told(wire, answer):
+            for event in _understood(_told(wire, answer)):
                 ask()
                 if isinstance(event, Finished):
                     yield replace(event, raw={**event.raw, "request_id": answer.request_id})
@@ -76,6 +80,15 @@ def _events(connection: LlmConnection, call: Call, ask: Callable[[], None], limi
         raise ProviderError(
             Trouble.CUT_OFF, "The answer ended before its end.", provider_status=200, request_id=answer.request_id
         )
+
+
+def _understood(events: Iterator[Event]) -> Iterator[Event]:
+    """Whoever answers may send any JSON: what has not the shape it should have is an answer that is none."""
+    try:
+        yield from events
+    except _SHAPELESS as error:
+        message = "What came is not in the form that this kind of provider answers in."
+        raise ProviderError(Trouble.NOT_UNDERSTOOD, message, provider_status=200) from error
 
 
 def _told(wire: Wire, answer: transport.Opened) -> Iterator[Event]:

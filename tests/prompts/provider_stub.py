@@ -4,8 +4,8 @@ Gemini and Bedrock, and the name of the model says what happens.
 Models: `hello` (text), `thinker`, `tools`, `refuses`, `filtered`, `short` (hits its limit), `echo` (tells what it was
 asked), `split` (bytes cut inside characters and lines), `odd` (events that nobody knows), `whole` (no stream), `cut`
 (breaks off in the middle), `unfinished` (ends without an end), `hangs` (a word, then nothing until the client leaves),
-`silent`, `drip` (words with pauses), `broken` (no JSON in the stream), `page` (HTML as 200), `failing` (an error in the
-stream), `moved` (redirect), and a status by number: `401`, `404`, `429`, `500`.
+`silent`, `drip` (words with pauses), `broken` (no JSON), `strange` (JSON of no sense), `page` (HTML as 200), `failing`
+(an error in the stream), `moved` (redirect), and a status by number: `401`, `404`, `429`, `500`.
 """
 
 from __future__ import annotations
@@ -78,8 +78,7 @@ class ProviderStub:
         #: set when a client left while it was kept waiting
         self.was_left = threading.Event()
         handler = type("Handler", (_Handler,), {"stub": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
+        self._server = _Quiet(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     @property
@@ -101,6 +100,13 @@ class ProviderStub:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that leave are part of the tests."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -139,6 +145,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(200, json.dumps(wire.whole(_SAYS[model], model)).encode(), "application/json")
             else:
                 self._stream(wire, model, _SAYS[model])
+        elif model == "strange":
+            strange = {name: [7] for name in ("choices", "candidates", "response", "delta", "item", "content_block")}
+            frame = wire.frame("contentBlockDelta", {**strange, "type": wire.strange_type})
+            self._answer(200, frame, wire.content_type)
         elif model == "broken":
             self._answer(200, wire.frame("x", "{no json"), wire.content_type)
         else:
@@ -227,6 +237,8 @@ class _Wire:
     content_type = "text/event-stream"
     #: how many frames come before the model's first word is out
     first_word = 1
+    #: of an event whose inside is read
+    strange_type = ""
 
     @classmethod
     def frame(cls, name: str, data: Any) -> bytes:
@@ -301,6 +313,7 @@ class _Chat(_Wire):
 
 class _Responses(_Wire):
     first_word = 2
+    strange_type = "response.completed"
     _usage = {
         "input_tokens": 11,
         "output_tokens": 7,
@@ -352,6 +365,7 @@ class _Responses(_Wire):
 
 class _Anthropic(_Wire):
     first_word = 3
+    strange_type = "content_block_delta"
     _reasons = {
         "stop": "end_turn",
         "length": "max_tokens",

@@ -338,6 +338,7 @@ def test_a_refusal_of_the_provider_is_told_as_it_came(provider, wire, status):
         ("unfinished", Trouble.CUT_OFF),
         ("broken", Trouble.NOT_UNDERSTOOD),
         ("page", Trouble.NOT_UNDERSTOOD),
+        ("strange", Trouble.NOT_UNDERSTOOD),
         ("moved", Trouble.STATUS),
     ],
 )
@@ -353,6 +354,14 @@ def test_an_answer_that_is_none(provider, wire, model, trouble):
         assert ERROR in raised.value.body
     if model == "moved":
         assert "169.254.169.254" in raised.value.message
+
+
+@pytest.mark.parametrize("message", [{"role": "user", "content": [7]}, {"role": "assistant", "tool_calls": [7]}])
+def test_messages_that_are_none_are_refused(provider, wire, message):
+    if wire in ("chat", "azure") and "tool_calls" in message:
+        return  # they are sent as they are, for the provider to judge
+    assert failure(connect(provider, wire), "hello", messages=[message]).trouble is Trouble.CALL
+    assert provider.requests == []
 
 
 def test_silence_ends_after_a_while(provider, wire):
