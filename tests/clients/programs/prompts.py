@@ -66,6 +66,6 @@ if hasattr(langfuse, "start_as_current_observation"):
     with langfuse.start_as_current_observation(name="critic", as_type="generation", model="gpt-4o", prompt=prompt):
         pass
 else:
-    langfuse.trace(name="critic").generation(name="critic", model="gpt-4o", prompt=prompt, output="好")
+    langfuse.trace(name="critic").generation(name="critic", model="gpt-4o", prompt=prompt, output="好").end()
 langfuse.flush()
 print(json.dumps(got, ensure_ascii=False))
