@@ -29,6 +29,8 @@ TRACES = DAYS * TRACES_A_DAY
 SPANS = TRACES * SPANS_A_TRACE
 #: The store reads this many rows or none.
 GRANULE = 1024
+#: Of small parts that other tests wrote, in which the project might be: their keys begin before it and end behind it.
+STRANGERS = GRANULE
 
 
 def _started(number: int) -> datetime:
@@ -232,10 +234,12 @@ def test_totals_of_a_project_read_its_rows_and_not_those_of_others(full_project_
 
 def _check(read: RowsRead, most: dict[str, int] | int) -> None:
     if isinstance(most, int):
-        assert 0 <= read.total <= most * GRANULE, read.by_tag
+        assert 0 <= read.total <= most * GRANULE + STRANGERS, read.by_tag
         return
     assert most.keys() <= read.by_tag.keys()
-    over = {tag: read.by_tag[tag] for tag, granules in most.items() if read.by_tag[tag] > granules * GRANULE}
+    over = {
+        tag: read.by_tag[tag] for tag, granules in most.items() if read.by_tag[tag] > granules * GRANULE + STRANGERS
+    }
     assert not over, read.by_tag
 
 
@@ -258,7 +262,7 @@ def test_pages_of_the_explorer_read_what_they_show(full_project_id, name):
         page = explorer.list_page(scope, explorer.Wanted(noun, explorer.parse(text, noun), Period.named("all")))
     assert len(page.rows) == rows
     for tag, most in granules.items():
-        assert read.by_tag[tag] <= most * GRANULE, dict(read.by_tag)
+        assert read.by_tag[tag] <= most * GRANULE + STRANGERS, dict(read.by_tag)
 
 
 def test_facets_of_a_rare_word_look_for_it_once(full_project_id):
@@ -267,8 +271,8 @@ def test_facets_of_a_rare_word_look_for_it_once(full_project_id):
     with rows_read() as read:
         by_name = {facet.name: facet for facet in explorer.facets(scope, wanted)}
     assert [(one.value, one.count) for one in by_name["name"].values] == [("chat", 1)]
-    assert read.by_tag["explorer-words"] <= TRACES + 8 * GRANULE
-    assert read.by_tag["explorer-facets-env"] <= TRACES + GRANULE, dict(read.by_tag)
+    assert read.by_tag["explorer-words"] <= TRACES + 8 * GRANULE + STRANGERS
+    assert read.by_tag["explorer-facets-env"] <= TRACES + GRANULE + STRANGERS, dict(read.by_tag)
 
 
 def test_a_rare_word_is_found_by_the_index_in_parts_that_lie_across_each_other(analytics_server):
@@ -307,7 +311,7 @@ def test_a_rare_word_is_found_by_the_index_in_parts_that_lie_across_each_other(a
         wanted = explorer.Wanted(noun, explorer.parse("xylophone", noun), Period.named("all"))
         with rows_read() as read:
             assert explorer.count(scope, wanted).number == 1
-        assert read.total <= 8 * GRANULE, (noun, read.by_tag)
+        assert read.total <= 8 * GRANULE + STRANGERS, (noun, read.by_tag)
 
 
 A_DAY = Period.between(datetime(2019, 4, 11, tzinfo=UTC), datetime(2019, 4, 12, tzinfo=UTC))
@@ -351,6 +355,6 @@ def test_figures_of_a_prompt_are_read_in_their_time_range(full_project_id):
     assert {version: use.uses for version, use in used.items()} == {1: TRACES_A_DAY}
     assert used[1].trace_scores["quality"].value == 0.5
     for tag in ("prompt-versions", "prompt-uses"):
-        assert 0 < read.by_tag[tag] <= 4 * GRANULE, read.by_tag
+        assert 0 < read.by_tag[tag] <= 4 * GRANULE + STRANGERS, read.by_tag
     # The spans of one day twice, for generations and for traces, and the scores since it began.
     assert read.by_tag["prompt-scores"] <= 2 * (TRACES + 8 * GRANULE), read.by_tag
