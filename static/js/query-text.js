@@ -69,7 +69,7 @@ export function replaced(text, field, condition, names) {
 }
 
 // Another condition beside alternatives holds for all of them.
-export const hasAlternatives = (text) => pieces(text).some((piece) => piece.text === "OR");
+const hasAlternatives = (text) => pieces(text).some((piece) => piece.text === "OR");
 
 function apart(text) {
   return hasAlternatives(text) ? [`(${text.trim()})`] : pieces(text).map((piece) => piece.text);

@@ -191,10 +191,6 @@ def conditions(scope: ProjectScope, columns: Mapping[str, Column], items: Iterab
     return [condition(scope, columns[item.column], item) for item in items]
 
 
-def any_text(*clauses: Clause) -> Clause:
-    return or_(*clauses)
-
-
 def parse(text: str, columns: Mapping[str, Column], extra_operators: frozenset[str] = frozenset()) -> list[Filter]:
     """The `filter` parameter. Raises Invalid naming what is wrong with it."""
     try:

@@ -9,9 +9,6 @@ from django.utils.translation import gettext as _
 
 from tracing.queries.periods import Period, is_known_year
 
-#: the menu of time ranges follows the list, whose filters are in its links
-RANGE_BESIDE_RESULTS = {"results": "components/time_range.html"}
-
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
