@@ -14,7 +14,8 @@ from uuid import uuid4
 from tracing.analytics import store
 from tracing.analytics.records import Observation, Score, Trace
 from tracing.queries.explorer import Noun
-from tracing.queries.explorer.language import All, Any_, Node, Query, Term, Value, Words
+from tracing.queries.explorer.language import All, Any_, Node, Query, Term, Words
+from tracing.queries.explorer.values import Value
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 #: Words of several scripts, of which some are parts of others, and some differ in case alone.

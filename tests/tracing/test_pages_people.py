@@ -21,6 +21,7 @@ from tracing.queries.explorer.language import parse
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.explorer.wanted import Sort, Wanted
 from tracing.queries.periods import Period
+from tracing.queries.score_means import means_of
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -282,7 +283,7 @@ def test_what_people_said_of_a_session_is_on_its_page(alice, bob, project):
         assert page.count("calm") >= 2
         assert answer.context["page"].said_count == 2
         assert ('name="text"' in page, "data-annotate" in page) == (may_act, may_act)
-    [score] = groups.means_by(ProjectScope(project.pk, Role.VIEWER), store_scores.c.session_id, ["s/1 %"])[
+    [score] = means_of(ProjectScope(project.pk, Role.VIEWER), store_scores.c.session_id, ["s/1 %"], tag="test")[
         "s/1 %"
     ].values()
     assert (score.name, score.value) == ("calm", 0.75)

@@ -15,7 +15,7 @@ from tracing.analytics import functions as fn
 from tracing.analytics import store
 from tracing.analytics.records import ZERO, Trace
 from tracing.analytics.tables import observations
-from tracing.queries.bounds import has_observations
+from tracing.queries.bounds import has_observations, within
 from tracing.queries.periods import Period
 
 o = observations.c
@@ -130,20 +130,11 @@ def list_observed_models(scope: ProjectScope, period: Period, names: Sequence[st
             "used"
         ),
         fn.collect_arrays(fn.map_keys(o.cost)).label("priced"),
-    ).where(IS_MODEL_CALL, *_within(period))
+    ).where(IS_MODEL_CALL, *within(o.start_time, period))
     if names:
         query = query.where(o.model.in_(list(names)))
     query = query.group_by(o.model).order_by(fn.count().desc(), o.model).limit(MOST_NAMES)
     return [_observed(row) for row in store.rows(scope, query, tag="observed-models")]
-
-
-def _within(period: Period) -> list[ColumnElement[bool]]:
-    conditions = []
-    if period.since is not None:
-        conditions.append(o.start_time >= period.since)
-    if period.until is not None:
-        conditions.append(o.start_time < period.until)
-    return conditions
 
 
 def _group(row: Any) -> CostGroup:

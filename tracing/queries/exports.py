@@ -24,9 +24,10 @@ from config.errors import Invalid, SpanwiseError
 from tracing.analytics import store
 from tracing.analytics.tables import scores
 from tracing.queries.explorer.nouns import Noun
-from tracing.queries.explorer.rows import Batch, ObservationRow, Row, ScoreMean, TraceRow
+from tracing.queries.explorer.rows import Batch, ObservationRow, Row, TraceRow
 from tracing.queries.explorer.walk import each_batch
 from tracing.queries.explorer.wanted import Wanted
+from tracing.queries.score_means import ScoreMean
 
 #: rows with all their content in memory at a time
 _BATCH = 200

@@ -25,13 +25,14 @@ from tracing.queries.explorer.compare import compared, figures, text
 from tracing.queries.explorer.cursor import Place, number_of, read_place
 from tracing.queries.explorer.facets import FacetValue
 from tracing.queries.explorer.fields import find_field
-from tracing.queries.explorer.language import All, Any_, Node, Term, Value, Words
+from tracing.queries.explorer.language import All, Any_, Node, Term, Words
 from tracing.queries.explorer.listing import PAGE_SIZE
 from tracing.queries.explorer.nouns import Noun
-from tracing.queries.explorer.rows import ScoreMean
 from tracing.queries.explorer.search import in_column
+from tracing.queries.explorer.values import Value
 from tracing.queries.explorer.wanted import Sort, Wanted
 from tracing.queries.periods import Period
+from tracing.queries.score_means import Means, means_of
 from tracing.queries.sums import Sums, sum_columns, sums_of
 
 t, o, s = traces.c, observations.c, scores.c
@@ -63,7 +64,7 @@ class Group:
     first_input: str
     last_output: str
     sums: Sums
-    scores: dict[str, ScoreMean] = field(default_factory=dict)
+    scores: Means = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +340,7 @@ def read_groups(scope: ProjectScope, noun: Noun, ids: Sequence[str]) -> dict[str
     query = store.select(scope, traces, *_columns(key)).where(key.in_(list(ids)), key != "").group_by(key)
     found = store.rows(scope, query, tag=f"{noun}-shown")
     sums = _sum_by_group(scope, noun, found)
-    means = _means(scope, ids) if noun is Noun.SESSIONS else {}
+    means = means_of(scope, s.session_id, ids, tag="group-scores") if noun is Noun.SESSIONS else {}
     return {row.key: _group(row, sums.get(row.key, Sums()), means.get(row.key, {})) for row in found}
 
 
@@ -360,7 +361,7 @@ def _columns(key: Any) -> list[Any]:
     ]
 
 
-def _group(row: Any, sums: Sums, means: dict[str, ScoreMean]) -> Group:
+def _group(row: Any, sums: Sums, means: Means) -> Group:
     return Group(
         row.key, row.traces, row.first_at, row.last_at, sorted(row.users), row.sessions, sorted(row.environments),
         sorted(row.tags), row.first_input, row.last_output, sums, means,
@@ -388,34 +389,6 @@ def _sum_by_group(scope: ProjectScope, noun: Noun, found: Sequence[Any]) -> dict
         .group_by(of.c.key)
     )
     return {row.key: sums_of(row) for row in store.rows(scope, query, tag=f"{noun}-sums")}
-
-
-def _means(scope: ProjectScope, ids: Sequence[str]) -> dict[str, dict[str, ScoreMean]]:
-    return means_by(scope, s.session_id, ids)
-
-
-def means_by(scope: ProjectScope, target: Any, ids: Sequence[str]) -> dict[str, dict[str, ScoreMean]]:
-    """The scores of each name, put together, of these targets: `scores.c.session_id` or `scores.c.trace_id`."""
-    if not ids:
-        return {}
-    query = (
-        store.select(
-            scope,
-            scores,
-            target.label("target"),
-            s.name,
-            fn.avg(s.value).label("value"),
-            fn.arg_max(s.string_value, s.timestamp).label("text"),
-            fn.count().label("count"),
-        )
-        .where(target.in_(list(ids)), s.data_type != "CORRECTION")
-        .group_by(target, s.name)
-        .order_by(s.name)
-    )
-    means: dict[str, dict[str, ScoreMean]] = {}
-    for row in store.rows(scope, query, tag="group-scores"):
-        means.setdefault(row.target, {})[row.name] = ScoreMean(row.name, row.value, row.text, row.count)
-    return means
 
 
 # --- Trends ----------------------------------------------------------------------------------------------

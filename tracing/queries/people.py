@@ -15,11 +15,10 @@ from tracing.analytics import functions as fn
 from tracing.analytics import store
 from tracing.analytics.tables import observations, scores, traces
 from tracing.queries.bounds import has_observations, inside_of, within
-from tracing.queries.explorer.rows import ScoreMean
 from tracing.queries.explorer.search import in_column, in_observation, in_trace
-from tracing.queries.groups import means_by
 from tracing.queries.paging import Cursor
 from tracing.queries.periods import Period
+from tracing.queries.score_means import Means, means_of
 from tracing.queries.sums import Sums, sum_by_trace
 
 t, o, s = traces.c, observations.c, scores.c
@@ -72,7 +71,7 @@ class Turn:
     sums: Sums
     #: the beginning of the last message, where the input is a conversation and its preview may be cut before that
     asked: str = ""
-    scores: dict[str, ScoreMean] = field(default_factory=dict)
+    scores: Means = field(default_factory=dict)
     input: str = ""
     output: str = ""
     steps: tuple[Step, ...] = ()
@@ -241,7 +240,7 @@ def _holds(scope: ProjectScope, session_id: str, words: str) -> ColumnElement[bo
 
 def _turns(scope: ProjectScope, rows: Sequence[Any], with_content: bool) -> list[Turn]:
     sums = sum_by_trace(scope, rows)
-    means = means_by(scope, s.trace_id, [row.id for row in rows])
+    means = means_of(scope, s.trace_id, [row.id for row in rows], tag="group-scores")
     columns = _both_short(o.input, o.output) if with_content else [_asked(o.input)]
     roots = _roots(scope, rows, columns)
     return [
@@ -249,7 +248,7 @@ def _turns(scope: ProjectScope, rows: Sequence[Any], with_content: bool) -> list
     ]
 
 
-def _turn(row: Any, root: Any, sums: Sums, means: dict[str, ScoreMean]) -> Turn:
+def _turn(row: Any, root: Any, sums: Sums, means: Means) -> Turn:
     return Turn(
         trace_id=row.id,
         timestamp=row.timestamp,

@@ -15,8 +15,8 @@ from tracing.analytics import functions as fn
 from tracing.analytics import store
 from tracing.analytics.tables import observations, scores
 from tracing.queries.bounds import within
-from tracing.queries.explorer.rows import ScoreMean
 from tracing.queries.periods import Period
+from tracing.queries.score_means import Means, means_by
 
 o, s = observations.c, scores.c
 
@@ -40,8 +40,8 @@ class VersionUse:
     first_at: datetime
     last_at: datetime
     #: of the generations themselves, and of the traces they are in; by name
-    scores: dict[str, ScoreMean] = field(default_factory=dict)
-    trace_scores: dict[str, ScoreMean] = field(default_factory=dict)
+    scores: Means = field(default_factory=dict)
+    trace_scores: Means = field(default_factory=dict)
 
 
 def uses_by_prompt(scope: ProjectScope, names: Sequence[str], period: Period) -> dict[str, int]:
@@ -94,36 +94,20 @@ def _used(name: str, period: Period) -> list[Any]:
     return [o.prompt_name == name, o.prompt_version.is_not(None), *within(o.start_time, period)]
 
 
-def _use(row: Any, own: dict[str, ScoreMean], of_traces: dict[str, ScoreMean]) -> VersionUse:
+def _use(row: Any, own: Means, of_traces: Means) -> VersionUse:
     return VersionUse(**row._asdict(), scores=own, trace_scores=of_traces)
 
 
-def _means(scope: ProjectScope, name: str, period: Period, *, is_own: bool) -> dict[int, dict[str, ScoreMean]]:
+def _means(scope: ProjectScope, name: str, period: Period, *, is_own: bool) -> dict[int, Means]:
     """Scores by version and name. What is judged was there before, so none is older than the period's beginning."""
     used = _scored(scope, name, period, is_own=is_own).subquery("used")
     target = (
         and_(used.c.trace_id == s.trace_id, used.c.id == s.observation_id) if is_own else used.c.trace_id == s.trace_id
     )
     since = [s.timestamp >= period.since] if period.since else []
-    query = (
-        store.select(
-            scope,
-            scores,
-            used.c.version.label("version"),
-            s.name,
-            fn.avg(s.value).label("value"),
-            fn.arg_max(s.string_value, s.timestamp).label("text"),
-            fn.count().label("count"),
-        )
-        .join(used, target)
-        .where(s.data_type != "CORRECTION", s.observation_id != "" if is_own else s.observation_id == "", *since)
-        .group_by(used.c.version, s.name)
-        .order_by(s.name)
-    )
-    means: dict[int, dict[str, ScoreMean]] = {}
-    for row in store.rows(scope, query, tag="prompt-scores"):
-        means.setdefault(row.version, {})[row.name] = ScoreMean(row.name, row.value, row.text, row.count)
-    return means
+    is_of_it = s.observation_id != "" if is_own else s.observation_id == ""
+    means = means_by(scope, used.c.version, where=[is_of_it, *since], of=(used, target), tag="prompt-scores")
+    return {version: found for (version,), found in means.items()}
 
 
 def _scored(scope: ProjectScope, name: str, period: Period, *, is_own: bool) -> Select[Any]:

@@ -16,12 +16,12 @@ from config.errors import NotFound, TooExpensive
 from tracing.analytics import functions as fn
 from tracing.analytics import store
 from tracing.analytics.decode import time_of
-from tracing.analytics.records import ZERO, Observation, Score, ScoreType, Trace
+from tracing.analytics.records import ZERO, Observation, ScoreType, Trace
 from tracing.analytics.tables import observations, scores, traces
 from tracing.models.comments import Comment, CommentObjectType
 from tracing.queries.bounds import has_observations
 from tracing.queries.cost import IS_UNPRICED
-from tracing.queries.strangers import for_reader, is_stranger, scores_for_reader, without_whose
+from tracing.queries.strangers import for_reader, is_stranger, without_whose
 
 #: hits of a search in one trace; more than a person steps through
 FIND_LIMIT = 2000
@@ -283,13 +283,6 @@ def _as_many_as_fit(scope: ProjectScope, query: Select[Any]) -> tuple[list[list[
         with suppress(TooExpensive):
             return store.plain(scope, query.limit(size), tag="trace-entries"), size
     return store.plain(scope, query.limit(least), tag="trace-entries"), least
-
-
-def list_trace_scores(scope: ProjectScope, trace_id: str) -> list[Score]:
-    """Scores on the trace and on its observations, oldest first."""
-    s = scores.c
-    query = store.select(scope, scores).where(s.trace_id == trace_id).order_by(s.timestamp, s.id).limit(500)
-    return scores_for_reader(scope, store.records(scope, Score, query, tag="trace-scores"))
 
 
 def scores_by_observation(scope: ProjectScope, trace_id: str) -> dict[str, list[tuple[str, float | None, str]]]:

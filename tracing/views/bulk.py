@@ -29,9 +29,9 @@ from tracing.queries.explorer.rows import Counted
 from tracing.queries.score_choices import list_score_choices
 from tracing.queries.selection import COUNTED_AT_MOST, MOST_IDS, RowId, Selection, count_selected
 from tracing.views.jobs import ShownJob
+from tracing.views.lists.addresses import list_url
 
 ACTS = ("delete", "tag", "bookmark", "unbookmark", "score")
-_LISTS = {Noun.TRACES: "tracing:trace-list", Noun.OBSERVATIONS: "tracing:observation-list"}
 #: beyond this the dialog does not count what hangs on the traces
 _COUNTED_WITH = 1_000
 
@@ -192,7 +192,7 @@ def _back(scope: ProjectScope, noun: Noun, post: QueryDict) -> str:
     query = QueryDict(post.get("query", "").lstrip("?"), mutable=True)
     for name in ("before", "peek", "observation"):
         query.pop(name, None)
-    return f"{reverse(_LISTS[noun], args=[scope.project_id])}?{query.urlencode()}".rstrip("?")
+    return list_url(scope, noun, query)
 
 
 def _tags(post: QueryDict, name: str) -> list[str]:

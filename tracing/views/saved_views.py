@@ -22,10 +22,10 @@ from tracing.models.views import SavedView
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.saved_views import ViewChoice, default_view, get_view, list_views
 from tracing.views.lists import columns
+from tracing.views.lists.addresses import list_url
 
 #: an address that wants the list itself, whatever the default view
 NONE = "none"
-_LISTS = {Noun.TRACES: "tracing:trace-list", Noun.OBSERVATIONS: "tracing:observation-list"}
 #: parameters that say nothing of what the list is to show
 _BESIDE_A_VIEW = ("environment", "view", "peek", "observation")
 _ASIDE = (*_BESIDE_A_VIEW, "columns", "rows", "size")
@@ -76,7 +76,7 @@ class ViewsMenu:
 
     @property
     def url(self) -> str:
-        return reverse(_LISTS[self._noun], args=[self._scope.project_id])
+        return list_url(self._scope, self._noun)
 
     @property
     def change_url(self) -> str:
@@ -208,7 +208,7 @@ def _list_address(scope: ProjectScope, noun: Noun, form: _Form, view: SavedView 
         query["view"] = str(view.pk)
     elif form.view_id:
         query["view"] = form.view_id
-    return f"{reverse(_LISTS[noun], args=[scope.project_id])}?{query.urlencode()}".rstrip("?")
+    return list_url(scope, noun, query)
 
 
 @posted_from("tracing:trace-list")

@@ -19,13 +19,13 @@ from tracing.queries.explorer.rows import (
     ObservationRow,
     Page,
     Row,
-    ScoreMean,
     Snippet,
     TraceRow,
 )
 from tracing.queries.explorer.walk import each_batch
 from tracing.queries.explorer.wanted import Measure, Sort, Wanted
 from tracing.queries.explorer.writing import quote, write_term, write_value
+from tracing.queries.score_means import ScoreMean
 
 __all__ = [
     "PAGE_SIZE", "Batch", "Completion", "Content", "Counted", "Facet", "FacetValue", "Field", "Key", "Kind", "Measure",

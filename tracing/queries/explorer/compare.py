@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, and_, false, not_, or_
 from tracing.analytics import functions as fn
 from tracing.analytics.types import Money, Timestamp
 from tracing.queries.explorer.fields import Kind
-from tracing.queries.explorer.language import Term, Value
+from tracing.queries.explorer.language import Term
+from tracing.queries.explorer.values import Value
 
 Clause = ColumnElement[bool]
 #: Whole numbers of the store have 64 bits.

@@ -18,12 +18,14 @@ from tracing.analytics import store
 from tracing.analytics.records import NEVER
 from tracing.analytics.tables import observations, scores, traces
 from tracing.queries import filters
+from tracing.queries.bounds import within
 from tracing.queries.explorer import search
 from tracing.queries.explorer.compare import compared, figures, text
 from tracing.queries.explorer.fields import API_COLUMNS, Kind
-from tracing.queries.explorer.language import All, Any_, Node, Term, Value, Words
+from tracing.queries.explorer.language import All, Any_, Node, Term, Words
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.explorer.occurrences import MOST_KNOWN, traces_with
+from tracing.queries.explorer.values import Value
 from tracing.queries.explorer.wanted import Wanted
 from tracing.queries.filters import Filter
 from tracing.queries.periods import Period
@@ -147,15 +149,6 @@ def _occurrences(scope: ProjectScope, wanted: Wanted) -> dict[str, Sequence[str]
         return {}
     found = {text: traces_with(scope, wanted.period, text) for text in texts}
     return {text: ids for text, ids in found.items() if ids is not None}
-
-
-def within(time: Any, period: Period) -> list[Clause]:
-    conditions: list[Clause] = []
-    if period.since:
-        conditions.append(time >= period.since)
-    if period.until:
-        conditions.append(time < period.until)
-    return conditions
 
 
 def known_by_words(scope: ProjectScope, wanted: Wanted) -> Clause | None:

@@ -15,9 +15,10 @@ from tracing.queries.bounds import has_observations, inside_of
 from tracing.queries.explorer import snippets
 from tracing.queries.explorer.conditions import SUMS
 from tracing.queries.explorer.nouns import Noun
-from tracing.queries.explorer.rows import Content, Key, ObservationRow, Row, ScoreMean, TraceRow
+from tracing.queries.explorer.rows import Content, Key, ObservationRow, Row, TraceRow
 from tracing.queries.explorer.wanted import Wanted
 from tracing.queries.parallel import together
+from tracing.queries.score_means import Means, means_by
 
 t, o, s = traces.c, observations.c, scores.c
 
@@ -118,7 +119,7 @@ def _level_of(sums: Any) -> str:
     return "DEBUG" if sums.debugs == sums.observations else "DEFAULT"
 
 
-def _trace_row(row: Any, sums: Any, means: dict[str, ScoreMean], snippet: Any, content: Content | None) -> TraceRow:
+def _trace_row(row: Any, sums: Any, means: Means, snippet: Any, content: Content | None) -> TraceRow:
     figures: dict[str, Any] = {}
     if sums is not None:
         figures = {
@@ -218,9 +219,7 @@ def _traces_of(scope: ProjectScope, found: Sequence[Any], ids: Sequence[str]) ->
     return {row.id: row for row in store.rows(scope, query, tag="explorer-traces-of-observations")}
 
 
-def _observation_row(
-    row: Any, trace: Any, means: dict[str, ScoreMean], snippet: Any, content: Content | None
-) -> ObservationRow:
+def _observation_row(row: Any, trace: Any, means: Means, snippet: Any, content: Content | None) -> ObservationRow:
     return ObservationRow(
         id=row.id,
         trace_id=row.trace_id,
@@ -269,24 +268,6 @@ def _observation_contents(scope: ProjectScope, found: Sequence[Any]) -> dict[tup
 
 
 # --- Scores ----------------------------------------------------------------------------------------------
-def _means(
-    scope: ProjectScope, of: Any, names: Sequence[str] | None, *target: Any
-) -> dict[tuple[str, ...], dict[str, ScoreMean]]:
-    query = (
-        store.select(
-            scope,
-            scores,
-            *target,
-            s.name,
-            fn.avg(s.value).label("mean"),
-            fn.arg_max(s.string_value, s.timestamp).label("text"),
-            fn.count().label("count"),
-        )
-        .where(of, s.data_type != "CORRECTION", *([] if names is None else [s.name.in_(list(names))]))
-        .group_by(*target, s.name)
-    )
-    means: dict[tuple[str, ...], dict[str, ScoreMean]] = {}
-    for row in store.rows(scope, query, tag="explorer-scores"):
-        *ids, name, mean, text, count = row
-        means.setdefault(tuple(ids), {})[name] = ScoreMean(name, mean, text, count)
-    return means
+def _means(scope: ProjectScope, of: Any, names: Sequence[str] | None, *target: Any) -> dict[tuple[str, ...], Means]:
+    where = [of] if names is None else [of, s.name.in_(list(names))]
+    return means_by(scope, *target, where=where, tag="explorer-scores")

@@ -12,7 +12,8 @@ from tracing.analytics import functions as fn
 from tracing.analytics import store
 from tracing.analytics.records import EPOCH
 from tracing.analytics.tables import observations, traces
-from tracing.queries.explorer.conditions import all_clauses, bounds, latency_of_trace, within
+from tracing.queries.bounds import within
+from tracing.queries.explorer.conditions import all_clauses, bounds, latency_of_trace
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.explorer.wanted import Measure, Wanted
 from tracing.queries.parallel import together

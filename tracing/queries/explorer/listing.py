@@ -18,6 +18,7 @@ from accounts.access import ProjectScope
 from tracing.analytics import functions as fn
 from tracing.analytics import store
 from tracing.analytics.tables import observations, traces
+from tracing.queries.bounds import within
 from tracing.queries.explorer import filling
 from tracing.queries.explorer.conditions import (
     DURATIONS,
@@ -29,7 +30,6 @@ from tracing.queries.explorer.conditions import (
     clause,
     looked_at,
     split,
-    within,
 )
 from tracing.queries.explorer.cursor import Place, number_of, read_place
 from tracing.queries.explorer.fields import find_field

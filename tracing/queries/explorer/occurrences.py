@@ -6,11 +6,12 @@ is nearly nowhere is all of them.
 
 from __future__ import annotations
 
+import orjson
 from sqlalchemy import select, tuple_
 
 from accounts.access import ProjectScope
 from config.errors import TooExpensive
-from tracing.analytics import store
+from tracing.analytics import answers, store
 from tracing.analytics.tables import observations
 from tracing.queries.explorer import search
 from tracing.queries.periods import Period
@@ -29,6 +30,15 @@ def traces_with(scope: ProjectScope, period: Period, text: str) -> tuple[str, ..
     is too common to be named, or too short for the indexes."""
     if len(text) < search.INDEXED_CHARACTERS:
         return None
+    # A page asks for rows, facets and the strip, and each of them would find out again that a word is common.
+    question = f"occurrences {period.since} {MOST_KNOWN} {_MOST_LOOKED_AT} {text}"
+    found = orjson.loads(
+        answers.remembered(scope.project_id, question, lambda: orjson.dumps(_traces_with(scope, period, text)))
+    )
+    return None if found is None else tuple(found)
+
+
+def _traces_with(scope: ProjectScope, period: Period, text: str) -> tuple[str, ...] | None:
     query = select(*_VERSION).where(o.project_id == scope.project_id, search.in_observation(text))
     if period.since:
         query = query.where(o.start_time >= period.since)

@@ -7,16 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from tracing.analytics.records import ZERO
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreMean:
-    """The scores of one name: the mean of numbers (None without any), or the last word given."""
-
-    name: str
-    value: float | None
-    text: str
-    count: int
+from tracing.queries.score_means import ScoreMean
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from accounts.access import ProjectScope
 from config.templatetags.formatting import LEVELS, kind_name
 from tracing.queries import explorer
 from tracing.queries.explorer.fields import Field, Kind, facet_fields
-from tracing.queries.explorer.language import Term, write_value
+from tracing.queries.explorer.language import Term
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.explorer.wanted import Wanted
-from tracing.queries.explorer.writing import write_name
+from tracing.queries.explorer.writing import write_name, write_value
 
 _FEW, _MANY = 12, 100
 _LONGEST, _LONGEST_OPENED = 200, 2000

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.http import QueryDict
 
-from tracing.queries.explorer.language import parse, quote, write_term
+from tracing.queries.explorer.language import parse
 from tracing.queries.explorer.nouns import Noun
+from tracing.queries.explorer.writing import quote, write_term
 
 _PARAMETERS = ("name", "level", "type", "model", "tag", "release", "user", "session")
 

@@ -22,6 +22,7 @@ from tracing.queries.explorer.wanted import Measure, Wanted
 from tracing.views import saved_views
 from tracing.views.environments import in_environments
 from tracing.views.lists import facets, old_addresses, pills, remembered, strip
+from tracing.views.lists.addresses import LISTED, list_url
 from tracing.views.lists.columns import (
     Choice,
     Column,
@@ -40,7 +41,6 @@ BESIDE_RESULTS = {"results": "tracing/_list_beside.html"}
 HEIGHTS = ("s", "m", "l")
 SIZES = (25, 50, 100, 200)
 _USUAL_SIZE = 50
-ADDRESSES = {Noun.TRACES: "tracing:trace-list", Noun.OBSERVATIONS: "tracing:observation-list"}
 
 
 @require_safe
@@ -196,11 +196,7 @@ class ListPage:
         kept = self._query.copy()
         for name in ("before", "peek", "observation", "columns", "sort", "view"):
             kept.pop(name, None)
-        found = []
-        for noun, name in ADDRESSES.items():
-            url = reverse(name, args=[self._scope.project_id])
-            found.append(NounLink(noun, f"{url}?{kept.urlencode()}".rstrip("?"), noun is self.noun))
-        return found
+        return [NounLink(noun, list_url(self._scope, noun, kept), noun is self.noun) for noun in LISTED]
 
     def pulse(self) -> strip.Strip | None:
         try:

@@ -15,7 +15,7 @@ from config.errors import NotFound
 from config.rendering import render_page
 from tracing.analytics.records import Observation, Score, Trace
 from tracing.forms import text_from
-from tracing.queries import trace_page
+from tracing.queries import said, trace_page
 from tracing.queries.trace_page import Totals
 from tracing.views import tree as trees
 from tracing.views.acts.public import open_to_strangers
@@ -81,7 +81,7 @@ class TracePage:
         self._rows = rows
         self.totals = cache(lambda: trace_page.totals(scope, trace))
         self.nodes = cache(lambda: trace_page.list_nodes(scope, trace))
-        self.scores = cache(lambda: trace_page.list_trace_scores(scope, trace.id))
+        self.scores = cache(lambda: said.list_scores_of(scope, trace_id=trace.id))
         self.tree = cache(self._tree)
         self.shown = cache(self._shown)
         self.graph = cache(self._graph)
