@@ -13,7 +13,7 @@ class PromptsConfig(AppConfig):
         from accounts.signals import project_deleted
         from config import palette
         from prompts.drawing import prompt_url
-        from prompts.queries import has_version, version_ids
+        from prompts.queries.prompts import has_version, version_ids
         from tracing.ingest.enrich import register_prompt_resolver
         from tracing.models.comments import CommentObjectType
         from tracing.queries.comments import set_existence
@@ -29,6 +29,6 @@ class PromptsConfig(AppConfig):
 
 
 def _delete_data(project_id: str, **_: Any) -> None:
-    from prompts.actions import delete_project_prompts
+    from prompts.actions.prompts import delete_project_prompts
 
     delete_project_prompts(project_id)

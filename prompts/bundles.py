@@ -19,9 +19,11 @@ from accounts.audit import Actor
 from accounts.roles import Role
 from config.api.values import iso
 from config.errors import Forbidden, Invalid
-from prompts import actions, content, queries
-from prompts.actions import NewVersion
+from prompts import content
+from prompts.actions import prompts as actions
+from prompts.actions.prompts import NewVersion
 from prompts.models import LATEST, Prompt, PromptType
+from prompts.queries import prompts as queries
 
 FORMAT = "spanwise-prompts"
 #: bytes of a file

@@ -10,7 +10,7 @@ from config.errors import Conflict
 from prompts import content
 from prompts.content import Content, Reference
 from prompts.models import PromptType, PromptVersion
-from prompts.queries import find_version
+from prompts.queries.prompts import find_version
 
 DEEPEST = 5
 #: What embeds more than this, or becomes longer, is no prompt.

@@ -11,10 +11,10 @@ from config.api.admin_key import ProjectOrAdminView
 from config.api.describe import PAGE, Message, describe
 from config.api.values import iso
 from config.errors import Invalid
+from prompts.actions.connections import Given, delete_connection, put_connection
 from prompts.api import connection_shapes as shapes
-from prompts.connection_actions import Given, delete_connection, put_connection
-from prompts.connection_queries import list_connections
 from prompts.models import Adapter, LlmConnection
+from prompts.queries.connections import list_connections
 from tracing.api import present
 from tracing.api.params import Params
 from tracing.ingest.issues import Issue, check_boolean, check_object, check_option, check_text, check_texts, wrong_type

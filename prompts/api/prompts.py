@@ -14,12 +14,14 @@ from config.api.describe import Problem, describe, in_path, parameter
 from config.api.values import iso, to_json
 from config.api.views import PublicView
 from config.errors import Invalid
-from prompts import actions, delivery, filters, queries
-from prompts.actions import NewVersion
+from prompts import delivery, filters
+from prompts.actions import prompts as actions
+from prompts.actions.prompts import NewVersion
 from prompts.api import shapes
 from prompts.composition import resolve
 from prompts.models import PRODUCTION, PromptVersion
-from prompts.queries import Listed
+from prompts.queries import prompts as queries
+from prompts.queries.prompts import Listed
 from tracing.api.params import Params
 from tracing.api.present import meta
 from tracing.ingest.issues import Issue, check_boolean, check_option, check_text, wrong_type
@@ -139,9 +141,7 @@ class OneVersion(PublicView):
     def patch(self, request: Request, name: str, version: str) -> Response:
         if not (version.isascii() and version.isdigit() and 0 < int(version) < 2**31):
             raise Invalid(issues=[wrong_type("number", version, ("version",))])
-        body, issues = self.body(), list[Issue]()
-        if not isinstance(body, dict):
-            raise Invalid(issues=[wrong_type("object", body, ())])
+        body, issues = _body(self.body()), list[Issue]()
         _check_texts(body, "newLabels", issues, is_required=True)
         if issues:
             raise Invalid(issues=issues)

@@ -20,9 +20,10 @@ from accounts.views.answers import see_other
 from config.errors import Forbidden, Invalid, NotFound
 from config.posting import posted_from
 from config.rendering import render_page
-from prompts import actions, queries
+from prompts.actions import prompts as actions
 from prompts.drawing import prompt_url
 from prompts.models import LATEST, NAME_LENGTH, TAG_LENGTH, Prompt, PromptVersion
+from prompts.queries import prompts as queries
 from prompts.views.listing import list_url
 from prompts.views.problems import words_of
 from tracing.forms import text_from

@@ -17,11 +17,12 @@ from accounts.access import ProjectScope, project_page
 from accounts.roles import Role
 from config.errors import Conflict, Invalid, NotFound, TooExpensive, Unavailable
 from config.rendering import render_page
-from prompts import content, queries
+from prompts import content
 from prompts.composition import resolve
 from prompts.difference import Difference, as_text, compare, config_text
 from prompts.drawing import Drawn, draw, prompt_url, reference_url, which
 from prompts.models import LATEST, PRODUCTION, PromptVersion
+from prompts.queries import prompts as queries
 from prompts.snippets import Snippet, snippets_of
 from prompts.views.listing import author_of, folders_of, list_url
 from tracing.forms import period_from, text_from

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from config.errors import Invalid
 from prompts import content
-from prompts.actions import NewVersion
+from prompts.actions.prompts import NewVersion
 from prompts.difference import config_text
 from prompts.models import LATEST, PRODUCTION, PromptType, PromptVersion
 from prompts.views.problems import issues_of

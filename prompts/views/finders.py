@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.access import ProjectScope
 from config.palette import MOST, Found
 from prompts.drawing import prompt_url
-from prompts.queries import prompts
+from prompts.queries.prompts import prompts
 
 
 def find_prompts(request: HttpRequest, scope: ProjectScope, text: str) -> Iterator[Found]:

@@ -16,12 +16,13 @@ from accounts.views.answers import see_other
 from config.errors import Forbidden, Invalid, NotFound
 from config.posting import posted_from
 from config.rendering import render_page
-from prompts import actions, queries
-from prompts.actions import NewVersion
+from prompts.actions import prompts as actions
+from prompts.actions.prompts import NewVersion
 from prompts.difference import as_text, compare, config_text
 from prompts.drawing import prompt_url
-from prompts.listing import embeddable
 from prompts.models import LATEST, MESSAGE_LENGTH, NAME_LENGTH, PRODUCTION, PromptVersion
+from prompts.queries import prompts as queries
+from prompts.queries.listing import embeddable
 from prompts.views import drafts
 from prompts.views.listing import author_of, folders_of, list_url
 from tracing.forms import text_from

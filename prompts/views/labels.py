@@ -16,10 +16,10 @@ from accounts.views.answers import see_other
 from config.errors import Invalid
 from config.posting import posted_from
 from config.rendering import render_page
-from prompts import actions
-from prompts.listing import label_counts
+from prompts.actions import prompts as actions
 from prompts.models import LABEL_LENGTH
-from prompts.queries import protected_labels
+from prompts.queries.listing import label_counts
+from prompts.queries.prompts import protected_labels
 from prompts.views.problems import words_of
 
 

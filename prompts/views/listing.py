@@ -16,8 +16,8 @@ from accounts.roles import Role
 from config.errors import TooExpensive, Unavailable
 from config.rendering import render_page
 from prompts.drawing import prompt_url
-from prompts.listing import SORTS, Row, Wanted, list_prompts
 from prompts.models import PromptType, PromptVersion
+from prompts.queries.listing import SORTS, Row, Wanted, list_prompts
 from tracing.forms import text_from
 from tracing.queries.periods import Period
 from tracing.queries.prompts import uses_by_prompt

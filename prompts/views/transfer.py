@@ -16,8 +16,9 @@ from accounts.views.answers import see_other
 from config.errors import Forbidden, Invalid
 from config.posting import posted_from
 from config.rendering import render_page
-from prompts import bundles, queries
-from prompts.listing import names_below
+from prompts import bundles
+from prompts.queries import prompts as queries
+from prompts.queries.listing import names_below
 from prompts.views.problems import words_of
 from tracing.forms import text_from
 

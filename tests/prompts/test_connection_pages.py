@@ -12,8 +12,8 @@ from django.urls import reverse
 from accounts.models import AuditLog, Membership
 from accounts.roles import Role
 from config.sealing import seal
-from prompts.connection_queries import models_of
 from prompts.models import LlmConnection
+from prompts.queries.connections import models_of
 from tests.factories import make_project, make_user, make_workspace
 from tests.prompts.provider_stub import ERROR, KEY
 from tracing.models import Model, PricingTier

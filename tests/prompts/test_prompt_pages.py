@@ -17,10 +17,12 @@ from accounts.audit import SYSTEM
 from accounts.models import Project, User
 from accounts.roles import Role
 from config.errors import Unavailable
-from prompts import actions, queries, snippets
-from prompts.actions import NewVersion
+from prompts import snippets
+from prompts.actions import prompts as actions
+from prompts.actions.prompts import NewVersion
 from prompts.difference import compare
 from prompts.models import Prompt, PromptVersion
+from prompts.queries import prompts as queries
 from prompts.views import listing
 from tests.factories import Workspace, make_user, make_workspace
 from tests.tracing.page_data import HOSTILE, put_trace

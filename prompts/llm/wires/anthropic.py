@@ -12,6 +12,7 @@ from prompts.llm.transport import Frame
 from prompts.llm.types import Event, Finished, FinishReason, Message, TextDelta, ThinkingDelta, ToolCallDelta
 from prompts.llm.wires.common import (
     DEFAULT_MAX_TOKENS,
+    STOP_REASONS,
     Wire,
     conversation,
     given,
@@ -29,14 +30,6 @@ from prompts.llm.wires.common import (
 ANTHROPIC_URL = "https://api.anthropic.com"
 _VERSION = "2023-06-01"
 _CHOICES = {"auto": {"type": "auto"}, "none": {"type": "none"}, "required": {"type": "any"}}
-_REASONS = {
-    "end_turn": FinishReason.STOP,
-    "stop_sequence": FinishReason.STOP,
-    "max_tokens": FinishReason.LENGTH,
-    "model_context_window_exceeded": FinishReason.LENGTH,
-    "tool_use": FinishReason.TOOL_CALLS,
-    "refusal": FinishReason.REFUSAL,
-}
 
 
 class Anthropic(Wire):
@@ -128,7 +121,7 @@ class _Reading:
 
     def finished(self) -> Finished:
         raw = {"id": self.id, "finish_reason": self.reason, "usage": self.usage}
-        reason = _REASONS.get(self.reason, FinishReason.OTHER)
+        reason = STOP_REASONS.get(self.reason, FinishReason.OTHER)
         return Finished(usage_of(self.usage), reason, self.model, raw)
 
 

@@ -14,6 +14,7 @@ from django.conf import settings
 from prompts.llm.transport import Frame, Request
 from prompts.llm.types import Event, Finished, FinishReason, Message, TextDelta, ThinkingDelta, ToolCallDelta
 from prompts.llm.wires.common import (
+    STOP_REASONS,
     Wire,
     cannot,
     conversation,
@@ -35,14 +36,9 @@ REGION = re.compile(r"[a-z]{2}[a-z-]{0,20}-\d{1,2}", re.ASCII)
 _CHOICES: dict[str, dict[str, Any]] = {"auto": {"auto": {}}, "required": {"any": {}}}
 _FORMATS = {"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
 _REASONS = {
-    "end_turn": FinishReason.STOP,
-    "stop_sequence": FinishReason.STOP,
-    "max_tokens": FinishReason.LENGTH,
-    "model_context_window_exceeded": FinishReason.LENGTH,
-    "tool_use": FinishReason.TOOL_CALLS,
+    **STOP_REASONS,
     "guardrail_intervened": FinishReason.REFUSAL,
     "content_filtered": FinishReason.REFUSAL,
-    "refusal": FinishReason.REFUSAL,
 }
 
 

@@ -12,12 +12,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from prompts.llm.transport import Frame, Request, json_request, said_in
-from prompts.llm.types import Call, Event, Message, ProviderError, Trouble
+from prompts.llm.types import Call, Event, FinishReason, Message, ProviderError, Trouble
 from prompts.models import LlmConnection
 from tracing.ingest.usage import clean_usage
 
 #: of providers that insist on a number
 DEFAULT_MAX_TOKENS = 4096
+#: why an answer ended, in the words that Anthropic and Bedrock share
+STOP_REASONS = {
+    "end_turn": FinishReason.STOP,
+    "stop_sequence": FinishReason.STOP,
+    "max_tokens": FinishReason.LENGTH,
+    "model_context_window_exceeded": FinishReason.LENGTH,
+    "tool_use": FinishReason.TOOL_CALLS,
+    "refusal": FinishReason.REFUSAL,
+}
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,", re.ASCII)
 _SYSTEM_ROLES = ("system", "developer")
 

@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from prompts.connection_actions import Given
+from prompts.actions.connections import Given
 from prompts.llm.wires import bedrock, vertex
 from prompts.models import Adapter, LlmConnection
 

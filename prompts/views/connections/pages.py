@@ -22,11 +22,11 @@ from accounts.views.answers import see_other
 from config.errors import Invalid, SpanwiseError
 from config.posting import posted_from
 from config.rendering import render_page
-from prompts import connection_actions as actions
-from prompts.connection_actions import Trial
-from prompts.connection_queries import get_connection, known_models, list_connections, models_of
+from prompts.actions import connections as actions
+from prompts.actions.connections import Trial
 from prompts.llm.words import Explained, explained
 from prompts.models import Adapter, LlmConnection
+from prompts.queries.connections import get_connection, known_models, list_connections, models_of
 from prompts.views.connections import drafts
 from prompts.views.connections.drafts import PRESETS, Draft
 

@@ -18,7 +18,7 @@ from django.db.models import Max, Q
 from accounts.access import ProjectScope
 from prompts import content
 from prompts.models import LATEST, Prompt, PromptLabel, PromptType, PromptVersion
-from prompts.queries import prompts, versions
+from prompts.queries.prompts import prompts, versions
 
 PAGE_SIZE = 100
 SORTS = ("name", "-newest")

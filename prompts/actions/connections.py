@@ -20,11 +20,11 @@ from accounts.roles import Role
 from config.errors import Invalid
 from config.outgoing import AddressRefused, Limits, Purpose, check_url
 from config.sealing import Unreadable, masked, seal
-from prompts.connection_queries import get_connection
 from prompts.llm import Answer, Call, Parameters, ProviderError, stream
 from prompts.llm.wires import bedrock, vertex
 from prompts.models import Adapter, LlmConnection
 from prompts.models.connections import MODEL_LENGTH, PROVIDER_LENGTH, URL_LENGTH
+from prompts.queries.connections import get_connection
 
 MOST_MODELS, MOST_HEADERS = 200, 50
 _LONGEST_SECRET = 20_000

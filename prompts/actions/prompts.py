@@ -14,7 +14,7 @@ from accounts.access import ProjectScope
 from accounts.audit import Actor, record
 from accounts.roles import Role
 from config.errors import Conflict, Forbidden, Invalid, NotFound
-from prompts import content, delivery, queries
+from prompts import content, delivery
 from prompts.composition import resolve_draft
 from prompts.models import (
     BY_API,
@@ -30,6 +30,7 @@ from prompts.models import (
     PromptVersion,
     ProtectedLabel,
 )
+from prompts.queries import prompts as queries
 
 #: Two that begin a name at the same moment: the second one finds it and goes on from there.
 _TRIES = 5

@@ -1,0 +1,1 @@
+"""What can be done: one function a change, one module a noun."""
