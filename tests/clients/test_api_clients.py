@@ -20,8 +20,7 @@ from tests.clients.wire import ANSWER, COST, MODEL, QUESTION, RELEASE, SECONDS, 
 
 #: Areas that come with later parts of the product, as JavaScript and Python spell them.
 LATER = re.compile(
-    r"annotation_?queues|blob_?storage|dataset|evaluat|experiments|feedback|llm_?connections|organizations"
-    r"|prompt|scim|unstable",
+    r"annotation_?queues|blob_?storage|dataset|evaluat|experiments|feedback|organizations|scim|unstable",
     re.IGNORECASE,
 )
 EVERYTHING = "core,basic,time,io,metadata,model,usage,prompt,metrics,trace_context"
@@ -374,6 +373,93 @@ def test_score_configs(sdk):
         assert (changed["isArchived"], changed["maxValue"], changed["description"]) == (True, 10, "一到十")
         assert changed["minValue"] == 1
     assert is_gone(sdk, "score_configs.get_by_id", MISSING)["error"] == "LangfuseNotFoundError"
+
+
+# --- prompts and connections to models
+
+
+def test_prompts(sdk):
+    name = f"客户端/{uuid.uuid4().hex[:8]}"
+    text = {
+        "type": "text",
+        "name": name,
+        "prompt": "评价《{{movie}}》",
+        "config": {"temperature": 0.7},
+        "tags": ["films"],
+    }
+    made = sdk("prompts.create", labels=["production"], commitMessage="第一版", **text)
+    assert {key: made[key] for key in text} == text
+    assert (made["version"], made["labels"], made["commitMessage"]) == (1, ["production", "latest"], "第一版")
+    second = sdk("prompts.create", labels=[], **{**text, "prompt": "第二版"})
+    assert (second["version"], second["labels"]) == (2, ["latest"])
+    assert prompt(sdk, name)["prompt"] == text["prompt"]
+    assert prompt(sdk, name, version=2)["prompt"] == "第二版"
+    assert prompt(sdk, name, label="latest")["version"] == 2
+    moved = sdk("prompt_version.update", name, 2, newLabels=["production", "staging"])
+    assert sorted(moved["labels"]) == ["latest", "production", "staging"]
+    assert prompt(sdk, name)["version"] == 2
+    [listed] = sdk("prompts.list", name=name, tag="films", limit=5)["data"]
+    assert (listed["name"], listed["versions"], listed["tags"]) == (name, [1, 2], ["films"])
+    assert sorted(listed["labels"]) == ["latest", "production", "staging"]
+    with pytest.raises(Refused) as missing:
+        prompt(sdk, f"{name}/{MISSING}")
+    assert missing.value.status == 404
+    prompts_end(sdk, name)
+
+
+def prompt(sdk, name, **query):
+    if sdk.name == "langfuse-js-3":  # the one method that takes the name with the query
+        return sdk("prompts.get", promptName=name, **query)
+    return sdk("prompts.get", name, **query)
+
+
+def prompts_end(sdk, name):
+    if not sdk.has("prompts.delete"):
+        return
+    sdk("prompts.delete", name, version=1)
+    assert sdk("prompts.list", name=name)["data"][0]["versions"] == [2]
+    sdk("prompts.delete", name)
+    assert sdk("prompts.list", name=name)["data"] == []
+
+
+def test_chat_prompts(sdk):
+    name = f"对话/{uuid.uuid4().hex[:8]}"
+    sdk("prompts.create", type="text", name=f"{name}/规则", prompt="请友善。", labels=["production"])
+    reference = f"@@@langfusePrompt:name={name}/规则|label=production@@@"
+    messages = [{"role": "system", "content": reference}, {"role": "user", "content": "{{question}}"}]
+    if sdk.name != "langfuse-python-2":  # it knows no placeholders
+        messages.insert(1, {"type": "placeholder", "name": "history"})
+    sdk("prompts.create", type="chat", name=name, prompt=messages, labels=["production"])
+    got = prompt(sdk, name)
+    assert (got["type"], len(got["prompt"])) == ("chat", len(messages))
+    assert (got["prompt"][0]["role"], got["prompt"][0]["content"]) == ("system", "请友善。")
+    if len(messages) > 2:
+        assert (got["prompt"][1]["type"], got["prompt"][1]["name"]) == ("placeholder", "history")
+    if sdk.name in ("langfuse-python-4", "langfuse-python-5", "langfuse-js-5"):
+        assert prompt(sdk, name, resolve=False)["prompt"][0]["content"] == reference
+
+
+def test_llm_connections(sdk):
+    if not sdk.has("llm_connections.upsert"):
+        return
+    secret = f"sk-{uuid.uuid4().hex}"
+    body = {
+        "provider": f"家里的 {uuid.uuid4().hex[:8]}",
+        "adapter": "openai",
+        "baseURL": "https://models.example/v1",
+        "customModels": ["qwen3-32b"],
+        "withDefaultModels": False,
+    }
+    made = sdk("llm_connections.upsert", secretKey=secret, extraHeaders={"x-team": "support"}, **body)
+    assert {key: made[key] for key in body} == body
+    assert (made["extraHeaderKeys"], secret in json.dumps(made)) == (["x-team"], False)
+    assert made["displaySecretKey"].endswith(secret[-4:])
+    again = sdk("llm_connections.upsert", secretKey=secret, **{**body, "customModels": []})
+    assert (again["id"], again["customModels"]) == (made["id"], [])
+    assert made["id"] in [each["id"] for each in pages(sdk, "llm_connections.list")]
+    if sdk.has("llm_connections.delete"):
+        sdk("llm_connections.delete", made["id"])
+        assert made["id"] not in [each["id"] for each in pages(sdk, "llm_connections.list")]
 
 
 # --- comments, models, media
