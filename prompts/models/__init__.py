@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from prompts.models.automations import (
+    Attempt,
+    Automation,
+    AutomationKind,
+    Delivery,
+    DeliveryStatus,
+    OffReason,
+    PromptAction,
+    PromptEvent,
+)
 from prompts.models.connections import Adapter, LlmConnection
 from prompts.models.prompts import (
     BY_API,
@@ -29,8 +39,16 @@ __all__ = [
     "PRODUCTION",
     "TAG_LENGTH",
     "Adapter",
+    "Attempt",
+    "Automation",
+    "AutomationKind",
+    "Delivery",
+    "DeliveryStatus",
     "LlmConnection",
+    "OffReason",
     "Prompt",
+    "PromptAction",
+    "PromptEvent",
     "PromptLabel",
     "PromptReference",
     "PromptType",
