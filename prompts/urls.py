@@ -6,6 +6,8 @@ from django.urls import include, path
 
 from prompts.views import changes, detail, form, labels, listing, transfer
 from prompts.views.connections import pages as connections
+from prompts.views.playground import data as playground_data
+from prompts.views.playground import pages as playground_pages
 
 app_name = "prompts"
 
@@ -25,6 +27,20 @@ project_urls = [  # projects/<project_id>/
     path("prompts-export/", transfer.prompt_export, name="prompt-export"),
     path("prompt-versions/<id:version_id>/", detail.prompt_version, name="prompt-version"),
     path("prompts/<id:name>/", detail.prompt_detail, name="prompt-detail"),
+    path("playground/", playground_pages.playground_list, name="playground-list"),
+    path("playground/new/", playground_data.playground_new, name="playground-new"),
+    path("playground/<str:playground_id>/", playground_pages.playground, name="playground"),
+    path("playground/<str:playground_id>/state/", playground_data.playground_state, name="playground-state"),
+    path("playground/<str:playground_id>/rename/", playground_data.playground_rename, name="playground-rename"),
+    path("playground/<str:playground_id>/delete/", playground_data.playground_delete, name="playground-delete"),
+    path(
+        "playground/<str:playground_id>/runs/<str:run_id>/",
+        playground_pages.playground_output,
+        name="playground-output",
+    ),
+    path("playground-library/", playground_data.library, name="playground-library"),
+    path("playground-library/save/", playground_data.library_save, name="playground-library-save"),
+    path("playground-library/delete/", playground_data.library_delete, name="playground-library-delete"),
     path("settings/prompt-labels/", labels.label_list, name="label-list"),
     path("settings/prompt-labels/protect/", labels.label_protect, name="label-protect"),
     path("settings/llm-connections/", connections.connection_list, name="connection-list"),

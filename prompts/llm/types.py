@@ -48,7 +48,7 @@ class Tool:
 class Call:
     """`tool_choice`: auto, none, required, or the name of a tool; empty for the provider's own default.
     `output_schema`: a JSON schema that the answer has to fit. `options` are put into the request's body as they are,
-    over all that is there."""
+    over all that is there. Without `stream` the answer is asked for in one piece."""
 
     model: str
     messages: Sequence[Message]
@@ -57,6 +57,7 @@ class Call:
     tool_choice: str = ""
     output_schema: Mapping[str, Any] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    stream: bool = True
 
 
 # --- What comes ------------------------------------------------------------------------------------------

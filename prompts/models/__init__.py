@@ -13,6 +13,7 @@ from prompts.models.automations import (
     PromptEvent,
 )
 from prompts.models.connections import Adapter, LlmConnection
+from prompts.models.playground import Playground, PlaygroundItem, PlaygroundRun, RunStatus
 from prompts.models.prompts import (
     BY_API,
     LABEL_LENGTH,
@@ -46,6 +47,9 @@ __all__ = [
     "DeliveryStatus",
     "LlmConnection",
     "OffReason",
+    "Playground",
+    "PlaygroundItem",
+    "PlaygroundRun",
     "Prompt",
     "PromptAction",
     "PromptEvent",
@@ -54,5 +58,6 @@ __all__ = [
     "PromptType",
     "PromptVersion",
     "ProtectedLabel",
+    "RunStatus",
     "new_id",
 ]

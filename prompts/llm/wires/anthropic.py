@@ -50,7 +50,7 @@ class Anthropic(Wire):
             # Thoughts count as output: without room for more than them there would be no answer.
             "max_tokens": parameters.max_tokens or DEFAULT_MAX_TOKENS + (budget or 0),
             "messages": together((_message(message) for message in conversation(call.messages)), "content"),
-            "stream": True,
+            "stream": call.stream,
             **given(
                 system=system_text(call.messages),
                 temperature=parameters.temperature,

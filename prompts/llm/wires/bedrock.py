@@ -47,7 +47,8 @@ class Bedrock(Wire):
 
     def url(self) -> str:
         base = self.base_url(f"https://bedrock-runtime.{self._region()}.amazonaws.com")
-        return f"{base}/model/{quote(self.call.model, safe='')}/converse-stream"
+        method = "converse-stream" if self.call.stream else "converse"
+        return f"{base}/model/{quote(self.call.model, safe='')}/{method}"
 
     def _region(self) -> str:
         region = str(self.connection.option("region") or "")
@@ -61,7 +62,8 @@ class Bedrock(Wire):
 
     def request(self) -> Request:
         plain = super().request()
-        headers = {**plain.headers, "Accept": "application/vnd.amazon.eventstream"}
+        kind = "application/vnd.amazon.eventstream" if self.call.stream else "application/json"
+        headers = {**plain.headers, "Accept": kind}
         if "Authorization" not in headers:
             headers |= self._signature(plain)
         return Request(plain.url, headers, plain.body)

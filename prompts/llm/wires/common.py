@@ -63,7 +63,8 @@ class Wire(ABC):
         for name in self.unsupported:
             if getattr(self.call.parameters, name) not in (None, "", (), []):
                 raise cannot(f"{self.connection.get_adapter_display()} has no parameter {name}.")
-        headers = {**self.key_headers(), **self.connection.headers}
+        accepted = {} if self.call.stream else {"Accept": "application/json"}
+        headers = {**accepted, **self.key_headers(), **self.connection.headers}
         return json_request(self.url(), headers, merged(self.body(), self.call.options))
 
     def base_url(self, default: str) -> str:

@@ -37,7 +37,10 @@ class Gemini(Wire):
         base = self.base_url(AI_STUDIO_URL)
         version = "" if httpx.URL(base).path.strip("/") else "/v1beta"
         model = quote(self.call.model.removeprefix("models/"), safe="")
-        return f"{base}{version}/models/{model}:streamGenerateContent?alt=sse"
+        return f"{base}{version}/models/{model}:{self.method()}"
+
+    def method(self) -> str:
+        return "streamGenerateContent?alt=sse" if self.call.stream else "generateContent"
 
     def key_headers(self) -> dict[str, str]:
         return {"x-goog-api-key": self.connection.secret}

@@ -45,8 +45,7 @@ class OpenAiChat(Wire):
         return {
             "model": call.model,
             "messages": [self._message(message) for message in call.messages],
-            "stream": True,
-            "stream_options": {"include_usage": True},
+            **({"stream": True, "stream_options": {"include_usage": True}} if call.stream else {}),
             **given(
                 temperature=parameters.temperature,
                 top_p=parameters.top_p,

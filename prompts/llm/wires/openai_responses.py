@@ -29,7 +29,7 @@ class OpenAiResponses(Wire):
         return {
             "model": call.model,
             "input": [item for message in call.messages for item in _items(message)],
-            "stream": True,
+            "stream": call.stream,
             # What is tried out here need not be kept there.
             "store": False,
             **given(

@@ -41,7 +41,7 @@ class Vertex(Gemini):
         project = quote(self._project(), safe="")
         model = quote(self.call.model.removeprefix("models/"), safe="")
         place = f"v1/projects/{project}/locations/{location}/publishers/google/models/{model}"
-        return f"{base}/{place}:streamGenerateContent?alt=sse"
+        return f"{base}/{place}:{self.method()}"
 
     def key_headers(self) -> dict[str, str]:
         if self.connection.secret == MACHINE:

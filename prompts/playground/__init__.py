@@ -1,0 +1,1 @@
+"""What a playground is made of, and how its windows become calls."""
