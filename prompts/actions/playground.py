@@ -34,16 +34,17 @@ class Overtaken(Conflict):
 def create_playground(scope: ProjectScope, state: State, title: str = "", *, actor: Actor) -> Playground:
     """Raises Forbidden, Invalid for a state that is none, and TooLarge."""
     scope.require(Role.MEMBER)
-    now = timezone.now()
-    document = shape.written(shape.checked(state))
+    state = shape.checked(state)
+    document = shape.written(state)
     with transaction.atomic():
         playground = Playground.objects.create(
             project_id=scope.project_id,
             title=_title(title) or _("Playground"),
             document=document,
+            models=shape.models_of(state),
             created_by_id=scope.user_id or None,
             updated_by_id=scope.user_id or None,
-            updated_at=now,
+            updated_at=timezone.now(),
         )
         record(actor, "playground.create", playground, after={"title": playground.title})
     return playground
@@ -61,10 +62,14 @@ def save_state(scope: ProjectScope, playground: Playground, state: Any, revision
     """The document's new revision. `revision` is the one that the change was made to. Raises Overtaken where there is
     a newer one, Invalid with the paths of what is no state, TooLarge and Forbidden."""
     scope.require(Role.MEMBER)
-    document = shape.written(shape.checked(state))
+    checked = shape.checked(state)
     mine = Playground.objects.filter(pk=playground.pk, project_id=scope.project_id, revision=revision)
     changed = mine.update(
-        document=document, revision=revision + 1, updated_by_id=scope.user_id or None, updated_at=timezone.now()
+        document=shape.written(checked),
+        models=shape.models_of(checked),
+        revision=revision + 1,
+        updated_by_id=scope.user_id or None,
+        updated_at=timezone.now(),
     )
     if not changed:
         theirs = get_playground(scope, playground.pk)

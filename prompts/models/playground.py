@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 from django.db import models
+from django.db.models import Index, JSONField
 from django.utils.translation import gettext_lazy as _
 
 from prompts.models.prompts import new_id
@@ -48,10 +49,12 @@ class Playground(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     #: of the document or the title
     updated_at = models.DateTimeField()
+    #: of the windows, one a window, empty for none: lists show them without reading documents
+    models: JSONField = JSONField(default=list, blank=True)
 
     class Meta:
         ordering = ["-updated_at", "id"]
-        indexes = [models.Index(fields=["project", "-updated_at"], name="prompts_playground_newest")]
+        indexes = [Index(fields=["project", "-updated_at"], name="prompts_playground_newest")]
 
     def __str__(self) -> str:
         return self.title

@@ -99,6 +99,11 @@ def window_of(state: State, window_id: str) -> Window | None:
     return next((window for window in state["windows"] if window["id"] == window_id), None)
 
 
+def models_of(state: State) -> list[str]:
+    """One a window, empty for none."""
+    return [window["model"] for window in state["windows"]]
+
+
 # --- Variables and placeholders --------------------------------------------------------------------------
 def is_placeholder(message: Mapping[str, Any]) -> bool:
     return message.get("type") == PLACEHOLDER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, IntegerField, QuerySet, Value, When
 
 from accounts.access import ProjectScope
 from accounts.roles import Role
@@ -12,6 +12,7 @@ from config.errors import Invalid, NotFound, SpanwiseError
 from prompts import content
 from prompts.composition import resolve_draft
 from prompts.models import Playground, PlaygroundItem, PlaygroundRun
+from prompts.models.playground import UNFINISHED
 from prompts.playground import state as shape
 from tracing.queries.paging import Numbered, PageNumber
 
@@ -61,12 +62,18 @@ def get_run(scope: ProjectScope, playground: Playground, run_id: str) -> Playgro
     return found
 
 
+def run_ids(scope: ProjectScope, playground: Playground) -> dict[str, list[str]]:
+    """Of each window that has some, newest first, by the window's id."""
+    found: dict[str, list[str]] = {}
+    for pk, window in runs(scope, playground).values_list("pk", "window"):
+        found.setdefault(window, []).append(pk)
+    return found
+
+
 def latest_runs(scope: ProjectScope, playground: Playground) -> dict[str, PlaygroundRun]:
     """The newest run of each window that has one, by the window's id."""
-    newest: dict[str, str] = {}
-    for pk, window in runs(scope, playground).values_list("pk", "window"):
-        newest.setdefault(window, pk)
-    found = runs(scope, playground).filter(pk__in=newest.values())
+    newest = [ids[0] for ids in run_ids(scope, playground).values()]
+    found = runs(scope, playground).filter(pk__in=newest)
     return {run.window: run for run in found}
 
 
@@ -119,8 +126,4 @@ def library(scope: ProjectScope) -> dict[str, list[dict[str, str]]]:
 
 def unfinished(scope: ProjectScope) -> QuerySet[PlaygroundRun]:
     """Of the whole project."""
-    is_open = Q(status__in=[*_UNFINISHED])
-    return PlaygroundRun.objects.filter(is_open, project_id=scope.project_id)
-
-
-_UNFINISHED = ("queued", "running")
+    return PlaygroundRun.objects.filter(project_id=scope.project_id, status__in=UNFINISHED)
