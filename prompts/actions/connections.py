@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,18 +19,15 @@ from accounts.roles import Role
 from config.errors import Invalid
 from config.outgoing import AddressRefused, Limits, Purpose, check_url
 from config.sealing import Unreadable, masked, seal
+from prompts.headers import headers_problem
 from prompts.llm import Answer, Call, Parameters, ProviderError, stream
 from prompts.llm.wires import bedrock, vertex
 from prompts.models import Adapter, LlmConnection
 from prompts.models.connections import MODEL_LENGTH, PROVIDER_LENGTH, URL_LENGTH
 from prompts.queries.connections import get_connection
 
-MOST_MODELS, MOST_HEADERS = 200, 50
+MOST_MODELS = 200
 _LONGEST_SECRET = 20_000
-_LONGEST_HEADER = 8_000
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}", re.ASCII)
-#: the transport's own: another value would break the request
-_OUR_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "content-type"})
 #: a web thread waits for it
 _TRIAL_LIMITS = Limits(connect_seconds=5, silence_seconds=15, total_seconds=20, most_bytes=1024 * 1024)
 _TRIAL_TOKENS = 16
@@ -298,17 +294,11 @@ def _models_problem(given: Given) -> str:
 
 
 def _headers_problem(known: LlmConnection | None, given: Given) -> str:
-    if len(given.headers) > MOST_HEADERS:
-        return _("Give at most %(most)d headers.") % {"most": MOST_HEADERS}
-    for name, text in given.headers.items():
-        if not _HEADER_NAME.fullmatch(name) or name.lower() in _OUR_HEADERS:
-            return _("“%(name)s” is no header that can be set.") % {"name": name[:100]}
-        if text is None and (known is None or name not in known.header_names):
-            return _("The header %(name)s needs a value.") % {"name": name}
-        if text is None and known is not None and goes_elsewhere(known, given):
+    if problem := headers_problem(given.headers, known.header_names if known else []):
+        return problem
+    for name in (name for name, text in given.headers.items() if text is None):
+        if known is not None and goes_elsewhere(known, given):
             return _("Enter the header %(name)s again: it would go to another address than before.") % {"name": name}
-        if text is not None and (len(text) > _LONGEST_HEADER or not text.isascii() or not text.isprintable()):
-            return _("The value of the header %(name)s holds characters that headers cannot hold.") % {"name": name}
     return ""
 
 

@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from prompts.actions.connections import Given
+from prompts.headers import typed_headers
 from prompts.llm.wires import bedrock, vertex
 from prompts.models import Adapter, LlmConnection
 
@@ -84,7 +85,7 @@ class Draft:
             base_url=self.base_url,
             custom_models=[line.strip() for line in self.models.splitlines() if line.strip()],
             with_default_models=self.with_default_models,
-            headers={**dict.fromkeys(self.kept_headers), **_headers(self.headers)},
+            headers={**dict.fromkeys(self.kept_headers), **typed_headers(self.headers)},
             config=self._config(),
             default_model=self.default_model,
         )
@@ -158,12 +159,3 @@ def of_post(data: QueryDict) -> Draft:
         headers=text("headers"),
         is_machine="is_machine" in data,
     )
-
-
-def _headers(text: str) -> dict[str, str]:
-    """A header a line, `Name: value`. A line without a colon is a name, which is then told to need a value."""
-    found: dict[str, str] = {}
-    for line in filter(str.strip, text.splitlines()):
-        name, _colon, value = line.partition(":")
-        found[name.strip()] = value.strip()
-    return found
