@@ -64,7 +64,10 @@ GROUPS: tuple[tuple[str | Promise, tuple[Item, ...]], ...] = (
     ),
     (
         _("Prompts"),
-        (Item("prompt", _("Prompts"), "prompts:prompt-list", ("prompts:prompt-",)),),
+        (
+            Item("prompt", _("Prompts"), "prompts:prompt-list", ("prompts:prompt-",)),
+            Item("play", _("Playground"), "prompts:playground-list", ("prompts:playground",), True),
+        ),
     ),
     (
         _("Set up"),
