@@ -112,8 +112,8 @@ def set_labels(
     if LATEST in labels:
         raise Invalid(f"The label {LATEST} is always on the newest version.")
     with _changing(scope), transaction.atomic():
+        _locked(queries.get_version(scope, name, number=number).prompt)
         version = queries.get_version(scope, name, number=number)
-        _locked(version.prompt)
         before = _labels(version)
         wanted = set(labels) if exactly else {*labels, *before}
         _check_may_move(scope, wanted ^ set(before))
@@ -121,7 +121,7 @@ def set_labels(
         _move(version, [label for label in labels if label not in before])
         record(actor, "prompt.label", version, before={"labels": before}, after={"labels": sorted(wanted)})
         version.save(update_fields=["updated_at"])
-    return queries.get_version(scope, name, number=number)
+        return queries.get_version(scope, name, number=number)
 
 
 def set_tags(scope: ProjectScope, name: str, tags: Sequence[str], *, actor: Actor) -> Prompt:
@@ -207,7 +207,7 @@ def _create(scope: ProjectScope, new: NewVersion, said: content.Content, actor: 
             prompt.tags = _checked_tags(new.tags)
         prompt.save(update_fields=["tags", "updated_at"])
         record(actor, "prompt.create", version, after={"name": new.name, "version": number, "labels": list(new.labels)})
-    return queries.get_version(scope, new.name, number=number)
+        return queries.get_version(scope, new.name, number=number)
 
 
 def _checked(scope: ProjectScope, new: NewVersion) -> content.Content:

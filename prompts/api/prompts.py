@@ -14,6 +14,7 @@ from config.api.describe import Problem, describe, in_path, parameter
 from config.api.values import iso, to_json
 from config.api.views import PublicView
 from config.errors import Invalid
+from config.snapshot import one_moment
 from prompts import delivery, filters
 from prompts.actions import prompts as actions
 from prompts.actions.prompts import NewVersion
@@ -67,9 +68,9 @@ class Prompts(PublicView):
             params.integer("page", 1, low=1, high=10_000_000),
             params.integer("limit", 10, low=1, high=_MOST_ON_A_PAGE),
         )
-        matching = _matching(self.scope, params)
-        page = queries.list_prompts(self.scope, number, matching)
-        newest = queries.newest_numbers(listed.prompt.pk for listed in page.items)
+        with one_moment():
+            page = queries.list_prompts(self.scope, number, _matching(self.scope, params))
+            newest = queries.newest_numbers(listed.prompt.pk for listed in page.items)
         shown = [_listed(listed, newest[listed.prompt.pk]) for listed in page.items]
         return Response({"data": shown, "meta": meta(page), "pagination": meta(page)})
 
@@ -105,11 +106,12 @@ class OnePrompt(PublicView):
         number, label = _which(params)
         is_resolved = params.flag("resolve")
         params.check()
-        version = queries.get_version(self.scope, name, number=number, label=label)
-        said, graph = version.said, None
-        if is_resolved is not False:
-            resolved = resolve(self.scope, version)
-            said, graph = resolved.content, resolved.graph
+        with one_moment():
+            version = queries.get_version(self.scope, name, number=number, label=label)
+            said, graph = version.said, None
+            if is_resolved is not False:
+                resolved = resolve(self.scope, version)
+                said, graph = resolved.content, resolved.graph
         shown = _shown(version, said, graph)
         delivery.keep(key, to_json(shown))
         return Response(shown)
@@ -169,8 +171,9 @@ class PromptsV1(PublicView):
             params.issues.append(wrong_type("string", None, ("name",), is_present=False))
         number = _version(params)
         params.check()
-        version = queries.get_version(self.scope, name, number=number)
-        resolved = resolve(self.scope, version)
+        with one_moment():
+            version = queries.get_version(self.scope, name, number=number)
+            resolved = resolve(self.scope, version)
         return Response(_shown(version, resolved.content, resolved.graph))
 
     @describe(
@@ -303,7 +306,7 @@ def _check_texts(body: dict[str, Any], key: str, issues: list[Issue], *, is_requ
 
 # --- What is answered ------------------------------------------------------------------------------------
 def _shown(version: PromptVersion, said: Any, graph: dict[str, Any] | None) -> dict[str, Any]:
-    labels = queries.labels_of(version, queries.newest_number(version))
+    labels = queries.labels_of(version, version.newest)
     return {
         "id": version.id,
         "createdAt": iso(version.created_at),

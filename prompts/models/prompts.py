@@ -80,6 +80,11 @@ class PromptVersion(models.Model):
         return self.prompt.project_id
 
     @property
+    def newest(self) -> int:
+        """The highest number of the prompt when this was read by `prompts.queries.prompts.find_version`."""
+        return int(vars(self)["highest"])
+
+    @property
     def said(self) -> str | list[dict[str, Any]]:
         """Text, or messages."""
         return self.content if self.prompt.type == PromptType.TEXT else orjson.loads(self.content)  # type: ignore[no-any-return]

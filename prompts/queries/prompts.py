@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, OuterRef, Q, QuerySet, Subquery
 
 from accounts.access import ProjectScope
 from config.errors import NotFound
@@ -53,9 +53,11 @@ def get_version(scope: ProjectScope, name: str, *, number: int | None = None, la
 
 
 def find_version(scope: ProjectScope, name: str, *, number: int | None = None, label: str = "") -> PromptVersion | None:
+    """With `newest`, the highest number of its prompt."""
     if "\x00" in name + label or (number is not None and not 0 < number < 2**31):
         return None
-    found = versions(scope).filter(prompt__name=name)
+    siblings = PromptVersion.objects.filter(prompt=OuterRef("prompt")).order_by("-number")
+    found = versions(scope).filter(prompt__name=name).annotate(highest=Subquery(siblings.values("number")[:1]))
     if number is not None:
         found = found.filter(number=number)
     if label and label != LATEST:
@@ -73,10 +75,6 @@ def newest_numbers(prompt_ids: Iterable[str]) -> dict[str, int]:
     """The highest number of each prompt."""
     found = PromptVersion.objects.filter(prompt_id__in=list(prompt_ids)).order_by()
     return {row["prompt_id"]: row["newest"] for row in found.values("prompt_id").annotate(newest=Max("number"))}
-
-
-def newest_number(version: PromptVersion) -> int:
-    return newest_numbers([version.prompt_id]).get(version.prompt_id, version.number)
 
 
 def list_prompts(scope: ProjectScope, number: PageNumber, matching: QuerySet[PromptVersion]) -> Numbered[Listed]:

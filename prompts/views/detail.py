@@ -97,7 +97,7 @@ class PromptPage:
         self._request = request
         self.version = self._chosen(name)
         self.prompt = self.version.prompt
-        self.newest = queries.newest_number(self.version)
+        self.newest = self.version.newest
         self.tab = request.GET.get("tab", "") if request.GET.get("tab", "") in TABS else TABS[0]
         self.period = period_from(request.GET) if {"range", "from", "to"} & request.GET.keys() else Period.named(RANGE)
 

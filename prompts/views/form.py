@@ -113,7 +113,7 @@ def _base(scope: ProjectScope, name: str, number: str) -> PromptVersion | None:
 def _review(request: HttpRequest, scope: ProjectScope, draft: drafts.Draft, new: NewVersion) -> HttpResponse:
     base = _base(scope, draft.base, str(draft.base_number or "")) if draft.base else None
     standing = queries.standing_labels(base.prompt) if base is not None and draft.is_next else {}
-    newest = queries.newest_number(base) if base is not None and draft.is_next else 0
+    newest = base.newest if base is not None and draft.is_next else 0
     later = _version_after(scope, base, newest) if base is not None and draft.is_next else None
     before = ("", "{}") if base is None else (as_text(base.said), config_text(base.config))
     context: dict[str, Any] = {
