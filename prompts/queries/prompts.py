@@ -74,7 +74,7 @@ def labels_of(version: PromptVersion, newest: int) -> list[str]:
 def newest_numbers(prompt_ids: Iterable[str]) -> dict[str, int]:
     """The highest number of each prompt."""
     found = PromptVersion.objects.filter(prompt_id__in=list(prompt_ids)).order_by()
-    return {row["prompt_id"]: row["newest"] for row in found.values("prompt_id").annotate(newest=Max("number"))}
+    return {row["prompt_id"]: row["highest"] for row in found.values("prompt_id").annotate(highest=Max("number"))}
 
 
 def list_prompts(scope: ProjectScope, number: PageNumber, matching: QuerySet[PromptVersion]) -> Numbered[Listed]:
