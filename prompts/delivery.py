@@ -30,7 +30,10 @@ def short_way(request: HttpRequest) -> HttpResponse | None:
         return None  # the route itself says what is wrong
     key = key_of(scope, request)
     body = _kept.get(key) if key is not None else None
-    return HttpResponse(body, content_type="application/json", headers=CORS_HEADERS) if body is not None else None
+    if body is None:
+        return None
+    headers = {**CORS_HEADERS, "Content-Length": str(len(body))}  # nothing after this one adds it
+    return HttpResponse(body, content_type="application/json", headers=headers)
 
 
 def key_of(scope: ProjectScope, request: HttpRequest) -> Key | None:
