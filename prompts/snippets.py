@@ -73,11 +73,21 @@ def _javascript(version: PromptVersion, label: str) -> str:
     result = "messages" if is_chat else "text"
     lines = [
         'import { LangfuseClient } from "@langfuse/client";',
+        'import { LangfuseSpanProcessor } from "@langfuse/otel";',
+        'import { startObservation } from "@langfuse/tracing";',
+        'import { NodeSDK } from "@opentelemetry/sdk-node";',
         "",
+        "const sdk = new NodeSDK({ spanProcessors: [new LangfuseSpanProcessor()] });",
+        "sdk.start();",
         "const langfuse = new LangfuseClient();",
         f"const prompt = await langfuse.prompt.get({name}, {{ {', '.join(options)} }});",
         f"const {result} = prompt.compile({given});",
         f"console.log({result}, prompt.config);",
+        "",
+        "// A generation that is given the prompt is counted for this version.",
+        'const generation = startObservation("answer", { prompt }, { asType: "generation" });',
+        'generation.update({ output: "..." }).end();',
+        "await sdk.shutdown();",
     ]
     return "\n".join(lines) + "\n"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import uuid
 
 import pytest
@@ -49,3 +51,26 @@ def test_the_published_example_works_as_printed(run, server, client):
     with server.client() as api:
         assert api.get("/api/public/v2/prompts/movie-critic").json()["config"] == {"model": "gpt-4", "temperature": 0.7}
         assert api.delete("/api/public/v2/prompts/movie-critic").status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("client", "snippet", "ending"),
+    [("langfuse-python-5", "use-python", "py"), ("langfuse-js-5", "use-javascript", "mjs")],
+)
+def test_what_the_page_says_runs_as_it_stands(run, server, api, pages, tmp_path, client, snippet, ending):
+    name = f"snippets/{uuid.uuid4().hex[:8]} 影评"
+    messages = [
+        {"role": "system", "content": "You know {{what}}."},
+        {"type": "placeholder", "name": "history"},
+        {"role": "user", "content": "{{question}}"},
+    ]
+    prompt = {"name": name, "type": "chat", "prompt": messages, "labels": ["production"], "config": {"top_p": 0.5}}
+    assert api.post("/api/public/v2/prompts", json=prompt).status_code == 201
+    page = pages.get(f"/projects/{server.project_id}/prompts/{name}/", params={"tab": "uses"})
+    [code] = re.findall(rf'id="{snippet}"[^>]*>(.*?)</', page.text, re.DOTALL)
+    program = tmp_path / f"snippet.{ending}"
+    program.write_text(html.unescape(code), encoding="utf-8")
+    ran = run(client, str(program))
+    assert "top_p" in ran.output
+    call = named(ran.trace(), "answer")
+    assert (call["promptName"], call["promptVersion"], call["output"]) == (name, 1, "...")
