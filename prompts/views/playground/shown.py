@@ -55,7 +55,7 @@ TOOL_CHOICES = ("auto", "none", "required")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`kind` is text, image, thinking or other; `kept` is the part as it came, in JSON, for those that are not edited."""
+    """`kind` is text, image, thinking or other; `kept` is the part as it came, in JSON, for what is not edited."""
 
     kind: str
     text: str = ""
