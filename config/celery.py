@@ -18,6 +18,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "purge-deleted-projects": {"task": "tracing.tasks.purge_deleted_projects", "schedule": 3600.0},
+    "work-on-playground-runs": {"task": "prompts.tasks.work_on_runs", "schedule": 5.0, "options": {"expires": 5}},
     "work-on-jobs": {"task": "tracing.tasks.work_on_jobs", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-inbox": {"task": "tracing.tasks.sweep_inbox", "schedule": 5.0, "options": {"expires": 5}},
 }
@@ -44,14 +45,19 @@ def _start(**_: Any) -> None:
 
 @worker_shutting_down.connect
 def _stop(**_: Any) -> None:
+    from prompts.playground import work
     from tracing.actions import jobs
     from tracing.ingest import drain
 
     drain.stop()
     jobs.stop()
+    work.stop()
 
 
 @worker_shutdown.connect
 def _stop_beat(**_: Any) -> None:
+    from prompts.playground import work
+
+    work.wait(seconds=5)
     if _beat is not None:
         _beat.stop()

@@ -228,6 +228,11 @@ PUBLIC_READS_PER_MINUTE_OF_ADDRESS = env.number("SPANWISE_PUBLIC_READS_PER_MINUT
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * _MEBIBYTE
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
+# --- Playground ------------------------------------------------------------------------------------------
+#: how many calls of models a project's playgrounds make at once, and how many one worker makes for all projects
+PLAYGROUND_RUNS_PER_PROJECT = env.number("SPANWISE_PLAYGROUND_RUNS_PER_PROJECT", 20)
+PLAYGROUND_RUNS_PER_WORKER = env.number("SPANWISE_PLAYGROUND_RUNS_PER_WORKER", 20)
+
 # --- Requests to addresses that people typed (config/outgoing.py) -----------------------------------------
 #: hosts and networks that are private and may be reached nevertheless, for each purpose
 _for_all = env.words("SPANWISE_OUTGOING_ALLOWED")

@@ -33,6 +33,9 @@ project_urls = [  # projects/<project_id>/
     path("playground/<str:playground_id>/state/", playground_data.playground_state, name="playground-state"),
     path("playground/<str:playground_id>/rename/", playground_data.playground_rename, name="playground-rename"),
     path("playground/<str:playground_id>/delete/", playground_data.playground_delete, name="playground-delete"),
+    path("playground/<str:playground_id>/runs/", playground_data.playground_run, name="playground-run"),
+    path("playground/<str:playground_id>/runs/news/", playground_data.playground_news, name="playground-news"),
+    path("playground/<str:playground_id>/runs/stop/", playground_data.playground_stop, name="playground-stop"),
     path(
         "playground/<str:playground_id>/runs/<str:run_id>/",
         playground_pages.playground_output,

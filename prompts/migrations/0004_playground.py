@@ -132,7 +132,7 @@ class Migration(migrations.Migration):
                 ("answered_model", models.CharField(blank=True, default="", max_length=255)),
                 ("finish_reason", models.CharField(blank=True, default="", max_length=20)),
                 ("usage", models.JSONField(blank=True, default=dict)),
-                ("cost", models.DecimalField(blank=True, decimal_places=18, max_digits=36, null=True)),
+                ("cost", models.DecimalField(blank=True, decimal_places=12, max_digits=18, null=True)),
                 ("problem", models.TextField(blank=True, default="")),
                 ("trace_id", models.CharField(max_length=64)),
                 ("observation_id", models.CharField(max_length=64)),

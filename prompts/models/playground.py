@@ -90,7 +90,7 @@ class PlaygroundRun(models.Model):
     #: units by kind, as prices know them
     usage = models.JSONField(default=dict, blank=True)
     #: in US dollars, as the trace has it; None where the model has no price
-    cost = models.DecimalField(max_digits=36, decimal_places=18, null=True, blank=True)
+    cost = models.DecimalField(max_digits=18, decimal_places=12, null=True, blank=True)
     #: JSON with trouble, message, status, body and request_id; empty where nothing went wrong
     problem = models.TextField(blank=True, default="")
 

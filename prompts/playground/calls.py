@@ -17,7 +17,7 @@ from prompts.composition import resolve_draft
 from prompts.llm import Call, Parameters, Tool
 from prompts.models import LlmConnection
 from prompts.models.connections import MODEL_LENGTH
-from prompts.playground.state import CHOICES, Path, State, Window, is_placeholder, texts_of
+from prompts.playground.state import CHOICES, Path, State, Window, is_placeholder, stops_of, texts_of
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 EFFORTS_LENGTH = 40
@@ -229,7 +229,7 @@ class _Preparation:
         read["max_tokens"] = self._whole("max_tokens", typed.get("max_tokens", ""), least=1)
         read["reasoning_budget"] = self._whole("reasoning_budget", typed.get("reasoning_budget", ""), least=0)
         read["seed"] = self._whole("seed", typed.get("seed", ""), least=-_LARGEST)
-        read["stop"] = tuple(line for line in typed.get("stop", "").splitlines() if line)
+        read["stop"] = tuple(stops_of(typed.get("stop", "")))
         read["reasoning_effort"] = typed.get("reasoning_effort", "").strip()
         if len(read["reasoning_effort"]) > EFFORTS_LENGTH:
             self.wrong(("parameters", "reasoning_effort"), _("The effort is one word, such as low."))

@@ -104,6 +104,17 @@ def models_of(state: State) -> list[str]:
     return [window["model"] for window in state["windows"]]
 
 
+# --- Texts that end an answer ---------------------------------------------------------------------------
+def stops_of(typed: str) -> list[str]:
+    """One a line, in which `\\n` stands for a line's end."""
+    return [line.replace("\\n", "\n") for line in typed.split("\n") if line]
+
+
+def stop_text(stops: list[str]) -> str:
+    """As people type them."""
+    return "\n".join(stop.replace("\n", "\\n") for stop in stops if stop)
+
+
 # --- Variables and placeholders --------------------------------------------------------------------------
 def is_placeholder(message: Mapping[str, Any]) -> bool:
     return message.get("type") == PLACEHOLDER

@@ -14,15 +14,18 @@ _RESERVED = re.compile(r"(?:langfuse[-_]?)+")
 _VALID = re.compile(r"[a-z0-9_-]+")
 
 
-def normalise_environment(value: Any) -> str:
+def normalise_environment(value: Any, *, is_own: bool = False) -> str:
+    """`is_own`: it comes from the server itself, and so may begin with what is kept for that."""
     if not isinstance(value, str):
         return DEFAULT
-    return _remembered(value) if len(value) <= _LONGEST_REMEMBERED else _normalise(value)
+    if is_own or len(value) > _LONGEST_REMEMBERED:
+        return _normalise(value, is_own=is_own)
+    return _remembered(value)
 
 
-def _normalise(value: str) -> str:
+def _normalise(value: str, *, is_own: bool = False) -> str:
     name = value.lower()
-    reserved = _RESERVED.match(name)
+    reserved = None if is_own else _RESERVED.match(name)
     if reserved:
         name = name[reserved.end() :]
     name = name[:_MAXIMUM]

@@ -22,6 +22,8 @@ class Envelope:
     sdk_version: str = ""
     #: the number in `x-langfuse-ingestion-version`; 0 when it was not sent
     ingestion_version: int = 0
+    #: written by this server about what it did itself (`own.py`): it may use the environments that are kept for that
+    is_own: bool = False
 
 
 @dataclass(slots=True, kw_only=True)

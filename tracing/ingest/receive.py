@@ -120,6 +120,11 @@ def keep_event(request: HttpRequest, access: KeyAccess, event: dict[str, Any]) -
         raise Invalid(rejected.body["message"]) from None
 
 
+def keep_payload(envelope: Envelope, accepted: list[dict[str, Any]]) -> None:
+    """Events that were checked already. Raises Unavailable."""
+    _keep(Payload(envelope, _packed(accepted)))
+
+
 MORE_THAN_FEEDBACK = "Annotations and corrections need the secret key: a public key alone hands in feedback."
 
 _Handler = Callable[[HttpRequest], HttpResponse]

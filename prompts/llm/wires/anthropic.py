@@ -169,6 +169,8 @@ def _part(part: Mapping[str, Any]) -> dict[str, Any]:
             "thinking": part.get("thinking") or "",
             "signature": part.get("signature") or "",
         }
+    if part.get("type") == "redacted_thinking":
+        return {"type": "redacted_thinking", "data": part.get("data") or ""}
     url = image_url(part)
     data = image_data(url)
     if data is None:

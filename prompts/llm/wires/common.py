@@ -28,6 +28,8 @@ STOP_REASONS = {
     "refusal": FinishReason.REFUSAL,
 }
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,", re.ASCII)
+#: parts that hold what a model thought
+THOUGHTS = ("thinking", "redacted_thinking")
 _SYSTEM_ROLES = ("system", "developer")
 
 

@@ -12,6 +12,7 @@ import orjson
 from prompts.llm.transport import Frame
 from prompts.llm.types import Event, Finished, FinishReason, Message, TextDelta, ThinkingDelta, ToolCallDelta
 from prompts.llm.wires.common import (
+    THOUGHTS,
     Wire,
     conversation,
     given,
@@ -159,7 +160,7 @@ def _contents(messages: Sequence[Message]) -> Iterator[dict[str, Any]]:
             response = {"name": name, "response": _result(text_of(message))}
             yield {"role": "user", "parts": [{"functionResponse": response}]}
             continue
-        parts = [_part(part) for part in parts_of(message) if part.get("type") != "thinking"]
+        parts = [_part(part) for part in parts_of(message) if part.get("type") not in THOUGHTS]
         parts += [_call_part(*call) for call in tool_calls_of(message)]
         yield {"role": "model" if message.get("role") == "assistant" else "user", "parts": parts}
 

@@ -11,7 +11,17 @@ import orjson
 
 from prompts.llm.transport import Frame
 from prompts.llm.types import Event, Finished, FinishReason, Message, TextDelta, ThinkingDelta, ToolCallDelta
-from prompts.llm.wires.common import Wire, cannot, given, in_stream, is_strict, parts_of, usage_of, wrong_setup
+from prompts.llm.wires.common import (
+    THOUGHTS,
+    Wire,
+    cannot,
+    given,
+    in_stream,
+    is_strict,
+    parts_of,
+    usage_of,
+    wrong_setup,
+)
 
 OPENAI_URL = "https://api.openai.com/v1"
 _AZURE_VERSION = "2025-04-01-preview"
@@ -66,7 +76,7 @@ class OpenAiChat(Wire):
         if found.get("role") == "developer" and self.is_compatible_only:
             found["role"] = "system"
         if isinstance(found.get("content"), list):
-            found["content"] = [part for part in parts_of(message) if part.get("type") != "thinking"]
+            found["content"] = [part for part in parts_of(message) if part.get("type") not in THOUGHTS]
         if found.get("tool_calls") and not found.get("content"):
             found["content"] = None
         return found

@@ -8,7 +8,18 @@ from typing import Any
 
 from prompts.llm.transport import Frame
 from prompts.llm.types import Event, Finished, FinishReason, Message, TextDelta, ThinkingDelta, ToolCallDelta
-from prompts.llm.wires.common import Wire, cannot, given, image_url, in_stream, is_strict, parts_of, text_of, usage_of
+from prompts.llm.wires.common import (
+    THOUGHTS,
+    Wire,
+    cannot,
+    given,
+    image_url,
+    in_stream,
+    is_strict,
+    parts_of,
+    text_of,
+    usage_of,
+)
 from prompts.llm.wires.openai_chat import openai_base
 
 _ENDINGS = ("response.completed", "response.incomplete")
@@ -142,7 +153,7 @@ def _items(message: Message) -> Iterator[dict[str, Any]]:
             "output": text_of(message),
         }
         return
-    content = [_part(part, str(role)) for part in parts_of(message) if part.get("type") != "thinking"]
+    content = [_part(part, str(role)) for part in parts_of(message) if part.get("type") not in THOUGHTS]
     if content:
         yield {"role": role, "content": content}
     for call in message.get("tool_calls") or ():

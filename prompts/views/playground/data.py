@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec
 
 import orjson
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -19,19 +19,24 @@ from accounts.access import ProjectScope, project_page
 from accounts.audit import Actor
 from accounts.roles import Role
 from accounts.views.answers import see_other
-from config.errors import Invalid, SpanwiseError, TooLarge, TooMany
+from config.errors import Invalid, NotFound, SpanwiseError, TooLarge, TooMany
 from config.posting import posted_from
 from prompts.actions import playground as actions
+from prompts.actions import playground_origins as origin_actions
+from prompts.actions import runs as run_actions
 from prompts.actions.playground import Overtaken
+from prompts.models import Playground
 from prompts.playground import state as shape
 from prompts.queries import playground as queries
 from prompts.views.problems import words_of
+from tracing.forms import text_from
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, ProjectScope, P], HttpResponseBase]
 
 _LIST = "prompts:playground-list"
 #: around the document: revision, windows
+_MOST_IDS = 200
 _MOST_BYTES = shape.MOST_BYTES + 64 * 1024
 
 
@@ -95,11 +100,28 @@ def playground_url(project_id: str, playground_id: str) -> str:
 def playground_new(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """An empty one; or from a prompt's version, from a generation, or as a copy."""
     actor = Actor.of(request)
-    if request.POST.get("copy"):
-        made = actions.duplicate_playground(scope, request.POST["copy"], actor=actor)
-    else:
-        made = actions.create_playground(scope, shape.state_of(shape.empty_window()), actor=actor)
+    made = _made(scope, request.POST, actor)
     return see_other(playground_url(scope.project_id, made.pk))
+
+
+def _made(scope: ProjectScope, form: QueryDict, actor: Actor) -> Playground:
+    if copied := text_from(form, "copy"):
+        return actions.duplicate_playground(scope, copied, actor=actor)
+    if name := text_from(form, "prompt"):
+        return origin_actions.open_version(scope, name, _number(form, "version"), actor=actor)
+    if trace_id := text_from(form, "trace"):
+        with_output = bool(form.get("output"))
+        observation_id = text_from(form, "observation")
+        return origin_actions.open_generation(scope, trace_id, observation_id, with_output=with_output, actor=actor)
+    return actions.create_playground(scope, shape.state_of(shape.empty_window()), actor=actor)
+
+
+def _number(form: QueryDict, name: str) -> int | None:
+    """None where none is given. Raises NotFound for what is none."""
+    text = text_from(form, name)
+    if text and not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise NotFound(_("There is no such version of this prompt."))
+    return int(text) if text else None
 
 
 @posted_from(_LIST)
@@ -133,6 +155,65 @@ def playground_state(request: HttpRequest, scope: ProjectScope, playground_id: s
     return _json({"revision": actions.save_state(scope, playground, body.get("state"), _revision(body))})
 
 
+# --- Runs ------------------------------------------------------------------------------------------------
+@require_POST
+@project_page(Role.VIEWER)
+@_answers_json
+def playground_run(request: HttpRequest, scope: ProjectScope, playground_id: str) -> HttpResponse:
+    """Saves the state and starts the windows that can be run; the others say what is wrong."""
+    scope.require(Role.MEMBER)
+    playground = queries.get_playground(scope, playground_id)
+    body = _object(request)
+    started = run_actions.start_runs(
+        scope, playground, body.get("state"), _revision(body), _ids(body, "windows", "window")
+    )
+    answer = {
+        "revision": started.revision,
+        "runs": [{"id": run.pk, "window": run.window} for run in started.runs],
+        "issues": [
+            {"window": issue.window, "path": list(issue.path), "message": issue.message} for issue in started.issues
+        ],
+    }
+    return _json(answer, 201)
+
+
+@require_POST
+@project_page(Role.VIEWER)
+@_answers_json
+def playground_stop(request: HttpRequest, scope: ProjectScope, playground_id: str) -> HttpResponse:
+    scope.require(Role.MEMBER)
+    playground = queries.get_playground(scope, playground_id)
+    run_actions.stop_runs(scope, playground, _ids(_object(request), "runs", "run"))
+    return _json({})
+
+
+@never_cache
+@require_safe
+@project_page(Role.VIEWER)
+@_answers_json
+def playground_news(request: HttpRequest, scope: ProjectScope, playground_id: str) -> HttpResponse:
+    """What runs have said since the cursors in `after`, and how they stand."""
+    playground = queries.get_playground(scope, playground_id)
+    return _json({"runs": run_actions.news_of(scope, playground, _cursors(request.GET.get("after", "")))})
+
+
+def _ids(body: dict[str, Any], key: str, noun: str) -> list[str]:
+    found = body.get(key)
+    if not isinstance(found, list) or not found or not all(isinstance(one, str) for one in found):
+        raise Invalid(issues=[{"path": [key], "message": _("This is a list with the id of each %s.") % noun}])
+    return found[:_MOST_IDS]
+
+
+def _cursors(text: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for part in text.split(",")[:_MOST_IDS]:
+        run_id, _colon, cursor = part.strip().partition(":")
+        if run_id:
+            is_number = cursor.isascii() and cursor.isdigit() and len(cursor) < 10
+            found[run_id] = int(cursor) if is_number else 0
+    return found
+
+
 # --- Library ---------------------------------------------------------------------------------------------
 @never_cache
 @require_safe
@@ -164,15 +245,3 @@ def library_delete(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """A form with `id`; the library after."""
     actions.delete_item(scope, request.POST.get("id", ""))
     return _json(queries.library(scope))
-
-
-__all__ = [
-    "library",
-    "library_delete",
-    "library_save",
-    "playground_delete",
-    "playground_new",
-    "playground_rename",
-    "playground_state",
-    "playground_url",
-]

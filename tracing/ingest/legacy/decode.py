@@ -70,7 +70,7 @@ def _trace_update(event_id: str, body: dict[str, Any], at: datetime, envelope: E
         if text:
             fields[key] = text
     fields["public"] = body.get("public") or False
-    fields["environment"] = normalise_environment(body.get("environment"))
+    fields["environment"] = normalise_environment(body.get("environment"), is_own=envelope.is_own)
     return TraceUpdate(
         project_id=envelope.project_id,
         trace_id=body.get("id") or _id_from(envelope.project_id, "trace", event_id),
@@ -86,7 +86,7 @@ def _patch(type_: str, body: dict[str, Any], at: datetime, envelope: Envelope) -
     fields = _plain_fields(body)
     fields |= _model_fields(body)
     fields |= {
-        "environment": normalise_environment(body.get("environment")),
+        "environment": normalise_environment(body.get("environment"), is_own=envelope.is_own),
         "created_at": envelope.received_at,
         "source": "ingestion",
         "sdk_name": envelope.sdk_name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from tracing.views.conversation.fields import Fields
@@ -65,7 +66,8 @@ def _call_of(fields: Fields) -> ToolCall:
     if arguments is None:
         arguments = next((function.content[key] for key in _ARGUMENTS if key in function.content), None)
         arguments = None if arguments == "" else arguments
-    return ToolCall(name, parse(arguments) if isinstance(arguments, str) else arguments, call_id)
+    arguments = parse(arguments) if isinstance(arguments, str) else arguments
+    return ToolCall(name, arguments, call_id, signature=_signature(fields))
 
 
 # --- Readers of one shape each ---------------------------------------------------------------------------
@@ -81,14 +83,15 @@ def _refusal(fields: Fields) -> list[Part]:
 def _thinking(fields: Fields) -> list[Part]:
     if fields.peek("type") == "redacted_thinking":
         fields.skip("data")
-        return [Thinking("", is_redacted=True)]
+        return [Thinking("", is_redacted=True, signature=text_of(fields.peek("data")))]
+    signature = text_of(fields.peek("signature"))
     text = fields.take_text("thinking", "text", "reasoning", "content")
     if text:
-        return [Thinking(text)]
+        return [Thinking(text, signature=signature)]
     for key in ("summary", "thinking", "content"):
         texts = [part["text"] for part in fields.take_list(key) if _has_text(part)]
         if texts:
-            return [Thinking("\n\n".join(texts))]
+            return [Thinking("\n\n".join(texts), signature=signature)]
     if "summary" in fields or "encrypted_content" in fields:
         fields.skip("summary", "encrypted_content", "id")
         return [Thinking("", is_redacted=True)]
@@ -205,21 +208,37 @@ def _by_keys(fields: Fields) -> list[Part]:
     text = fields.peek("text")
     if isinstance(text, str):
         fields.take("text")
-        return [Thinking(text)] if fields.take("thought") is True else text_and_media(text)
+        signature = _signature(fields)
+        return [Thinking(text, signature=signature)] if fields.take("thought") is True else text_and_media(text)
     for key, read in _KEYS.items():
         inner = fields.inner(key)
         if inner is not None:
             parts = read(inner)
             if parts:
-                return parts
+                return [_signed(part, fields) for part in parts]
     return []
+
+
+def _signature(fields: Fields) -> str:
+    """Gemini's, as it names it and as others pass it on. It is shown with what else a part has, and so not taken."""
+    extra = fields.peek("extra_content")
+    google = extra.get("google") if isinstance(extra, dict) else None
+    passed_on = google.get("thought_signature") if isinstance(google, dict) else None
+    return text_of(fields.peek("thoughtSignature", "thought_signature") or passed_on)
+
+
+def _signed(part: Part, fields: Fields) -> Part:
+    """Gemini's parts have the signature beside the call."""
+    signature = _signature(fields)
+    return replace(part, signature=signature) if signature and isinstance(part, ToolCall) else part
 
 
 def _reasoning_content(fields: Fields) -> list[Part]:
     text = fields.inner("reasoningText")
     if text is not None:
+        signed = text_of(text.peek("signature"))
         text.skip("signature")
-        return _thinking(text)
+        return [replace(part, signature=signed) for part in _thinking(text) if isinstance(part, Thinking)]
     fields.skip("redactedContent")
     return [Thinking("", is_redacted=True)]
 

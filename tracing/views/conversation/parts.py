@@ -25,8 +25,12 @@ class Structured:
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
+    """`signature`: the provider's own, without which it does not take its thoughts back; of redacted ones all there
+    is."""
+
     text: str
     is_redacted: bool = False
+    signature: str = ""
     kind: str = "thinking"
 
 
@@ -48,6 +52,8 @@ class ToolCall:
     number: int = 0
     #: the conversation holds its result
     is_answered: bool = False
+    #: the provider's own, of the thought behind it
+    signature: str = ""
     kind: str = "call"
 
 
