@@ -21,6 +21,8 @@ app.conf.beat_schedule = {
     "work-on-playground-runs": {"task": "prompts.tasks.work_on_runs", "schedule": 5.0, "options": {"expires": 5}},
     "work-on-jobs": {"task": "tracing.tasks.work_on_jobs", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-inbox": {"task": "tracing.tasks.sweep_inbox", "schedule": 5.0, "options": {"expires": 5}},
+    "send-deliveries": {"task": "prompts.tasks.send_deliveries", "schedule": 5.0, "options": {"expires": 5}},
+    "prune-deliveries": {"task": "prompts.tasks.prune_deliveries", "schedule": 3600.0},
 }
 
 _beat: EmbeddedService | None = None
@@ -45,19 +47,23 @@ def _start(**_: Any) -> None:
 
 @worker_shutting_down.connect
 def _stop(**_: Any) -> None:
+    from prompts.actions import sending
     from prompts.playground import work
     from tracing.actions import jobs
     from tracing.ingest import drain
 
     drain.stop()
     jobs.stop()
+    sending.stop()
     work.stop()
 
 
 @worker_shutdown.connect
 def _stop_beat(**_: Any) -> None:
+    from prompts.actions import sending
     from prompts.playground import work
 
+    sending.finish()
     work.wait(seconds=5)
     if _beat is not None:
         _beat.stop()

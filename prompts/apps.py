@@ -29,8 +29,10 @@ class PromptsConfig(AppConfig):
 
 
 def _delete_data(project_id: str, **_: Any) -> None:
+    from prompts.actions.automations import delete_project_automations
     from prompts.actions.playground import delete_project_playgrounds
     from prompts.actions.prompts import delete_project_prompts
 
+    delete_project_automations(project_id)
     delete_project_playgrounds(project_id)
     delete_project_prompts(project_id)

@@ -21,6 +21,7 @@ from config.api.values import iso
 from config.errors import Forbidden, Invalid
 from prompts import content
 from prompts.actions import prompts as actions
+from prompts.actions.events import gathered
 from prompts.actions.prompts import NewVersion
 from prompts.models import LATEST, Prompt, PromptType
 from prompts.queries import prompts as queries
@@ -179,7 +180,7 @@ def _planned(scope: ProjectScope, bundled: Bundled) -> Planned:
 def import_prompts(scope: ProjectScope, bundle: list[Bundled], *, actor: Actor) -> int:
     """Writes all versions that are not there yet, or none. Returns how many. Raises Invalid and Forbidden."""
     scope.require(Role.MEMBER)
-    with transaction.atomic():
+    with gathered(scope):
         planned = plan(scope, bundle)
         for one in planned:
             if one.problem:

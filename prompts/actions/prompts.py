@@ -15,6 +15,7 @@ from accounts.audit import Actor, record
 from accounts.roles import Role
 from config.errors import Conflict, Forbidden, Invalid, NotFound
 from prompts import content, delivery
+from prompts.actions.events import Watch, gathered
 from prompts.composition import resolve_draft
 from prompts.models import (
     BY_API,
@@ -89,7 +90,7 @@ def duplicate_prompt(scope: ProjectScope, name: str, new_name: str, *, number: i
     found = queries.versions(scope).filter(prompt=prompt).order_by("number")
     if number is not None:
         found = found.filter(number=number)
-    with transaction.atomic():
+    with gathered(scope):
         for version in found:
             new = NewVersion(
                 name=new_name,
@@ -114,13 +115,14 @@ def set_labels(
     with _changing(scope), transaction.atomic():
         _locked(queries.get_version(scope, name, number=number).prompt)
         version = queries.get_version(scope, name, number=number)
-        before = _labels(version)
+        before, watch = _labels(version), Watch(scope, version.prompt)
         wanted = set(labels) if exactly else {*labels, *before}
         _check_may_move(scope, wanted ^ set(before))
         version.labels.exclude(name__in=wanted).delete()
         _move(version, [label for label in labels if label not in before])
         record(actor, "prompt.label", version, before={"labels": before}, after={"labels": sorted(wanted)})
         version.save(update_fields=["updated_at"])
+        watch.tell(actor)
         return queries.get_version(scope, name, number=number)
 
 
@@ -130,9 +132,11 @@ def set_tags(scope: ProjectScope, name: str, tags: Sequence[str], *, actor: Acto
     checked = _checked_tags(tags)
     with _changing(scope), transaction.atomic():
         prompt = queries.get_prompt(scope, name)
+        watch = Watch(scope, prompt)
         before, prompt.tags = prompt.tags, checked
         prompt.save(update_fields=["tags", "updated_at"])
         record(actor, "prompt.tags", prompt, before={"tags": before}, after={"tags": checked})
+        watch.tell(actor, tags_changed=before != checked)
     return prompt
 
 
@@ -149,9 +153,11 @@ def delete_versions(scope: ProjectScope, name: str, *, number: int | None = None
             raise NotFound(f"Prompt not found: '{name}'")
         _check_not_embedded(scope, prompt, every, doomed)
         _check_may_move(scope, {label for version in doomed for label in _labels(version)})
+        watch = Watch(scope, prompt)
         PromptVersion.objects.filter(pk__in=[version.pk for version in doomed]).delete()
         numbers = [version.number for version in doomed]
         record(actor, "prompt.delete", prompt, before={"name": name, "versions": numbers})
+        watch.tell(actor, deleted=doomed)
         if len(doomed) == len(every):
             prompt.delete()
     return len(doomed)
@@ -188,6 +194,7 @@ def _create(scope: ProjectScope, new: NewVersion, said: content.Content, actor: 
         _locked(prompt)
         if prompt.type != new.type:
             raise Invalid(f"Versions of one prompt are of one type, and {new.name} is a {prompt.type} prompt.")
+        watch = Watch(scope, prompt)
         number = queries.newest_numbers([prompt.pk]).get(prompt.pk, 0) + 1
         version = PromptVersion.objects.create(
             prompt=prompt,
@@ -207,6 +214,7 @@ def _create(scope: ProjectScope, new: NewVersion, said: content.Content, actor: 
             prompt.tags = _checked_tags(new.tags)
         prompt.save(update_fields=["tags", "updated_at"])
         record(actor, "prompt.create", version, after={"name": new.name, "version": number, "labels": list(new.labels)})
+        watch.tell(actor, created=version)
         return queries.get_version(scope, new.name, number=number)
 
 
