@@ -24,10 +24,14 @@ function said(win, issue) {
   const about = fieldOf(win, issue.path);
   if (!about) return element("p", issue.message);
   mark(about, issue.message);
-  const button = element("button", issue.message);
+  const button = element("button", `${nameOf(about)}: ${issue.message}`);
   button.type = "button";
   button.addEventListener("click", () => show(about));
   return button;
+}
+
+function nameOf(about) {
+  return about.ariaLabel ?? (about.closest("label")?.querySelector("code, span") ?? about).textContent.trim();
 }
 
 function element(name, text) {

@@ -57,6 +57,8 @@ function begin(win, id) {
   live.dataset.run = id;
   outputOf(win).replaceChildren(live);
   outputOf(win).scrollTop = 0;
+  // A phone shows it below the messages.
+  if (matchMedia("(width < 640px)").matches) outputOf(win).scrollIntoView({ block: "center", inline: "nearest" });
   forget(win);
   win.dataset.running = win.dataset.newest = id;
   active.set(id, { win, cursor: 0 });
