@@ -12,15 +12,17 @@ class PromptsConfig(AppConfig):
         from accounts.settings_navigation import add_project_page
         from accounts.signals import project_deleted
         from config import palette
-        from prompts.drawing import prompt_url
+        from prompts.drawing import new_playground_url, prompt_url
         from prompts.queries.prompts import has_version, version_ids
         from tracing.ingest.enrich import register_prompt_resolver
         from tracing.models.comments import CommentObjectType
         from tracing.queries.comments import set_existence
+        from tracing.views.playground_links import set_playground_address
         from tracing.views.prompt_links import set_prompt_address
 
         set_existence(CommentObjectType.PROMPT.value, has_version)
         set_prompt_address(prompt_url)
+        set_playground_address(new_playground_url)
         register_prompt_resolver(version_ids)
         palette.register("prompts.views.finders.find_prompts")
         add_project_page("prompts:connection-list", gettext_lazy("LLM connections"), Role.VIEWER)

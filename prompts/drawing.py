@@ -57,6 +57,11 @@ def prompt_url(project_id: str, name: str, version: int | None = None, **paramet
     return f"{page}?{urlencode(asked)}" if asked else page
 
 
+def new_playground_url(project_id: str) -> str:
+    """Where forms begin a playground."""
+    return reverse("prompts:playground-new", args=[project_id])
+
+
 def draw(scope: ProjectScope, said: Content, *, is_whole: bool = False) -> Drawn:
     """What is longer than MOST_CHARACTERS is cut unless it shall be whole."""
     pen = _Pen(scope, None if is_whole else MOST_CHARACTERS)

@@ -9,11 +9,14 @@ import orjson
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
+from accounts.access import ProjectScope
 from config.errors import Invalid
 from prompts import content
 from prompts.actions.prompts import NewVersion
 from prompts.difference import config_text
 from prompts.models import LATEST, PRODUCTION, PromptType, PromptVersion
+from prompts.playground.origins import config_of, said_by
+from prompts.playground.state import Window
 from prompts.views.problems import issues_of
 
 MESSAGE = "message"
@@ -83,6 +86,41 @@ def of_version(version: PromptVersion, *, is_next: bool) -> Draft:
     else:
         draft.rows = [_row(message) for message in said]
     return draft
+
+
+def of_window(scope: ProjectScope, window: Window, base: PromptVersion | None) -> Draft:
+    """What a playground's window says. It becomes the next version of `base` where it is of the same type still."""
+    messages = said_by(window)
+    is_text = len(messages) == 1 and base is not None and base.prompt.type == PromptType.TEXT
+    is_text = is_text and messages[0].keys() == {"role", "content"} and messages[0]["role"] == "user"
+    is_text = is_text and isinstance(messages[0]["content"], str)
+    kind = PromptType.TEXT if is_text else PromptType.CHAT
+    is_next = base is not None and base.prompt.type == kind
+    draft = Draft(
+        name=base.prompt.name if base is not None and is_next else "",
+        type=kind,
+        config=config_text(config_of(scope, window, base.config if base is not None else None)),
+        base=base.prompt.name if base is not None else "",
+        base_number=base.number if base is not None else None,
+        is_next=is_next,
+    )
+    if is_text:
+        draft.text = messages[0]["content"]
+    else:
+        draft.rows = [_row_of_message(message) for message in messages]
+    return draft
+
+
+def _row_of_message(message: dict[str, Any]) -> MessageRow:
+    """A prompt's messages hold text: pictures and thoughts cannot go with them, and the row says so."""
+    said = message.get("content")
+    if not isinstance(said, list):
+        return _row(message)
+    texts = [part["text"] for part in said if isinstance(part, dict) and isinstance(part.get("text"), str)]
+    row = _row({**message, "content": "\n\n".join(texts)})
+    if len(texts) < len(said):
+        row.error = _("Messages of prompts hold text only. What else this one has is left out.")
+    return row
 
 
 def _row(message: dict[str, Any]) -> MessageRow:

@@ -21,8 +21,10 @@ from prompts.actions.prompts import NewVersion
 from prompts.difference import as_text, compare, config_text
 from prompts.drawing import prompt_url
 from prompts.models import LATEST, MESSAGE_LENGTH, NAME_LENGTH, PRODUCTION, PromptVersion
+from prompts.playground.state import window_of
 from prompts.queries import prompts as queries
 from prompts.queries.listing import embeddable
+from prompts.queries.playground import get_playground
 from prompts.views import drafts
 from prompts.views.listing import author_of, folders_of, list_url
 from tracing.forms import text_from
@@ -33,7 +35,10 @@ _MOST_REFERENCES = 50
 @require_safe
 @project_page(Role.MEMBER)
 def prompt_new(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
-    """Empty, in a `folder`; or what comes after `version` of the prompt `from`, or with `copy` another like it."""
+    """Empty, in a `folder`; or what comes after `version` of the prompt `from`, or with `copy` another like it; or what
+    a `window` of a `playground` says."""
+    if request.GET.get("playground"):
+        return _form(request, scope, _draft_of_window(scope, request.GET["playground"], request.GET.get("window", "")))
     draft = drafts.Draft()
     folder = text_from(request.GET, "folder").strip("/")
     draft.name = f"{folder}/" if folder else text_from(request.GET, "name")
@@ -88,6 +93,16 @@ def prompt_references(request: HttpRequest, scope: ProjectScope) -> HttpResponse
         rows.append((row.prompt.name, ways))
     context = {"scope": scope, "rows": rows, "text": text}
     return render_page(request, "prompts/prompt_references.html", context, fragment="references")
+
+
+def _draft_of_window(scope: ProjectScope, playground_id: str, window_id: str) -> drafts.Draft:
+    """The next version of the prompt that the window comes from, or a new prompt."""
+    window = window_of(get_playground(scope, playground_id).state, window_id)
+    if window is None:
+        raise NotFound(_("There is no such window in this playground."))
+    link = window["prompt"]
+    base = queries.find_version(scope, link["name"], number=link["version"]) if link else None
+    return drafts.of_window(scope, window, base)
 
 
 def _settle(scope: ProjectScope, draft: drafts.Draft) -> None:

@@ -16,13 +16,14 @@ from django.utils.translation import gettext as _
 
 from accounts.access import ProjectScope
 from accounts.roles import Role
-from tracing.analytics.records import ZERO, Observation, Score, Trace
+from tracing.analytics.records import ZERO, Observation, ObservationType, Score, Trace
 from tracing.queries import beside
 from tracing.queries.beside import Below, ToolSpan
 from tracing.views import conversation, stack_traces
 from tracing.views.attributes import Group, attributes_of, search_for
 from tracing.views.conversation import Content, ToolCall, parse
 from tracing.views.cost import ShownCost
+from tracing.views.playground_links import playground_address
 from tracing.views.prompt_links import prompt_address
 
 #: a longer text is not laid out: its beginning is shown with a link to the whole
@@ -264,6 +265,14 @@ class ShownObservation(_Shown):
         if self._scope.role is Role.NONE:
             return ""
         return prompt_address(self._scope.project_id, self.record.prompt_name, self.record.prompt_version)
+
+    @property
+    def playground_url(self) -> str:
+        """Where a form opens this generation in a playground, for whoever may make one."""
+        is_generation = isinstance(self.record, Observation) and self.record.type == ObservationType.GENERATION
+        if not is_generation or not self._scope.role.allows(Role.MEMBER):
+            return ""
+        return playground_address(self._scope.project_id)
 
     @property
     def latency_search(self) -> str:

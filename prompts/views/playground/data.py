@@ -105,14 +105,17 @@ def playground_new(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
 
 
 def _made(scope: ProjectScope, form: QueryDict, actor: Actor) -> Playground:
-    if copied := text_from(form, "copy"):
-        return actions.duplicate_playground(scope, copied, actor=actor)
-    if name := text_from(form, "prompt"):
-        return origin_actions.open_version(scope, name, _number(form, "version"), actor=actor)
-    if trace_id := text_from(form, "trace"):
+    # Ids and names as they are, but for what PostgreSQL refuses and no id holds.
+    given = {name: form.get(name, "").replace("\x00", "") for name in ("copy", "prompt", "trace", "observation")}
+    if given["copy"]:
+        return actions.duplicate_playground(scope, given["copy"], actor=actor)
+    if given["prompt"]:
+        return origin_actions.open_version(scope, given["prompt"], _number(form, "version"), actor=actor)
+    if given["trace"]:
         with_output = bool(form.get("output"))
-        observation_id = text_from(form, "observation")
-        return origin_actions.open_generation(scope, trace_id, observation_id, with_output=with_output, actor=actor)
+        return origin_actions.open_generation(
+            scope, given["trace"], given["observation"], with_output=with_output, actor=actor
+        )
     return actions.create_playground(scope, shape.state_of(shape.empty_window()), actor=actor)
 
 
