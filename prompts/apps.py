@@ -26,6 +26,7 @@ class PromptsConfig(AppConfig):
         register_prompt_resolver(version_ids)
         palette.register("prompts.views.finders.find_prompts")
         add_project_page("prompts:connection-list", gettext_lazy("LLM connections"), Role.VIEWER)
+        add_project_page("prompts:automation-list", gettext_lazy("Prompt automations"), Role.VIEWER)
         add_project_page("prompts:label-list", gettext_lazy("Prompt labels"), Role.VIEWER)
         project_deleted.connect(_delete_data, dispatch_uid="prompts-delete-data")
 

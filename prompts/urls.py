@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from prompts.views import changes, detail, form, labels, listing, transfer
+from prompts.views.automations import pages as automations
 from prompts.views.connections import pages as connections
 from prompts.views.playground import data as playground_data
 from prompts.views.playground import pages as playground_pages
@@ -46,6 +47,18 @@ project_urls = [  # projects/<project_id>/
     path("playground-library/delete/", playground_data.library_delete, name="playground-library-delete"),
     path("settings/prompt-labels/", labels.label_list, name="label-list"),
     path("settings/prompt-labels/protect/", labels.label_protect, name="label-protect"),
+    path("settings/prompt-automations/", automations.automation_list, name="automation-list"),
+    path("settings/prompt-automations/new/", automations.automation_new, name="automation-new"),
+    path("settings/prompt-automations/create/", automations.automation_create, name="automation-create"),
+    path("settings/prompt-automations/edit/", automations.automation_edit, name="automation-edit"),
+    path("settings/prompt-automations/update/", automations.automation_update, name="automation-update"),
+    path("settings/prompt-automations/history/", automations.automation_detail, name="automation-detail"),
+    path("settings/prompt-automations/delivery/", automations.automation_delivery, name="automation-delivery"),
+    path("settings/prompt-automations/test/", automations.automation_test, name="automation-test"),
+    path("settings/prompt-automations/again/", automations.automation_again, name="automation-again"),
+    path("settings/prompt-automations/secret/", automations.automation_secret, name="automation-secret"),
+    path("settings/prompt-automations/switch/", automations.automation_switch, name="automation-switch"),
+    path("settings/prompt-automations/delete/", automations.automation_delete, name="automation-delete"),
     path("settings/llm-connections/", connections.connection_list, name="connection-list"),
     path("settings/llm-connections/new/", connections.connection_new, name="connection-new"),
     path("settings/llm-connections/create/", connections.connection_create, name="connection-create"),
