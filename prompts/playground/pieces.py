@@ -14,6 +14,8 @@ from typing import Any
 import orjson
 import redis
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from prompts.llm import Event, TextDelta, ThinkingDelta, ToolCallDelta
 
@@ -35,11 +37,17 @@ Piece = dict[str, Any]
 
 @cache
 def _broker() -> redis.Redis:
+    return client_of(settings.REDIS_URL)
+
+
+def client_of(url: str) -> redis.Redis:
+    """Without the tries that redis-py makes by itself: meanwhile an answer would wait."""
     return redis.Redis.from_url(
-        settings.REDIS_URL,
+        url,
         socket_connect_timeout=_PATIENCE_SECONDS,
         socket_timeout=_PATIENCE_SECONDS,
         decode_responses=True,
+        retry=Retry(NoBackoff(), 0),
     )
 
 

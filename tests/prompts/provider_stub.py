@@ -73,12 +73,15 @@ _SAYS = {
 class ProviderStub:
     """Use as a context manager. `url` is what stands before the paths of each provider."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.host = host
         self.requests: list[Seen] = []
+        #: set when somebody asked
+        self.was_asked = threading.Event()
         #: set when a client left while it was kept waiting
         self.was_left = threading.Event()
         handler = type("Handler", (_Handler,), {"stub": self})
-        self._server = _Quiet(("127.0.0.1", 0), handler)
+        self._server = _Quiet((host, 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     @property
@@ -87,7 +90,7 @@ class ProviderStub:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def last(self) -> Seen:
@@ -119,6 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.stub.requests.append(Seen(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+        self.stub.was_asked.set()
         wire = _wire_of(self.path)
         model = _model_of(self.path, body)
         key = " ".join(
@@ -141,8 +145,10 @@ class _Handler(BaseHTTPRequestHandler):
             said = Say([json.dumps(body, ensure_ascii=False)])
             self._stream(wire, model, said)
         elif model in _SAYS:
-            if model == "whole":
-                self._answer(200, json.dumps(wire.whole(_SAYS[model], model)).encode(), "application/json")
+            is_streamed = body.get("stream") is True or "stream" in self.path
+            if model == "whole" or not is_streamed:
+                whole = wire.whole(_SAYS[model], model) if is_streamed else wire.one_piece(_SAYS[model], model)
+                self._answer(200, json.dumps(whole).encode(), "application/json")
             else:
                 self._stream(wire, model, _SAYS[model])
         elif model == "strange":
@@ -218,9 +224,9 @@ def _wire_of(path: str) -> type[_Wire]:
         return _Responses
     if path.endswith("/messages"):
         return _Anthropic
-    if "GenerateContent" in path:
+    if "enerateContent" in path:
         return _Gemini
-    if path.endswith("/converse-stream"):
+    if path.endswith(("/converse-stream", "/converse")):
         return _Bedrock
     return _Chat
 
@@ -253,6 +259,11 @@ class _Wire:
     @classmethod
     def whole(cls, say: Say, model: str) -> Any:
         raise NotImplementedError
+
+    @classmethod
+    def one_piece(cls, say: Say, model: str) -> Any:
+        """The answer to a call that asked for no stream."""
+        return cls.whole(say, model)
 
     @classmethod
     def error(cls, message: str) -> Any:
@@ -465,6 +476,10 @@ class _Gemini(_Wire):
     @classmethod
     def whole(cls, say: Say, model: str) -> Any:
         return [data for _, data in cls.frames(say, model)]
+
+    @classmethod
+    def one_piece(cls, say: Say, model: str) -> Any:
+        return cls._chunk({"text": "".join(say.text)}, "STOP")[1]
 
 
 class _Bedrock(_Wire):
