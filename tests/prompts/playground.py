@@ -49,7 +49,8 @@ def at(view: str, project: Project, *arguments: str) -> str:
 def send(client: Client, method: str, address: str, body: Any) -> tuple[int, Any]:
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
     answer = getattr(client, method)(address, data=raw, content_type="application/json")
-    return answer.status_code, orjson.loads(answer.content)
+    # Whoever is no member of the project gets the page that says so.
+    return answer.status_code, orjson.loads(answer.content) if answer["Content-Type"] == "application/json" else None
 
 
 def begin(client: Client, project: Project) -> Playground:
