@@ -10,7 +10,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -58,10 +58,11 @@ _lock = threading.Lock()
 _current: tuple[tuple[Any, ...], Client] | None = None
 
 
-def call(work: Callable[[Client], T], retry: bool = True) -> T:
+def call(work: Callable[[Client], T], retry: bool = True, crowded_pauses: Sequence[float] | None = None) -> T:
     """Runs `work` on the client. `retry` only for what may safely happen twice."""
+    crowded_pauses = CROWDED_PAUSES_SECONDS if crowded_pauses is None else crowded_pauses
     pauses = iter(RETRY_PAUSES_SECONDS if retry else ())
-    crowded_pauses = iter(CROWDED_PAUSES_SECONDS if retry else ())
+    crowded = iter(crowded_pauses if retry else ())
     while True:
         try:
             return work(_client())
@@ -71,7 +72,7 @@ def call(work: Callable[[Client], T], retry: bool = True) -> T:
             if isinstance(problem, Unavailable):
                 pause = next(pauses, None)
             elif _ALL_TOGETHER in str(error):
-                pause = next(crowded_pauses, None)
+                pause = next(crowded, None)
             if pause is None:
                 raise problem from error
         time.sleep(pause)

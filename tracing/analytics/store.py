@@ -6,6 +6,7 @@ which refuse a query that reads any table without it.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import namedtuple
 from collections.abc import Iterable, Sequence
@@ -55,6 +56,9 @@ _READ_SETTINGS: dict[str, Any] = {
 #: For few rows of tens of megabytes among many short ones: the engine sizes its blocks by the usual row, and keeps some
 #: copies of a text while it looks into it. Slow, but a row at a time it fits.
 _ROW_BY_ROW = {"max_block_size": 1, "max_threads": 1}
+#: Even so one takes hundreds of megabytes. A page asks a dozen of them at once, which have to wait for each other.
+_one_row_by_row = threading.Lock()
+_ROW_BY_ROW_PAUSES_SECONDS = (0.5, 1.0, 2.0)
 _PLAIN_SETTINGS = {**_READ_SETTINGS, "output_format_json_quote_decimals": 0}
 _WRITE_SETTINGS: dict[str, Any] = {
     "date_time_input_format": "best_effort",
@@ -272,17 +276,19 @@ def _answer(
 
 
 def _raw(statement: Statement, settings: dict[str, Any]) -> bytes:
-    def ask(settings: dict[str, Any]) -> bytes:
+    def ask(settings: dict[str, Any], crowded_pauses: Sequence[float] | None = None) -> bytes:
         return client.call(
-            lambda c: c.raw_query(statement.sql, parameters=statement.parameters, settings=settings, fmt=_FORMAT)
+            lambda c: c.raw_query(statement.sql, parameters=statement.parameters, settings=settings, fmt=_FORMAT),
+            crowded_pauses=crowded_pauses,
         )
 
-    try:
+    if not statement.looks_into_texts:
         return ask(settings)
+    try:
+        return ask(settings, ())
     except client.OutOfMemory:
-        if not statement.looks_into_texts:
-            raise
-        return ask({**settings, **_ROW_BY_ROW})
+        with _one_row_by_row:
+            return ask({**settings, **_ROW_BY_ROW}, _ROW_BY_ROW_PAUSES_SECONDS)
 
 
 def _compiled(scope: ProjectScope, query: ClauseElement) -> Statement:
