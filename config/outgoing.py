@@ -9,6 +9,7 @@ would resolve names themselves. `SPANWISE_OUTGOING_ALLOWED` opens what is closed
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
 import ssl
 import threading
@@ -25,6 +26,9 @@ import httpx
 from django.conf import settings
 
 from config.errors import SpanwiseError
+
+# It writes whole addresses, and those of webhooks and of some providers hold keys.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _MEBIBYTE = 1024 * 1024

@@ -167,9 +167,7 @@ class ShownAutomation:
 
     @property
     def state(self) -> str:
-        if self.automation.is_on:
-            return _("on")
-        return _("switched off") if self.automation.off_reason else _("off")
+        return _("on") if self.automation.is_on else _("off")
 
     @property
     def look(self) -> str:
@@ -181,9 +179,9 @@ class ShownAutomation:
     def why_off(self) -> str:
         """Empty where a person switched it off, or nobody did."""
         if self.automation.off_reason == OffReason.GONE:
-            return _("It was switched off because the receiver answered 410: it wants nothing any more.")
+            return _("The receiver answered 410: it wants nothing any more.")
         if self.automation.off_reason == OffReason.FAILURES:
-            return _("It was switched off: %(number)d deliveries in a row failed, each after %(tries)d attempts.") % {
+            return _("%(number)d deliveries in a row failed, each after %(tries)d attempts.") % {
                 "number": MOST_FAILURES,
                 "tries": MOST_TRIES,
             }
