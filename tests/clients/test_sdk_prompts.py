@@ -44,6 +44,20 @@ def test_prompts_are_written_fetched_and_used(run, server, client, program):
         assert [(item["versions"], item["tags"]) for item in listed] == [([1, 2], ["films"])]
 
 
+@pytest.mark.parametrize("client", PYTHON)
+def test_a_prompt_becomes_a_chain_of_langchain(run, client):
+    name = f"chains/{uuid.uuid4().hex[:8]}"
+    call = named(run(client, "prompts_langchain.py", name).trace(observations=3), "ChatOpenAI")
+    said = [(message["role"], message["content"]) for message in call["input"]]
+    assert said == [
+        ("system", "You know films."),
+        ("user", "hi"),
+        ("assistant", "你好"),
+        ("user", "解释什么是递归"),
+    ]
+    assert (call["promptName"], call["promptVersion"]) == (name, 1)
+
+
 @pytest.mark.parametrize("client", OTEL_PYTHON[-1:])
 def test_the_published_example_works_as_printed(run, server, client):
     ran = run(client, "movie_critic.py")
