@@ -1,7 +1,7 @@
 """Whoever takes messages of automations, on this machine: the path says what happens.
 
-`/ok`, a status by number (`/500`, `/410`, `/429`), `/slow` (nothing comes until the sender leaves), `/cut` (a
-length, and half of it), `/long` (more than is kept), `/echo` (says what came, headers and all), `/moved/<status>` (leads to
+`/ok`, a status by number (`/500`, `/410`, `/429`), `/slow` (nothing comes until the sender leaves), `/cut` (half of
+what it promises), `/long` (more than is kept), `/echo` (says what came, headers and all), `/moved/<status>` (leads to
 `redirect_to`). Statuses in `answers` go before all that.
 """
 
@@ -32,12 +32,12 @@ class Got:
 class ReceiverStub:
     """Use as a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self.got: list[Got] = []
         self.answers: deque[int] = deque()
         self.redirect_to = ""
         handler = type("Handler", (_Handler,), {"stub": self})
-        self._server = _Quiet(("127.0.0.1", 0), handler)
+        self._server = _Quiet((host, 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @property
@@ -45,7 +45,8 @@ class ReceiverStub:
         return int(self._server.server_address[1])
 
     def url(self, path: str) -> str:
-        return f"http://localhost:{self.port}{path}"
+        host = str(self._server.server_address[0])
+        return f"http://{host.replace('127.0.0.1', 'localhost')}:{self.port}{path}"
 
     @property
     def payloads(self) -> list[Any]:
