@@ -26,7 +26,10 @@ function said(win, issue) {
   mark(about, issue.message);
   const button = element("button", `${nameOf(about)}: ${issue.message}`);
   button.type = "button";
-  button.addEventListener("click", () => show(about));
+  button.addEventListener("click", (event) => {
+    event.stopPropagation(); // it opens a menu that a click elsewhere closes
+    show(about);
+  });
   return button;
 }
 

@@ -5,7 +5,7 @@ import { notice, say } from "./playground-notices.js";
 import { accepted, draft, inTurn, isOvertaken, overtaken, reason } from "./playground-saving.js";
 import { copyOf, letterOf, mayEdit, root, windowById, windows, words } from "./playground-state.js";
 
-const PAUSE = 200, RESTING = 2000;
+const PAUSE = 120, RESTING = 2000;
 const UNFINISHED = ["queued", "running"];
 const numbers = new Intl.NumberFormat(document.documentElement.lang || "en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 //: id of a run -> { win, cursor }

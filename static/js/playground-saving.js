@@ -8,9 +8,11 @@ const RETRY = [1000, 2000, 5000, 10_000, 20_000];
 // Browsers let no more than 64 KiB outlive their page.
 const KEPT_ALIVE = 60_000;
 const line = root.querySelector("[data-saved]");
+const LEFT = `playground:${root.dataset.playground}`;
 
 let revision = Number(root.dataset.revision);
 let kept = mayEdit ? written() : "";
+let savedWith = revision, savedWords = [...line.childNodes];
 let timer = 0, failures = 0, underWay = null, theirs = null;
 let turn = Promise.resolve();
 
@@ -43,6 +45,7 @@ export const isOvertaken = () => theirs !== null;
 
 function later(pause = PAUSE) {
   clearTimeout(timer);
+  if (line.dataset.state === "saved") show("saving", line.dataset.saving);
   timer = setTimeout(() => inTurn(save), pause);
 }
 
@@ -51,7 +54,7 @@ async function save() {
   const text = written();
   if (theirs) return;
   if (text === kept) return show("saved");
-  show("saving", line.dataset.saving);
+  if (line.dataset.state !== "failed") show("saving", line.dataset.saving);
   const body = `{"revision":${revision},"state":${text}}`;
   underWay = text;
   const { status, isSignedOut, data } = await ask("PUT", root.dataset.stateUrl, body, { keepalive: body.length < KEPT_ALIVE });
@@ -72,13 +75,29 @@ export function reason(data, status) {
 function show(state, text) {
   line.dataset.state = state;
   if (state !== "saved") return (line.textContent = text);
-  const when = line.querySelector("time");
-  if (when && shownRevision === revision) return;
-  line.replaceChildren(...root.querySelector("[data-saved-template]").content.cloneNode(true).childNodes);
-  line.querySelector("time").dateTime = new Date().toISOString();
-  shownRevision = revision;
+  if (revision !== savedWith) {
+    savedWith = revision;
+    savedWords = [...root.querySelector("[data-saved-template]").content.cloneNode(true).childNodes];
+    savedWords.find((node) => node.localName === "time").dateTime = new Date().toISOString();
+  }
+  line.replaceChildren(...savedWords);
 }
-let shownRevision = revision;
+
+// --- What is read on another page has to be there first ---------------------------------------------------
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest?.("[data-save-prompt]");
+  if (!link || !mayEdit || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  await inTurn(save);
+  location.assign(link.href);
+});
+document.addEventListener("submit", async (event) => {
+  const form = event.target.closest("[data-after-saving]");
+  if (!form || !mayEdit || written() === kept) return;
+  event.preventDefault();
+  await inTurn(save);
+  form.submit();
+});
 
 // --- Somebody else was faster ---------------------------------------------------------------------------
 function askWhich() {
@@ -122,6 +141,7 @@ function leave() {
   if (theirs || text === kept || text === underWay) return;
   const base = underWay === null ? revision : revision + 1;
   const body = `{"revision":${base},"state":${text}}`;
+  remember(body);
   const leaving = ask("PUT", root.dataset.stateUrl, body, { keepalive: body.length < KEPT_ALIVE });
   // The page may come back from where browsers keep it.
   inTurn(async () => {
@@ -129,3 +149,34 @@ function leave() {
     if (status === 200) accepted(text, data.revision);
   });
 }
+
+// The page that comes next in this tab may be faster than what this one sent, or nothing may have come through.
+function remember(body) {
+  try {
+    sessionStorage.setItem(LEFT, body);
+  } catch {
+    // No room, or storage is closed to us: the request alone has to do.
+  }
+}
+
+async function recover() {
+  let body = null;
+  try {
+    body = sessionStorage.getItem(LEFT);
+    sessionStorage.removeItem(LEFT);
+  } catch {
+    return;
+  }
+  const left = body && JSON.parse(body);
+  if (!left || left.revision < revision) return;
+  root.inert = true;
+  body = JSON.stringify({ ...left, revision });
+  const { status } = await ask("PUT", root.dataset.stateUrl, body);
+  // It is there now, by this request or by the one before.
+  if (status === 200 || status === 409) {
+    kept = written();
+    return location.reload();
+  }
+  root.inert = false;
+}
+if (mayEdit) await recover();

@@ -3,9 +3,10 @@ Gemini and Bedrock, and the name of the model says what happens.
 
 Models: `hello` (text), `thinker`, `tools`, `refuses`, `filtered`, `short` (hits its limit), `echo` (tells what it was
 asked), `split` (bytes cut inside characters and lines), `odd` (events that nobody knows), `whole` (no stream), `cut`
-(breaks off in the middle), `unfinished` (ends without an end), `hangs` (a word, then nothing until the client leaves),
-`silent`, `drip` (words with pauses), `broken` (no JSON), `strange` (JSON of no sense), `page` (HTML as 200), `failing`
-(an error in the stream), `moved` (redirect), and a status by number: `401`, `404`, `429`, `500`.
+(breaks off in the middle), `unfinished` (ends without an end), `hangs` (a word, then nothing until the client
+leaves), `silent`, `drip` (words with pauses), `flow` (many of them), `broken` (no JSON), `strange` (JSON of no
+sense), `page` (HTML as 200), `failing` (an error in the stream), `moved` (redirect), and a status by number: `401`,
+`404`, `429`, `500`.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ _SAYS = {
     "unfinished": Say([HELLO]),
     "hangs": Say([HELLO]),
     "drip": Say(["One ", "two ", "three."]),
+    "flow": Say([f"{number} " for number in range(1, 13)]),
     "failing": Say([HELLO]),
     "thinker": Say(["42"], thinking=["Let me ", "think."]),
     "tools": Say(tool=True, reason="tools"),
@@ -192,7 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
         pieces = _crumbs(b"".join(frames)) if model == "split" else frames
         for piece in pieces:
             self._chunk(piece)
-            if model == "drip":
+            if model in ("drip", "flow"):
                 self.stub.was_left.wait(_PAUSE_SECONDS)
         if model == "hangs":
             self._wait_until_left()

@@ -25,6 +25,7 @@ from prompts.playground import state as shape
 from prompts.playground.state import MOST_WINDOWS
 from prompts.queries import playground as queries
 from prompts.queries.connections import list_connections, models_of
+from prompts.queries.prompts import find_version
 from prompts.views.playground import shown
 from tracing.forms import text_from
 from tracing.queries.paging import PageNumber
@@ -151,9 +152,14 @@ class Page:
         window.as_json = window.id in self._query.getlist("json")
         window.trace_url = trace_url(self._scope, window.run)
         window.source_url = self._source_url(raw.get("source"))
-        if window.prompt:
-            window.prompt_url = prompt_url(self._scope.project_id, window.prompt["name"], window.prompt.get("version"))
+        window.prompt_url = self._prompt_url(window.prompt)
         return window
+
+    def _prompt_url(self, link: Mapping[str, Any] | None) -> str:
+        """Empty where the project has no such version: generations name prompts of other projects, too."""
+        if not link or find_version(self._scope, link["name"], number=link["version"]) is None:
+            return ""
+        return prompt_url(self._scope.project_id, link["name"], link["version"])
 
     def _source_url(self, source: Any) -> str:
         if not isinstance(source, Mapping) or not source.get("trace_id"):
