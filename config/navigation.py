@@ -66,7 +66,7 @@ GROUPS: tuple[tuple[str | Promise, tuple[Item, ...]], ...] = (
         _("Prompts"),
         (
             Item("prompt", _("Prompts"), "prompts:prompt-list", ("prompts:prompt-",)),
-            Item("play", _("Playground"), "prompts:playground-list", ("prompts:playground",), True),
+            Item("play", _("Playground"), "prompts:playground-list", ("prompts:playground",)),
         ),
     ),
     (

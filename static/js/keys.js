@@ -1,5 +1,5 @@
 // The keyboard: / finds, j and k walk, Enter opens, g goes, ? explains.
-const GO = { t: "trace-list", o: "observation-list", s: "session-list", u: "user-list", p: "prompt-list" };
+const GO = { t: "trace-list", o: "observation-list", s: "session-list", u: "user-list", p: "prompt-list", l: "playground-list" };
 let going = false;
 
 const typing = (target) => target instanceof Element && target.closest("input, textarea, select, [contenteditable]");
