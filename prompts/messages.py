@@ -106,7 +106,7 @@ def _payload(delivery: Delivery) -> dict[str, Any]:
 def _webhook(automation: Automation, delivery: Delivery, at: datetime) -> Message:
     body, secret, own = to_json(_payload(delivery)), automation.secret, automation.headers
     headers = {
-        **_without(own, "user-agent"),
+        **_without(own, "user-agent", SIGNATURE),
         "Content-Type": "application/json",
         "User-Agent": next((text for name, text in own.items() if name.lower() == "user-agent"), _USER_AGENT),
         SIGNATURE: signature(secret, body, at),

@@ -187,7 +187,7 @@ def _lock(scope: ProjectScope) -> None:
 
 def _locked(scope: ProjectScope, automation_id: str) -> Automation:
     found = get_automation(scope, automation_id)
-    return Automation.objects.select_for_update().select_related("project").get(pk=found.pk)
+    return Automation.objects.select_for_update(of=("self",)).select_related("project").get(pk=found.pk)
 
 
 def _save(automation: Automation, given: Given) -> None:

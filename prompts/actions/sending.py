@@ -310,7 +310,7 @@ def _asked_to_wait(response: httpx.Response) -> int:
 def _settle(automation: Automation, delivery: Delivery, outcome: Outcome) -> None:
     """Ends the delivery or says when it is tried again; unless somebody else has taken over since."""
     with transaction.atomic():
-        held = Automation.objects.select_for_update().select_related("project")
+        held = Automation.objects.select_for_update(of=("self",)).select_related("project")
         current = held.filter(pk=automation.pk, claim=automation.claim).first()
         waiting = Delivery.objects.filter(pk=delivery.pk, status=DeliveryStatus.WAITING)
         if current is None:

@@ -1,6 +1,6 @@
 """Whoever takes messages of automations, on this machine: the path says what happens.
 
-`/ok`, a status by number (`/500`, `/410`, `/429`), `/slow` (nothing comes until the sender leaves), `/cut` (half of
+`/ok`, a status by number (`/500`, `/410`, `/429`), `/slow` (nothing, until the sender leaves), `/cut` (half of
 what it promises), `/long` (more than is kept), `/echo` (says what came, headers and all), `/moved/<status>` (leads to
 `redirect_to`). Statuses in `answers` go before all that.
 """
@@ -36,6 +36,8 @@ class ReceiverStub:
         self.got: list[Got] = []
         self.answers: deque[int] = deque()
         self.redirect_to = ""
+        self._came = threading.Condition()
+        self._may_go = threading.Event()
         handler = type("Handler", (_Handler,), {"stub": self})
         self._server = _Quiet((host, 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -51,6 +53,24 @@ class ReceiverStub:
     @property
     def payloads(self) -> list[Any]:
         return [one.payload for one in self.got]
+
+    def take(self, got: Got) -> None:
+        with self._came:
+            self.got.append(got)
+            self._came.notify_all()
+
+    def wait_for(self, number: int) -> None:
+        """Until so many requests have come."""
+        with self._came:
+            assert self._came.wait_for(lambda: len(self.got) >= number, timeout=60), self.got
+
+    def hold(self, connection: Any) -> None:
+        """Until whoever waits has left, or is let go without an answer."""
+        while not self._may_go.is_set() and not select.select([connection], [], [], 0.05)[0]:
+            pass
+
+    def let_go(self) -> None:
+        self._may_go.set()
 
     def __enter__(self) -> ReceiverStub:
         self._thread.start()
@@ -77,12 +97,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._answer(200, b"nobody should ask for this")
-        self.stub.got.append(Got(self.path, {}, b'"GET"'))
+        self.stub.take(Got(self.path, {}, b'"GET"'))
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.stub.got.append(Got(self.path, headers, body))
+        self.stub.take(Got(self.path, headers, body))
         if self.stub.answers:
             return self._answer(self.stub.answers.popleft(), b"as it was told")
         head, _, rest = self.path.strip("/").partition("/")
@@ -90,7 +110,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(int(head), f"a {head} of the stub".encode(), **_asks_for_time(head))
         match head:
             case "slow":
-                select.select([self.connection], [], [], 60)
+                self.stub.hold(self.connection)
+                self.close_connection = True
             case "cut":
                 self._answer(200, b"half", **{"Content-Length": "8"})
                 self.close_connection = True

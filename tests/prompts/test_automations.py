@@ -657,6 +657,14 @@ def test_history_is_kept_for_a_while(scope, receiver, clock, monkeypatch):
     assert [one.event.prompt_name for one in Delivery.objects.all()] == ["e"]
 
 
+def test_a_header_of_one_s_own_does_not_take_the_place_of_the_signature(scope, receiver):
+    automate(scope, receiver.url("/ok"), headers={"X-Langfuse-Signature": "mine", "user-agent": "mine/1"})
+    written(scope)
+    sending.send_due()
+    assert receiver.got[0].headers["x-langfuse-signature"].startswith("t=")
+    assert receiver.got[0].headers["user-agent"] == "mine/1"
+
+
 # --- Whose they are ---------------------------------------------------------------------------------------
 def test_only_admins_change_and_others_see_nothing_of_other_projects(workspace, scope, receiver):
     from accounts.access import scope_for_user
@@ -693,3 +701,23 @@ def test_only_admins_change_and_others_see_nothing_of_other_projects(workspace, 
     written(other, "theirs")
     sending.send_due()
     assert receiver.got == []
+
+
+# --- Several at once --------------------------------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+def test_a_slow_receiver_keeps_no_other_waiting(workspace, scope, receiver, monkeypatch):
+    monkeypatch.setattr(sending, "_LIMITS", sending.Limits(1, 30, 30, 1024))
+    slow, _ = automate(scope, receiver.url("/slow"))
+    fast, _ = automate(scope, receiver.url("/ok"))
+    written(scope, "first")
+    sending.open_lines()
+    receiver.wait_for(2)
+    written(scope, "second")  # while the slow one has not answered the first
+    sending.open_lines()
+    receiver.wait_for(3)
+    assert sorted(one.path for one in receiver.got) == ["/ok", "/ok", "/slow"]
+    receiver.let_go()
+    for line in list(sending._lines):
+        line.join()
+    assert outcomes(fast) == [("delivered", 1), ("delivered", 1)]
+    assert outcomes(slow) == [("waiting", 1), ("waiting", 0)]
