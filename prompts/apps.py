@@ -25,6 +25,7 @@ class PromptsConfig(AppConfig):
         set_playground_address(new_playground_url)
         register_prompt_resolver(version_ids)
         palette.register("prompts.views.finders.find_prompts")
+        palette.register("prompts.views.finders.find_playgrounds")
         add_project_page("prompts:connection-list", gettext_lazy("LLM connections"), Role.VIEWER)
         add_project_page("prompts:automation-list", gettext_lazy("Prompt automations"), Role.VIEWER)
         add_project_page("prompts:label-list", gettext_lazy("Prompt labels"), Role.VIEWER)

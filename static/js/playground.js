@@ -4,6 +4,7 @@ import { run, stop } from "./playground-runs.js";
 import "./playground-saving.js";
 import { settingActs } from "./playground-settings.js";
 import { read } from "./parts.js";
+import "./playground-split.js";
 import { root, windows } from "./playground-state.js";
 import "./playground-variables.js";
 import { windowActs } from "./playground-windows.js";

@@ -11,6 +11,7 @@ import html5lib
 import orjson
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.access import ProjectScope
@@ -286,3 +287,12 @@ def test_without_a_connection_the_page_says_where_to_add_one(project, alice, vie
     html = page(alice, playground)
     assert "has no connection" not in html
     assert 'data-model="my-own"' in html
+
+
+def test_it_is_gone_to_by_name(workspace, project, alice):
+    made(project, window(model="gpt-x"), title="Refunds, tried")
+    made(make_project("Other", organization=workspace.organization), title="Refunds of others")
+    found = alice.get(reverse("accounts:go", args=[project.pk]) + "?q=refunds").content.decode()
+    assert "Refunds, tried" in found
+    assert "gpt-x" in found
+    assert "Refunds of others" not in found
