@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
+
+import httpx
 
 from tests.instance import Instance
 from tracing.demo import drafts
@@ -31,6 +33,8 @@ class DemoData:
     failed: str
     session: str
     user: str
+    #: a playground
+    playground: str = ""
 
 
 def send_demo(instance: Instance, traces: int) -> DemoData:
@@ -42,7 +46,7 @@ def send_demo(instance: Instance, traces: int) -> DemoData:
         sender.send(made)
     data = _points_of_interest(made)
     _wait_until_there(instance, made)
-    return data
+    return replace(data, playground=_write_playground(instance))
 
 
 #: Name, type, what each version says, oldest first.
@@ -73,6 +77,20 @@ def _write_prompts(instance: Instance) -> None:
                 body = {"name": name, "type": kind, "prompt": said, "labels": labels, "config": {"model": f"m{number}"}}
                 answer = api.post("/api/public/v2/prompts", json={**body, "commitMessage": f"Step {number}"})
                 assert answer.status_code == 201, answer.text
+
+
+def _write_playground(instance: Instance) -> str:
+    """The id of one that was opened from a prompt, as somebody does who is signed in."""
+    with httpx.Client(base_url=instance.url, timeout=30, headers={"Referer": instance.url}) as client:
+        client.get("/accounts/login/")
+
+        def send(path: str, **fields: str) -> httpx.Response:
+            return client.post(path, data={"csrfmiddlewaretoken": client.cookies["csrftoken"], **fields})
+
+        send("/accounts/login/", login=instance.email, password=instance.password)
+        opened = send(f"/projects/{instance.project_id}/playground/new/", prompt="demo/answer", version="2")
+        assert opened.status_code == 303, opened.text
+        return opened.headers["Location"].rstrip("/").rpartition("/")[2]
 
 
 def _points_of_interest(made: list[Draft]) -> DemoData:

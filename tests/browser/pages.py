@@ -46,6 +46,8 @@ def all_pages(server: Instance, demo: DemoData) -> dict[str, str]:
         "prompt-delete": f"{project}/prompts-delete/?name=demo/answer",
         "prompt-duplicate": f"{project}/prompts-duplicate/?name=demo/answer",
         "prompt-import": f"{project}/prompts-import/",
+        "playgrounds": f"{project}/playground/",
+        "playground": f"{project}/playground/{demo.playground}/",
         "prompt-labels": f"{project}/settings/prompt-labels/",
         "project-settings": f"{project}/settings/",
         "organization": "/organizations/demo-org/",
