@@ -73,6 +73,7 @@ def _extract(
     call = draft.step(root, "generation", "extract-fields", takes_ms=draft.around(1900), input=messages)
     call.model = "gpt-4o" if is_retry else "gemini-2.5-flash"
     call.parameters = {"temperature": 0, "response_format": "json_object"}
+    call.prompt = ("invoices/extract-fields", 2 if draft.version == "extractor-7" else 1)
     call.metadata = {"attempt": 2 if is_retry else 1}
     if draft.chance(0.06):
         call.output = {"role": "assistant", "content": '{"supplier": "' + expected["supplier"] + '", "items": ['}

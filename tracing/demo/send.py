@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import orjson
@@ -22,6 +23,7 @@ _CONNECTIONS = 4
 _MAX_WAITING = 8
 _TRIES = 6
 _OTLP, _INGESTION, _SCORES = "/api/public/otel/v1/traces", "/api/public/ingestion", "/api/public/scores"
+_PROMPTS = "/api/public/v2/prompts"
 
 
 class Refused(SpanwiseError):
@@ -32,6 +34,7 @@ class Refused(SpanwiseError):
 
 @dataclass(slots=True)
 class Sent:
+    prompts: int = 0
     traces: int = 0
     spans: int = 0
     scores: int = 0
@@ -75,6 +78,25 @@ class Sender:
         while self._waiting:
             self._waiting.popleft().result()
         return self.sent
+
+    def write(self, versions: Iterable[dict[str, Any]]) -> None:
+        """Versions of prompts, one after the other, unless the project has a prompt of their name."""
+        known: dict[str, bool] = {}
+        for version in versions:
+            name = version["name"]
+            if name not in known:
+                known[name] = self._has_prompt(name)
+            if not known[name]:
+                self._deliver(_PROMPTS, orjson.dumps(version), "application/json")
+                self.sent.prompts += 1
+
+    def _has_prompt(self, name: str) -> bool:
+        try:
+            answer = self._client.get(_PROMPTS, params={"name": name, "limit": 1})
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            raise Refused(f"{_PROMPTS} cannot be read ({error}).") from error
+        return bool(answer.json()["data"])
 
     def _add(self, draft: Draft) -> None:
         self.sent.traces += 1

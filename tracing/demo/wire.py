@@ -182,6 +182,8 @@ def _observation(draft: Draft, step: Step) -> tuple[dict[str, Any], dict[str, An
     }
     if step.model:
         created |= {"model": step.model, "modelParameters": step.parameters}
+    if step.prompt:
+        created |= {"promptName": step.prompt[0], "promptVersion": step.prompt[1]}
     ended: dict[str, Any] = {
         "id": step.id,
         "traceId": draft.id,

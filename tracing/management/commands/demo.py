@@ -16,11 +16,12 @@ from django.core.management.base import BaseCommand, CommandError
 
 from config.errors import SpanwiseError
 from tracing.demo import drafts
+from tracing.demo.prompts import PROMPTS
 from tracing.demo.send import Sender, Sent
 
 
 class Command(BaseCommand):
-    help = "Fill a project with realistic traces of an invented company, spread over the last 14 days."
+    help = "Fill a project with realistic traces and prompts of an invented company, spread over the last 14 days."
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -40,6 +41,7 @@ class Command(BaseCommand):
         began = time.monotonic()
         try:
             with Sender(url, public_key, secret_key) as sender:
+                sender.write(PROMPTS)  # first, so that what used them is linked to them
                 sent = sender.send(drafts(options["traces"], seed=options["seed"], until=until))
         except SpanwiseError as error:
             raise CommandError(f"{error.message} Is Spanwise running at {url}? Start it with `make run`.") from error
@@ -77,6 +79,7 @@ def _local_url() -> str:
 
 def _report(sent: Sent, seconds: float, url: str) -> str:
     return (
+        f"Wrote {sent.prompts:,} versions of prompts.\n"
         f"Sent {sent.traces:,} traces with {sent.spans:,} observations and {sent.scores:,} scores "
         f"({sent.bytes / 1e6:.1f} MB in {sent.requests:,} requests) in {seconds:.1f} s.\nLook at them: {url}/"
     )
