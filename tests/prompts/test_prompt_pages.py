@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from datetime import UTC, datetime
 from html import unescape
 from urllib.parse import urlencode
 
@@ -26,6 +27,8 @@ from prompts.queries import prompts as queries
 from prompts.views import listing
 from tests.factories import Workspace, make_user, make_workspace
 from tests.tracing.page_data import HOSTILE, put_trace
+from tracing.demo import drafts
+from tracing.demo.prompts import PROMPTS
 from tracing.models.comments import Comment
 
 CHAT = [
@@ -336,7 +339,13 @@ def test_comments_stand_under_their_version(alice, bob, project, scope):
 def test_metrics_and_generations_are_of_the_version(alice, project, scope):
     write(scope, labels=["production"])
     write(scope, said="Second")
-    for version, latency, score in ((1, 1_000_000, 0.2), (1, 3_000_000, 0.4), (2, 500_000, 1.0)):
+    uses = (
+        (1, 1_000_000, 0.2, "kind"),
+        (1, 3_000_000, 0.4, "kind"),
+        (1, 2_000_000, 0.3, "curt"),
+        (2, 500_000, 1.0, "odd"),
+    )
+    for version, latency, score, tone in uses:
         put_trace(
             project.pk,
             root={
@@ -344,21 +353,28 @@ def test_metrics_and_generations_are_of_the_version(alice, project, scope):
                 "prompt_version": version, "latency_us": latency, "input_tokens": 10 * version, "output_tokens": 5,
                 "total_tokens": 10 * version + 5,
             },
-            name="g", scores=({"name": "quality", "value": score},),
+            name="g", scores=(
+                {"name": "quality", "value": score},
+                {"name": "tone", "data_type": "CATEGORICAL", "string_value": tone, "value": 0},
+                {"name": "remark", "data_type": "TEXT", "string_value": f"said {latency}", "value": 0},
+            ),
         )  # fmt: skip
     bare = {"type": "GENERATION", "prompt_name": "movie-critic", "prompt_version": 9, "latency_us": None}
     put_trace(project.pk, root=bare, name="g")  # of a version that is not there, and tells nothing
     page = text_of(alice.get(url(project, "prompt-detail", "movie-critic", tab="metrics")))
     rows = page.split("<tbody>")[1].split("</tr>")
     assert ">v9<" in rows[0]
-    assert rows.pop(0).count('<span class="faint">—</span>') == 7  # errors, medians, cost, score
+    assert rows.pop(0).count('<span class="faint">—</span>') == 8  # errors, medians, cost, scores
     assert ">v2<" in rows[0]
     assert ">v1<" in rows[1]
     assert ">2.00 s<" in rows[1]
     assert ">0.3<" in rows[1] or ">0.30<" in rows[1]
+    assert 'title="3 scores">kind <span class="faint">67' in rows[1]
+    assert "odd" in rows[0]
+    assert "remark" not in page
     assert ">500 ms<" in rows[0] or ">0.50 s<" in rows[0]
     listed = text_of(alice.get(url(project, "prompt-detail", "movie-critic", tab="generations", version=1)))
-    assert listed.count("call of v1</a>") == 2
+    assert listed.count("call of v1</a>") == 3
     assert "call of v2" not in listed
     none = text_of(alice.get(url(project, "prompt-detail", "movie-critic", tab="metrics", to="2001-01-01T00:00:00Z")))
     assert "Not used in this time range" in none
@@ -630,6 +646,18 @@ def test_import_writes_all_or_nothing(alice, project, scope):
     assert "10 MB" in text_of(alice.post(url(project, "prompt-import-review"), {"file": big}), 422)
     latin = SimpleUploadedFile("latin.json", "ü".encode("latin-1"))
     assert "UTF-8" in text_of(alice.post(url(project, "prompt-import-review"), {"file": latin}), 422)
+
+
+# --- The demo company ---------------------------------------------------------------------------------------
+def test_the_demo_company_has_the_prompts_that_its_traces_name(scope):
+    for one in PROMPTS:
+        fields = {key: one[key] for key in ("config", "labels", "tags")}
+        write(scope, one["name"], one["prompt"], one["type"], **fields)
+    steps = [step for draft in drafts(60, seed=7, until=datetime.now(UTC)) for step in draft.steps]
+    named = {step.prompt for step in steps if step.prompt}
+    assert {name for name, _ in named} == {"support-answer", "invoices/extract-fields"}
+    for name, number in named:
+        assert queries.find_version(scope, name, number=number) is not None
 
 
 # --- Snippets, finding -----------------------------------------------------------------------------------

@@ -353,7 +353,7 @@ def test_figures_of_a_prompt_are_read_in_their_time_range(full_project_id):
         counted = prompts.uses_by_prompt(scope, ["answer", "other"], day)
     assert counted == {"answer": TRACES_A_DAY}
     assert {version: use.uses for version, use in used.items()} == {1: TRACES_A_DAY}
-    assert used[1].trace_scores["quality"].value == 0.5
+    assert used[1].trace_scores["quality"].mean == 0.5
     for tag in ("prompt-versions", "prompt-uses"):
         assert 0 < read.by_tag[tag] <= 4 * GRANULE + STRANGERS, read.by_tag
     # The spans of one day twice, for generations and for traces, and the scores since it began.

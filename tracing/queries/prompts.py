@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,15 +13,34 @@ from sqlalchemy import Select, and_, null
 from accounts.access import ProjectScope
 from tracing.analytics import functions as fn
 from tracing.analytics import store
+from tracing.analytics.records import ScoreType
 from tracing.analytics.tables import observations, scores
 from tracing.queries.bounds import within
 from tracing.queries.periods import Period
-from tracing.queries.score_means import Means, means_by
+from tracing.queries.score_means import ScoreMean, means_by
 
 o, s = observations.c, scores.c
 
 #: versions of one prompt that are told apart, those with the most uses
 _MOST_VERSIONS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class VersionScore:
+    """All scores of one name: the mean of numbers, and of yes and no; of categories, the one that was given most often
+    and its share from 0 to 1."""
+
+    count: int
+    mean: float | None = None
+    category: str = ""
+    share: float | None = None
+
+    @property
+    def percent(self) -> int:
+        return round(100 * (self.share or 0))
+
+
+Scores = dict[str, VersionScore]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +59,8 @@ class VersionUse:
     first_at: datetime
     last_at: datetime
     #: of the generations themselves, and of the traces they are in; by name
-    scores: Means = field(default_factory=dict)
-    trace_scores: Means = field(default_factory=dict)
+    scores: Scores = field(default_factory=dict)
+    trace_scores: Scores = field(default_factory=dict)
 
 
 def uses_by_prompt(scope: ProjectScope, names: Sequence[str], period: Period) -> dict[str, int]:
@@ -68,7 +87,7 @@ def uses_by_version(scope: ProjectScope, name: str, period: Period) -> dict[int,
     found = store.rows(scope, query, tag="prompt-versions")
     if not found:
         return {}
-    own, of_traces = _means(scope, name, period, is_own=True), _means(scope, name, period, is_own=False)
+    own, of_traces = _scores(scope, name, period, is_own=True), _scores(scope, name, period, is_own=False)
     return {row.version: _use(row, own.get(row.version, {}), of_traces.get(row.version, {})) for row in found}
 
 
@@ -94,20 +113,36 @@ def _used(name: str, period: Period) -> list[Any]:
     return [o.prompt_name == name, o.prompt_version.is_not(None), *within(o.start_time, period)]
 
 
-def _use(row: Any, own: Means, of_traces: Means) -> VersionUse:
+def _use(row: Any, own: Scores, of_traces: Scores) -> VersionUse:
     return VersionUse(**row._asdict(), scores=own, trace_scores=of_traces)
 
 
-def _means(scope: ProjectScope, name: str, period: Period, *, is_own: bool) -> dict[int, Means]:
-    """Scores by version and name. What is judged was there before, so none is older than the period's beginning."""
+def _scores(scope: ProjectScope, name: str, period: Period, *, is_own: bool) -> dict[int, Scores]:
+    """By version and name; free texts have nothing in common. What is judged was there before, so none is older than
+    the period's beginning."""
     used = _scored(scope, name, period, is_own=is_own).subquery("used")
     target = (
         and_(used.c.trace_id == s.trace_id, used.c.id == s.observation_id) if is_own else used.c.trace_id == s.trace_id
     )
     since = [s.timestamp >= period.since] if period.since else []
     is_of_it = s.observation_id != "" if is_own else s.observation_id == ""
-    means = means_by(scope, used.c.version, where=[is_of_it, *since], of=(used, target), tag="prompt-scores")
-    return {version: found for (version,), found in means.items()}
+    category = fn.if_else(s.data_type == ScoreType.CATEGORICAL, s.string_value, "")
+    where = [s.data_type != ScoreType.TEXT, is_of_it, *since]
+    means = means_by(scope, used.c.version, category, where=where, of=(used, target), tag="prompt-scores")
+    given: dict[int, dict[str, list[ScoreMean]]] = {}
+    for (version, word), found in means.items():
+        for mean in found.values():
+            given.setdefault(version, {}).setdefault(mean.name, []).append(replace(mean, text=word))
+    return {version: {name: _together(found[name]) for name in sorted(found)} for version, found in given.items()}
+
+
+def _together(given: Sequence[ScoreMean]) -> VersionScore:
+    """Of one name: its numbers are one of these, each of its categories is another one."""
+    count = sum(mean.count for mean in given)
+    most = max(given, key=lambda mean: (mean.count, mean.text))
+    if not most.text:
+        return VersionScore(most.count, mean=most.value)
+    return VersionScore(count, category=most.text, share=most.count / count)
 
 
 def _scored(scope: ProjectScope, name: str, period: Period, *, is_own: bool) -> Select[Any]:
