@@ -124,9 +124,9 @@ def _effort(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tools(observation: Observation, settings: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Those that ingestion found; else those beside the messages."""
-    found = tools_in([_object(text) for text in observation.tool_definitions.values()])
-    return found or tools_in(_parsed(settings.get("tools"))) or tools_in(_parsed(settings.get("functions")))
+    """Those beside the messages, as they were written; else those that ingestion found."""
+    found = tools_in(_parsed(settings.get("tools"))) or tools_in(_parsed(settings.get("functions")))
+    return found or tools_in([_object(text) for text in observation.tool_definitions.values()])
 
 
 def _schema(settings: Mapping[str, Any]) -> dict[str, str] | None:
