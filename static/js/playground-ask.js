@@ -7,15 +7,16 @@ function token() {
   return cookie?.slice("csrftoken=".length) ?? root.querySelector("[name=csrfmiddlewaretoken]").value;
 }
 
-// `status` is 0 without a connection; `isSignedOut` where the answer is the page for signing in.
+// `status` is 0 without a connection; `isSignedOut` where the session has ended.
 export async function ask(method, url, body, { keepalive = false, signal } = {}) {
   const headers = { "X-CSRFToken": token(), Accept: "application/json" };
   if (body !== undefined && !(body instanceof FormData)) headers["Content-Type"] = "application/json";
   const sent = body === undefined || typeof body === "string" || body instanceof FormData ? body : JSON.stringify(body);
   try {
     const answer = await fetch(url, { method, headers, body: sent, keepalive, signal, redirect: "manual" });
-    const isSignedOut = answer.type === "opaqueredirect" || answer.status === 401;
     const isJson = answer.headers.get("Content-Type")?.startsWith("application/json");
+    // A token that is not known is one of a session that has ended; what a role may not do is said in JSON.
+    const isSignedOut = answer.type === "opaqueredirect" || answer.status === 401 || (answer.status === 403 && !isJson);
     return { status: answer.status, isSignedOut, data: isJson ? await answer.json() : {} };
   } catch {
     return { status: 0, isSignedOut: false, data: {} };

@@ -42,6 +42,7 @@ function element(name, text) {
 }
 
 function mark(about, message) {
+  if (about.dataset.issue) unmark(about); // several windows may miss one variable
   const line = Object.assign(element("p", message), { className: "pg-issue", id: `pg-issue-${++count}` });
   if (about.matches("summary")) {
     about.classList.add("attention");

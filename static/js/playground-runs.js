@@ -33,23 +33,20 @@ async function send(wanted) {
   const { status, isSignedOut, data } = await ask("POST", root.dataset.runUrl, body);
   if (status === 201) accepted(text, data.revision);
   else if (status === 409 && data.revision) overtaken(data);
+  else if (isSignedOut) notice(root.querySelector("[data-saved]").dataset.signedOut);
   else if (!status) notice(words.noAnswer);
-  else notice(isSignedOut ? root.querySelector("[data-saved]").dataset.signedOut : data.message ? reason(data, status) : words.problem.replace("{}", status));
+  else notice(data.message ? reason(data, status) : words.problem.replace("{}", status));
   const started = new Map((data.runs ?? []).map((one) => [one.window, one.id]));
   for (const win of wanted) {
     const id = started.get(win.dataset.window);
     if (id) begin(win, id);
     else release(win);
   }
-  const issues = Object.groupBy?.(data.issues ?? [], (one) => one.window) ?? grouped(data.issues ?? []);
-  for (const [id, own] of Object.entries(issues)) if (windowById(id)) showIssues(windowById(id), own);
+  for (const win of wanted) {
+    const own = (data.issues ?? []).filter((one) => one.window === win.dataset.window);
+    if (own.length) showIssues(win, own);
+  }
   tell();
-}
-
-function grouped(issues) {
-  const found = {};
-  for (const issue of issues) (found[issue.window] ??= []).push(issue);
-  return found;
 }
 
 function begin(win, id) {

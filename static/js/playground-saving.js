@@ -61,7 +61,7 @@ async function save() {
   underWay = null;
   if (status === 200) return accepted(text, data.revision);
   if (status === 409 && data.revision) return overtaken(data);
-  if (status === 400 || status === 413 || status === 403 || status === 404) return show("failed", line.dataset.refused.replace("{}", reason(data, status)));
+  if ([400, 403, 404, 413].includes(status) && !isSignedOut) return show("failed", line.dataset.refused.replace("{}", reason(data, status)));
   later(RETRY[Math.min(failures++, RETRY.length - 1)]);
   if (isSignedOut) show("failed", line.dataset.signedOut);
   else if (status) show("failed", line.dataset.failed.replace("{}", status));

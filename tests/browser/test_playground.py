@@ -340,6 +340,16 @@ def test_three_providers_beside_each_other_are_compared(page: Page, address: str
     expect(compared).to_contain_text("unchanged")
     compared.get_by_role("link", name="End comparing").click()
     expect(compared).to_be_hidden()
+    # Messages and outputs share the height as somebody likes, in all windows and on the next page.
+    before = output(nth(page, 1)).bounding_box()
+    page.locator("[data-split]").first.press("ArrowUp")
+    page.reload()
+    after = output(nth(page, 1)).bounding_box()
+    assert before
+    assert after
+    assert after["height"] > before["height"] + 10
+    page.locator("[data-split]").first.dblclick()
+    expect(page.locator("[data-split]").nth(1)).to_have_attribute("aria-valuenow", "42")
 
 
 def test_windows_come_go_move_and_give(page: Page, address: str, stub: ProviderStub) -> None:
@@ -483,6 +493,16 @@ def test_two_tabs_and_a_time_without_a_connection(page: Page, watch: Watch, addr
     page.context.set_offline(False)
     saved(page)
     unseen(watch, "ERR_INTERNET_DISCONNECTED")
+    # Nor while one is signed out.
+    cookies = page.context.cookies()
+    page.context.clear_cookies()
+    text.fill("Written as a stranger")
+    expect(page.locator("[data-saved]")).to_contain_text("you are signed out")
+    page.context.add_cookies(cookies)  # type: ignore[arg-type]
+    saved(page)
+    unseen(watch, "403")
+    other.reload()
+    expect(words(messages(nth(other, 0)).nth(0))).to_have_value("Written as a stranger")
     # Left within the half second.
     text.fill("Last words")
     page.goto(address)
