@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -12,8 +11,10 @@ from accounts.access import ProjectScope
 from prompts.content import Content
 from prompts.models import LlmConnection, PromptVersion
 from prompts.playground.state import CHOICES, PARAMETERS, Window, empty_window, stop_text, stops_of
-from prompts.queries.connections import list_connections, models_of
+from prompts.queries.connections import list_connections, models_of, provider_of
 from prompts.queries.prompts import find_version
+from tracing.models import Model
+from tracing.pricing.catalogue import catalogue_for
 
 #: how parameters are called in configs and traces; the first name is the one that is written
 PARAMETER_NAMES: dict[str, tuple[str, ...]] = {
@@ -281,35 +282,31 @@ def _text(value: Any) -> str:
 
 # --- Which connection ------------------------------------------------------------------------------------
 def connection_for(scope: ProjectScope, provider: str, model: str) -> str:
-    """The one of that name, else one over which the model can be called: that which names it as its own first."""
-    connections = list_connections(scope).items
-    if provider:
-        named = next((one for one in connections if one.provider == provider), None)
-        if named is not None:
-            return named.provider
-    best = _Best()
-    for one in reversed(connections):  # the oldest of equals
-        best.offer(_fit(one, provider, model), one)
-    return best.found.provider if best.found else ""
+    """The one of that name, else one over which the model can be called: that which names it before that whose maker
+    it is from. Empty for none."""
+    connections = list(reversed(list_connections(scope).items))  # the oldest of equals
+    if any(one.provider == provider for one in connections):
+        return provider
+    maker, names = _known_as(scope, model)
+    fits = [(_fit(one, provider, names, maker), one.provider) for one in connections]
+    best = max(fits, key=lambda pair: pair[0], default=(0, ""))
+    return best[1] if best[0] else ""
 
 
-@dataclass(slots=True)
-class _Best:
-    fit: int = 0
-    found: LlmConnection | None = None
-
-    def offer(self, fit: int, connection: LlmConnection) -> None:
-        if fit > self.fit:
-            self.fit, self.found = fit, connection
+def _known_as(scope: ProjectScope, model: str) -> tuple[str, set[str]]:
+    """The model's maker, and its names: as it was called, and as the price list has it, without date or region."""
+    found = catalogue_for(scope.project_id).match(model) if model else None
+    known = Model.objects.filter(pk=found.id).first() if found else None
+    return (known.provider if known else ""), {name for name in (model, found.name if found else "") if name}
 
 
-def _fit(connection: LlmConnection, provider: str, model: str) -> int:
+def _fit(connection: LlmConnection, provider: str, names: set[str], maker: str) -> int:
     """0 where it does not fit at all."""
     is_kind = bool(provider) and provider.lower() in (connection.adapter, connection.provider.lower())
-    if not model:
-        return 1 if is_kind else 0
-    if model in connection.custom_models or model == connection.default_model:
+    if names & {*connection.custom_models, connection.default_model}:
+        return 6 + is_kind
+    if names & set(models_of(connection)):
         return 4 + is_kind
-    if model in models_of(connection):
+    if maker and maker == provider_of(connection):
         return 2 + is_kind
-    return 1 if is_kind else 0
+    return int(is_kind)

@@ -49,7 +49,7 @@ def models_of(connection: LlmConnection) -> list[str]:
 
 def known_models(connection: LlmConnection) -> list[str]:
     """Models that answer in text: what is embedded or spoken has no price for one side."""
-    provider = _provider_of(connection)
+    provider = provider_of(connection)
     if not provider:
         return []
     models = Model.objects.filter(project=None, provider=provider).prefetch_related("tiers")
@@ -61,8 +61,9 @@ def _is_for_text(model: Model) -> bool:
     return "input" in prices and "output" in prices
 
 
-def _provider_of(connection: LlmConnection) -> str:
-    """Of servers that speak as OpenAI does, those are known that have their maker's name: api.deepseek.com."""
+def provider_of(connection: LlmConnection) -> str:
+    """Whose models it calls, as the price list names the maker; empty for one that is not known. Of servers that speak
+    as OpenAI does, those are known that have their maker's name: api.deepseek.com."""
     adapter = Adapter(connection.adapter)
     if adapter is not Adapter.OPENAI or not connection.base_url:
         return _PROVIDERS.get(adapter, "")
