@@ -96,7 +96,7 @@ def settings_of(scope: ProjectScope, config: Config) -> dict[str, Any]:
     }
 
 
-def config_of(scope: ProjectScope, window: Window, base: Any) -> dict[str, Any]:
+def config_of(scope: ProjectScope, window: Window, base: Any) -> Any:
     """The config that says what the window does. What of `base` still says the same stays as it was written, as does
     what no playground knows."""
     known: dict[str, Any] = dict(base) if isinstance(base, dict) else {}
@@ -118,7 +118,8 @@ def config_of(scope: ProjectScope, window: Window, base: Any) -> dict[str, Any]:
         _put(config, _SCHEMAS, _schema_in_config(after["output_schema"]))
     if after["options"] != before["options"]:
         _put(config, _OPTIONS, _json_or_text(after["options"]) if after["options"].strip() else None)
-    return config
+    # A config may be anything; what is no object stays where the window adds nothing to it.
+    return config or (known if isinstance(base, dict | None) else base)
 
 
 def _put(config: dict[str, Any], names: tuple[str, ...], value: Any) -> None:
