@@ -24,7 +24,8 @@ function said(win, issue) {
   const about = fieldOf(win, issue.path);
   if (!about) return element("p", issue.message);
   mark(about, issue.message);
-  const button = element("button", `${nameOf(about)}: ${issue.message}`);
+  const isNamed = ["connection", "model", "variables", "placeholders"].includes(issue.path[0]);
+  const button = element("button", isNamed ? issue.message : `${nameOf(about)}: ${issue.message}`);
   button.type = "button";
   button.addEventListener("click", (event) => {
     event.stopPropagation(); // it opens a menu that a click elsewhere closes

@@ -508,6 +508,17 @@ def test_two_tabs_and_a_time_without_a_connection(page: Page, watch: Watch, addr
     page.goto(address)
     page.go_back()
     expect(words(messages(nth(page, 0)).nth(0))).to_have_value("Last words")
+    text.fill("Very last words")
+    page.reload()
+    expect(text).to_have_value("Very last words")
+    # Nor where what was sent on leaving never came through.
+    page.route("**/state/", lambda route: route.abort())
+    text.fill("Lost on the way")
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide'))")
+    page.unroute("**/state/")
+    page.goto(url)
+    expect(text).to_have_value("Lost on the way")
+    unseen(watch, "ERR_FAILED", "409")
 
 
 # --- Other readers ---------------------------------------------------------------------------------------
