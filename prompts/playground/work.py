@@ -22,6 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.access import ProjectScope, scope_for_job, scope_for_task
+from accounts.models import Project
 from config import runners
 from config.errors import Forbidden, Invalid, NotFound, Unavailable
 from config.outgoing import Limits
@@ -287,6 +288,14 @@ def _finish(run: PlaygroundRun, outcome: _Outcome) -> None:
     fields = ("status", "ended_at", "first_token_at", "answer", "problem", "finish_reason", "answered_model", "usage")
     if mine.update(**{name: getattr(run, name) for name in (*fields, "cost")}, is_stopping=False):
         _trace(run)
+    elif _was_deleted(run):
+        _trace(run)  # the provider was asked all the same
+
+
+def _was_deleted(run: PlaygroundRun) -> bool:
+    """With its playground, while the project is still there."""
+    is_there = PlaygroundRun.objects.filter(pk=run.pk).exists()
+    return not is_there and Project.objects.present().filter(pk=run.project_id).exists()
 
 
 def _trace(run: PlaygroundRun) -> None:

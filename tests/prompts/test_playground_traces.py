@@ -164,6 +164,17 @@ def test_failed_stopped_and_lost_runs_are_traced_with_what_came_of_them(alice, p
     assert all(one.is_traced for one in runs.values())
 
 
+def test_a_run_whose_playground_is_deleted_meanwhile_is_traced_too(alice, playground, sender):
+    run(alice, playground, state(window()))
+    going = PlaygroundRun.objects.get()
+    work._claim(going)
+    alice.post(at("playground-delete", sender.project, playground.pk))
+    work._work(going)
+    _traces, [generation] = traced(sender)
+    assert (generation.id, generation.level, generation.status_message) == (going.observation_id, "WARNING", "Stopped.")
+    assert not PlaygroundRun.objects.exists()
+
+
 def test_a_run_is_traced_once_also_after_a_failure_in_between(alice, playground, sender, monkeypatch):
     def full(*_):
         raise Unavailable("The inbox cannot be written.")
