@@ -41,11 +41,11 @@ def create_prompt(server: Instance, name: str, *labels: str) -> None:
         assert api.post("/api/public/v2/prompts", json=given).status_code == 201
 
 
-def add(page: Page, address: str, name: str, url: str) -> None:
+def add(page: Page, address: str, name: str, url: str, *, folder: str = "") -> None:
     page.goto(f"{address}new/?kind=webhook")
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Address", exact=True).fill(url)
-    page.get_by_label("Only of these prompts").fill(f"{name}/")
+    page.get_by_label("Only of these prompts").fill(f"{folder or name}/")
     page.get_by_role("button", name="Save").click()
 
 
@@ -174,3 +174,17 @@ def test_without_a_script_and_on_a_phone(
     for page in (address, f"{address}new/", f"{address}new/?kind=github", history, delivery):
         phone.goto(page)
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_slow_receiver_keeps_no_other_waiting(
+    scriptless: Page, address: str, server: Instance, receiver: ReceiverStub, name: str
+) -> None:
+    add(scriptless, address, f"{name} slow", receiver.url("/slow"), folder=name)
+    add(scriptless, address, f"{name} fast", receiver.url("/ok"), folder=name)
+    create_prompt(server, f"{name}/first")
+    receiver.wait_for(2)
+    create_prompt(server, f"{name}/second")
+    receiver.wait_for(3)
+    assert not receiver.was_left.is_set()  # the slow one still thinks about the first
+    assert sorted(one.path for one in receiver.got) == ["/ok", "/ok", "/slow"]
+    receiver.let_go()

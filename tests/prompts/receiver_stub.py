@@ -38,6 +38,8 @@ class ReceiverStub:
         self.redirect_to = ""
         self._came = threading.Condition()
         self._may_go = threading.Event()
+        #: set when a sender left that was kept waiting
+        self.was_left = threading.Event()
         handler = type("Handler", (_Handler,), {"stub": self})
         self._server = _Quiet((host, 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -66,8 +68,10 @@ class ReceiverStub:
 
     def hold(self, connection: Any) -> None:
         """Until whoever waits has left, or is let go without an answer."""
-        while not self._may_go.is_set() and not select.select([connection], [], [], 0.05)[0]:
-            pass
+        while not self._may_go.is_set():
+            if select.select([connection], [], [], 0.05)[0]:
+                self.was_left.set()
+                return
 
     def let_go(self) -> None:
         self._may_go.set()

@@ -701,23 +701,3 @@ def test_only_admins_change_and_others_see_nothing_of_other_projects(workspace, 
     written(other, "theirs")
     sending.send_due()
     assert receiver.got == []
-
-
-# --- Several at once --------------------------------------------------------------------------------------
-@pytest.mark.django_db(transaction=True)
-def test_a_slow_receiver_keeps_no_other_waiting(workspace, scope, receiver, monkeypatch):
-    monkeypatch.setattr(sending, "_LIMITS", sending.Limits(1, 30, 30, 1024))
-    slow, _ = automate(scope, receiver.url("/slow"))
-    fast, _ = automate(scope, receiver.url("/ok"))
-    written(scope, "first")
-    sending.open_lines()
-    receiver.wait_for(2)
-    written(scope, "second")  # while the slow one has not answered the first
-    sending.open_lines()
-    receiver.wait_for(3)
-    assert sorted(one.path for one in receiver.got) == ["/ok", "/ok", "/slow"]
-    receiver.let_go()
-    for line in list(sending._lines):
-        line.join()
-    assert outcomes(fast) == [("delivered", 1), ("delivered", 1)]
-    assert outcomes(slow) == [("waiting", 1), ("waiting", 0)]
