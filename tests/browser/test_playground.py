@@ -19,6 +19,8 @@ from tests.prompts.provider_stub import ERROR, HELLO, KEY, REFUSAL, ProviderStub
 from tests.server_fixture import OPEN_HOST
 
 ADAPTERS = {"openai": ("openai", "/v1"), "anthropic": ("anthropic", ""), "gemini": ("google-ai-studio", "")}
+#: the worker may have others to work for
+ANSWER_MS = 30_000
 MODELS = ["hello", "flow", "echo"]
 
 
@@ -104,7 +106,7 @@ def output(win: Locator) -> Locator:
 
 
 def saved(page: Page) -> None:
-    expect(page.locator("[data-saved]")).to_have_attribute("data-state", "saved")
+    expect(page.locator("[data-saved]")).to_have_attribute("data-state", "saved", timeout=ANSWER_MS)
 
 
 def choose(win: Locator, model: str, provider: str = "openai") -> None:
@@ -115,7 +117,7 @@ def choose(win: Locator, model: str, provider: str = "openai") -> None:
 
 
 def has_answered(win: Locator, status: str = "done") -> None:
-    expect(output(win).locator(f".pg-run.{status}")).to_be_visible()
+    expect(output(win).locator(f".pg-run.{status}")).to_be_visible(timeout=ANSWER_MS)
 
 
 def more(win: Locator, name: str) -> None:
@@ -232,7 +234,7 @@ def test_a_tool_is_called_answered_and_the_talk_goes_on(page: Page, address: str
     page.keyboard.type("Sunny, 21 °C")
     choose(win, "echo")
     page.keyboard.press("Control+Enter")
-    expect(output(win).locator(".pg-run.done")).to_contain_text("Sunny, 21 °C")
+    expect(output(win).locator(".pg-run.done")).to_contain_text("Sunny, 21 °C", timeout=ANSWER_MS)
     _user, call, answer = stub.last.body["messages"]
     assert answer == {"role": "tool", "content": "Sunny, 21 °C", "tool_call_id": call["tool_calls"][0]["id"]}
     assert stub.last.body["tools"][0]["function"]["name"] == "weather"
@@ -276,10 +278,10 @@ def test_a_run_goes_on_over_a_reload_and_is_stopped(page: Page, address: str, st
     begun(page, address, window("a", "hangs"), window("b", "silent", provider="anthropic"))
     page.get_by_role("button", name="Run all").click()
     first, second = nth(page, 0), nth(page, 1)
-    expect(output(first).locator(".live [data-into=text]")).to_have_text(HELLO)
+    expect(output(first).locator(".live [data-into=text]")).to_have_text(HELLO, timeout=ANSWER_MS)
     expect(page.get_by_text("2 of 2 are running")).to_be_visible()
     page.reload()
-    expect(output(first).locator(".live [data-into=text]")).to_have_text(HELLO)
+    expect(output(first).locator(".live [data-into=text]")).to_have_text(HELLO, timeout=ANSWER_MS)
     expect(first.get_by_role("button", name="Run")).to_be_hidden()
     stub.was_left.clear()
     first.get_by_role("button", name="Stop").click()
@@ -317,7 +319,7 @@ def test_three_providers_beside_each_other_are_compared(page: Page, address: str
     page.keyboard.press("Escape")
     # Runs of a window and its data are part of the address.
     nth(page, 0).get_by_role("button", name="Run").click()
-    expect(output(nth(page, 0))).to_contain_text("2/2")
+    expect(output(nth(page, 0))).to_contain_text("2/2", timeout=ANSWER_MS)
     output(nth(page, 0)).get_by_label("The run before").click()
     expect(output(nth(page, 0))).to_contain_text("1/2")
     expect(page).to_have_url(re.compile(r"[?&]run=a\."))
@@ -337,7 +339,7 @@ def test_three_providers_beside_each_other_are_compared(page: Page, address: str
     assert serious(page) == []
     choose(nth(page, 1), "hello", "anthropic")
     nth(page, 1).get_by_role("button", name="Run").click()
-    expect(compared).to_contain_text("unchanged")
+    expect(compared).to_contain_text("unchanged", timeout=ANSWER_MS)
     compared.get_by_role("link", name="End comparing").click()
     expect(compared).to_be_hidden()
     # Messages and outputs share the height as somebody likes, in all windows and on the next page.
