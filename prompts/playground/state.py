@@ -100,8 +100,8 @@ def window_of(state: State, window_id: str) -> Window | None:
 
 
 def models_of(state: State) -> list[str]:
-    """One a window, empty for none."""
-    return [window["model"] for window in state["windows"]]
+    """One a window, empty for none. (PostgreSQL's JSON takes no zero character, which the document does.)"""
+    return [window["model"].replace("\x00", "") for window in state["windows"]]
 
 
 # --- Texts that end an answer ---------------------------------------------------------------------------
@@ -140,7 +140,8 @@ def variables_in(window: Window) -> list[str]:
 
 
 def placeholders_in(window: Window) -> list[str]:
-    return list(dict.fromkeys(message["name"] for message in window["messages"] if is_placeholder(message)))
+    names = (message["name"] for message in window["messages"] if is_placeholder(message))
+    return list(dict.fromkeys(filter(None, names)))
 
 
 def variables(state: State) -> list[dict[str, Any]]:

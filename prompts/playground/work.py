@@ -282,7 +282,7 @@ def _finish(run: PlaygroundRun, outcome: _Outcome) -> None:
     if finished is not None:
         run.finish_reason = finished.finish_reason.value
         run.answered_model = finished.model.replace("\x00", "")[:255]
-        run.usage = dict(finished.usage)
+        run.usage = {kind.replace("\x00", ""): units for kind, units in finished.usage.items()}
         run.cost = traces.cost_of(run)
     mine = PlaygroundRun.objects.filter(pk=run.pk, runner=run.runner, status=RunStatus.RUNNING)
     fields = ("status", "ended_at", "first_token_at", "answer", "problem", "finish_reason", "answered_model", "usage")

@@ -91,7 +91,7 @@ def test_what_is_typed_is_kept_as_it_was_typed(alice, playground):
             },
             {"type": "placeholder", "name": "half na"},
             {"role": "", "content": "", "name": "me", "cache_control": {"type": "ephemeral"}},
-            model=HOSTILE[:20],
+            model=HOSTILE[:60],
             title=HOSTILE,
             parameters={"temperature": "0.", "stop": "\n\nEND"},
             options='{"half": ',
@@ -109,7 +109,7 @@ def test_what_is_typed_is_kept_as_it_was_typed(alice, playground):
     assert save(alice, playground, given) == (200, {"revision": 2})
     playground.refresh_from_db()
     assert playground.state == given
-    assert playground.models == [HOSTILE[:20], "hello"]
+    assert playground.models == [HOSTILE[:60].replace("\x00", ""), "hello"]
     assert save(alice, playground, playground.state, 2) == (200, {"revision": 3})
 
 
