@@ -19,6 +19,11 @@ def new_mark() -> str:
     return f"{_HOST}:{os.getpid()}:{_LIFE}:{secrets.token_hex(4)}"
 
 
+def is_own(mark: str) -> bool:
+    """Whether this very process left it."""
+    return mark.rsplit(":", 1)[0] == f"{_HOST}:{os.getpid()}:{_LIFE}"
+
+
 def is_gone(mark: str, heartbeat_at: datetime | None, lease: timedelta) -> bool:
     """Whether the process that left this mark has ended, as far as can be told: on this machine that is looked up;
     one that is elsewhere is taken to have ended once it was silent for `lease`."""

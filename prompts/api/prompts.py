@@ -273,7 +273,7 @@ def _new(given: Any) -> NewVersion:
     """What a body says, if every field has the right type."""
     body, issues = _body(given), list[Issue]()
     check_text(body, "name", (), issues, required=True)
-    check_option(body, "type", (), issues, ("text", "chat"))
+    check_option(body, "type", (), issues, ("text", "chat"), required="type" in body)
     check_text(body, "commitMessage", (), issues)
     for key in ("labels", "tags"):
         _check_texts(body, key, issues)

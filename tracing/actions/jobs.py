@@ -8,9 +8,6 @@ the process ends. So what lies between two saves must bear to be done twice.
 from __future__ import annotations
 
 import logging
-import os
-import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +26,7 @@ from django.utils.translation import gettext as _
 from accounts.access import ProjectScope, scope_for_job, scope_for_task
 from accounts.audit import Actor, record
 from accounts.roles import Role
+from config import runners
 from config.errors import Conflict, Forbidden, NotFound, SpanwiseError, Unavailable
 from tracing.models.jobs import UNFINISHED, Job, JobStatus
 
@@ -41,10 +39,6 @@ _LEASE = timedelta(seconds=180)
 _REST = timedelta(seconds=5)
 #: Begun this often without any progress, a job is taken to be what ends its worker.
 _MOST_ATTEMPTS = 5
-
-_HOST = socket.gethostname()
-#: tells this process from an earlier one that had the same number, as in a container
-_LIFE = secrets.token_hex(4)
 
 Work = Callable[[ProjectScope, Job, "Step"], None]
 
@@ -311,7 +305,7 @@ def _next_job() -> Job | None:
 def _claim(job: Job) -> bool:
     if _is_held(job):
         return False
-    runner, now = f"{_HOST}:{os.getpid()}:{_LIFE}:{secrets.token_hex(4)}", timezone.now()
+    runner, now = runners.new_mark(), timezone.now()
     free = Job.objects.filter(pk=job.pk, runner=job.runner, status__in=UNFINISHED)
     claimed = free.update(
         runner=runner,
@@ -330,14 +324,6 @@ def _is_held(job: Job) -> bool:
     """Whether somebody who is alive works on it."""
     if not job.runner:
         return False
-    host, pid, life, _claim_mark = job.runner.rsplit(":", 3)
-    if host == _HOST:
-        if int(pid) == os.getpid():
-            return life == _LIFE and str(job.pk) in _working
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            pass
-    return job.heartbeat_at is not None and timezone.now() - job.heartbeat_at < _LEASE
+    if runners.is_own(job.runner):
+        return str(job.pk) in _working
+    return not runners.is_gone(job.runner, job.heartbeat_at, _LEASE)
