@@ -191,8 +191,7 @@ class _Preparation:
         path: Path = ("placeholders", name)
         text = self.state["placeholders"].get(name, "")
         if not text.strip():
-            self.wrong(path, _("The placeholder %(name)s has no messages.") % {"name": name})
-            return []
+            return []  # a conversation that has not begun
         messages = _parsed(text)
         if not isinstance(messages, list):
             self.wrong(path, _("The placeholder %(name)s holds no JSON list of messages.") % {"name": name})

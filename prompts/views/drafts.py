@@ -41,7 +41,8 @@ class MessageRow:
 
 @dataclass(slots=True)
 class Draft:
-    """`base` and `base_number` name the version it comes from; `is_next` whether it becomes the next of the same."""
+    """`base` and `base_number` name the version it comes from; `is_next` whether it becomes the next of the same.
+    `playground` is the id of the one that it was written in."""
 
     name: str = ""
     type: str = PromptType.TEXT
@@ -55,6 +56,7 @@ class Draft:
     base: str = ""
     base_number: int | None = None
     is_next: bool = False
+    playground: str = ""
     errors: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -150,6 +152,7 @@ def of_post(data: QueryDict) -> Draft:
         base=data.get("base", ""),
         base_number=int(number) if number.isascii() and number.isdigit() and len(number) < 11 else None,
         is_next=bool(data.get("next")),
+        playground=data.get("playground", "").replace("\x00", ""),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -102,7 +103,18 @@ def _draft_of_window(scope: ProjectScope, playground_id: str, window_id: str) ->
         raise NotFound(_("There is no such window in this playground."))
     link = window["prompt"]
     base = queries.find_version(scope, link["name"], number=link["version"]) if link else None
-    return drafts.of_window(scope, window, base)
+    draft = drafts.of_window(scope, window, base)
+    draft.playground = playground_id
+    return draft
+
+
+def _playground_url(scope: ProjectScope, playground_id: str) -> str:
+    """Empty where there is none (any more)."""
+    try:
+        known = get_playground(scope, playground_id)
+    except NotFound:
+        return ""
+    return reverse("prompts:playground", args=[scope.project_id, known.pk])
 
 
 def _settle(scope: ProjectScope, draft: drafts.Draft) -> None:
@@ -159,6 +171,7 @@ def _form(request: HttpRequest, scope: ProjectScope, draft: drafts.Draft, status
 def _frame(scope: ProjectScope, draft: drafts.Draft) -> dict[str, Any]:
     is_held = PRODUCTION in queries.protected_labels(scope) and not scope.role.allows(Role.ADMIN)
     is_from_here = draft.base and draft.base_number
+    back = prompt_url(scope.project_id, draft.base, draft.base_number) if is_from_here else list_url(scope)
     return {
         "scope": scope,
         "draft": draft,
@@ -167,7 +180,8 @@ def _frame(scope: ProjectScope, draft: drafts.Draft) -> dict[str, Any]:
         "may_produce": not is_held,
         "longest_name": NAME_LENGTH,
         "longest_message": MESSAGE_LENGTH,
-        "back": prompt_url(scope.project_id, draft.base, draft.base_number) if is_from_here else list_url(scope),
+        "back": back,
+        "cancel": _playground_url(scope, draft.playground) or back,
         "empty_row": drafts.MessageRow(),
         "empty_placeholder": drafts.MessageRow("placeholder", ""),
     }

@@ -216,6 +216,7 @@ def test_a_window_of_its_own_becomes_a_new_prompt(alice, project):
     assert [row.content for row in draft.rows] == ["</script> {{x}}", "See"]
     assert draft.rows[1].error
     assert draft.rows[1].error in page
+    assert f'href="{at("playground", project, playground.pk)}">Cancel' in page
     draft.name = "fresh"
     assert save(alice, project, draft).said[0]["content"] == "</script> {{x}}"
 

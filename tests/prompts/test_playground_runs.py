@@ -313,7 +313,6 @@ def test_what_is_wrong_with_a_message_is_told_by_its_place(case, alice, playgrou
 @pytest.mark.parametrize(
     ("text", "path"),
     [
-        (None, ()),
         ("{", ()),
         ('{"role": "user"}', ()),
         ('[{"content": "x"}]', (0,)),
@@ -324,8 +323,14 @@ def test_what_is_wrong_with_a_message_is_told_by_its_place(case, alice, playgrou
 )
 def test_a_placeholder_holds_messages(text, path, alice, playground):
     given = window("a", {"type": "placeholder", "name": "history"}, "Hi")
-    placeholders = {} if text is None else {"history": text}
-    assert list(issues_of(alice, playground, given, placeholders=placeholders)) == [("placeholders", "history", *path)]
+    found = issues_of(alice, playground, given, placeholders={"history": text})
+    assert list(found) == [("placeholders", "history", *path)]
+
+
+def test_a_conversation_may_not_have_begun(alice, playground, provider):
+    given = window("a", {"type": "placeholder", "name": "history"}, "Hi")
+    finished(alice, playground, state(given))
+    assert provider.last.body["messages"] == [{"role": "user", "content": "Hi"}]
 
 
 def test_windows_that_can_be_run_are_beside_those_that_cannot(alice, playground):

@@ -72,6 +72,10 @@ def _offered(content: Any) -> Iterator[Any]:
             yield inner
 
 
+#: as OpenAI, Google, Vercel's AI SDK and Anthropic call it
+_SCHEMAS = ("parameters", "parameters_json_schema", "inputSchema", "input_schema")
+
+
 def _definition(tool: Any) -> dict[str, Any] | None:
     if not isinstance(tool, dict):
         return None
@@ -80,7 +84,8 @@ def _definition(tool: Any) -> dict[str, Any] | None:
     if not isinstance(name, str) or not name:
         return None
     schema: Any = next(
-        (function[key] for key in ("parameters", "parameters_json_schema", "inputSchema") if function.get(key)), {}
+        (function[key] for key in _SCHEMAS if function.get(key)),
+        {},
     )
     description = function.get("description") or function.get("desc") or ""
     return {"name": name, "description": description, "parameters": schema}
