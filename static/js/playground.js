@@ -29,6 +29,11 @@ document.addEventListener("click", (event) => {
   act(button);
 }, true);
 
+// A menu at the end of a window's messages is not cut off by it.
+root.addEventListener("toggle", ({ target: menu }) => {
+  if (menu.open && menu.closest("[data-editor]")) menu.querySelector(".sheet")?.scrollIntoView({ block: "nearest" });
+}, true);
+
 // The window that the keys are for: where one is, or was last.
 let here = null;
 root.addEventListener("focusin", ({ target }) => (here = target.closest("[data-window]") ?? here));

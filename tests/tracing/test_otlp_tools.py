@@ -14,6 +14,7 @@ ADD = {"name": "add", "description": "Adds.", "parameters": {"type": "object"}}
         {"tools": [ADD]},
         {"tools": [{"type": "function", "function": ADD}]},
         {"tools": [{"name": "add", "desc": "Adds.", "inputSchema": {"type": "object"}}]},
+        {"tools": [{"name": "add", "description": "Adds.", "input_schema": {"type": "object"}}]},
         {"tools": [{"name": "add", "description": "Adds.", "parameters_json_schema": {"type": "object"}}, ADD]},
         {"messages": [{"role": "user", "tools": [ADD]}]},
         [{"role": "user", "tools": [ADD]}],
