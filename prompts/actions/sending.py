@@ -9,7 +9,6 @@ once, by threads of this process, so that a slow receiver keeps neither the othe
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 import time
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from accounts.access import scope_for_task
 from accounts.audit import SYSTEM, record
 from accounts.queries import list_project_members
 from accounts.roles import Role
-from config import outgoing
+from config import outgoing, runners
 from config.errors import NotFound, SpanwiseError
 from config.outgoing import Limits, OutgoingError, Purpose, TooMuch
 from prompts.messages import Message, message_of
@@ -88,12 +87,21 @@ def call_worker() -> None:
 
 def open_lines() -> None:
     """As many threads of this process as there are automations with something to send."""
+    _free_abandoned()
     for _automation in _unserved()[:_LINES]:
         if _ending.is_set() or not _free_lines.acquire(blocking=False):
             return
         line = threading.Thread(target=_line, name="deliveries", daemon=True)
         _lines.add(line)
         line.start()
+
+
+def _free_abandoned() -> None:
+    """Claims of processes that were killed are known at once on this machine; elsewhere they run out."""
+    for automation in Automation.objects.exclude(claim="").filter(claimed_until__gt=timezone.now()):
+        assert automation.claimed_until is not None
+        if runners.is_gone(automation.claim, automation.claimed_until - _LEASE, _LEASE):
+            _release(automation)
 
 
 def stop() -> None:
@@ -156,7 +164,7 @@ def _claim_next() -> Automation | None:
 
 
 def _claim(automation: Automation) -> bool:
-    now, claim = timezone.now(), secrets.token_hex(16)
+    now, claim = timezone.now(), runners.new_mark()
     unclaimed = Q(claimed_until=None) | Q(claimed_until__lte=now)
     unchanged = Automation.objects.filter(unclaimed, pk=automation.pk, claim=automation.claim)
     if not unchanged.update(claim=claim, claimed_until=now + _LEASE):

@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
                 ),
                 ("off_at", models.DateTimeField(blank=True, null=True)),
                 ("failures", models.PositiveIntegerField(default=0)),
-                ("claim", models.CharField(blank=True, default="", max_length=40)),
+                ("claim", models.CharField(blank=True, default="", max_length=300)),
                 ("claimed_until", models.DateTimeField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),

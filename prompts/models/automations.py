@@ -75,7 +75,7 @@ class Automation(models.Model):
     failures = models.PositiveIntegerField(default=0)
 
     #: whoever sends for it right now, and until when that holds: one at a time, so that order is kept
-    claim = models.CharField(max_length=40, blank=True, default="")
+    claim = models.CharField(max_length=300, blank=True, default="")
     claimed_until = models.DateTimeField(null=True, blank=True)
 
     created_at = models.DateTimeField(auto_now_add=True)

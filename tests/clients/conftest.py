@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.server)
-            if item.path.name != "test_durability.py":
+            if not item.path.name.startswith("test_durability"):
                 item.add_marker(pytest.mark.clients)
     for path in {item.path for item in items if _counts_the_others(item)}:
         places = [place for place, item in enumerate(items) if item.path == path]
