@@ -10,11 +10,11 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
-from functools import cache
 from uuid import uuid4
 
 import redis
-from django.conf import settings
+
+from config import broker
 
 log = logging.getLogger(__name__)
 
@@ -71,11 +71,5 @@ def _first_word(thing: str) -> str:
     return word
 
 
-@cache
 def _broker() -> redis.Redis:
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_connect_timeout=_PATIENCE_SECONDS,
-        socket_timeout=_PATIENCE_SECONDS,
-        decode_responses=True,
-    )
+    return broker.client("words", socket_connect_timeout=_PATIENCE_SECONDS, socket_timeout=_PATIENCE_SECONDS)

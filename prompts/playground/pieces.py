@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import logging
 import time
-from functools import cache
 from typing import Any
 
 import orjson
 import redis
-from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from config import broker
 from prompts.llm import Event, TextDelta, ThinkingDelta, ToolCallDelta
 
 log = logging.getLogger(__name__)
@@ -35,20 +34,16 @@ _PAUSE_SECONDS = 2.0
 Piece = dict[str, Any]
 
 
-@cache
+#: without the tries that redis-py makes by itself: meanwhile an answer would wait
+IMPATIENT: dict[str, Any] = {
+    "socket_connect_timeout": _PATIENCE_SECONDS,
+    "socket_timeout": _PATIENCE_SECONDS,
+    "retry": Retry(NoBackoff(), 0),
+}
+
+
 def _broker() -> redis.Redis:
-    return client_of(settings.REDIS_URL)
-
-
-def client_of(url: str) -> redis.Redis:
-    """Without the tries that redis-py makes by itself: meanwhile an answer would wait."""
-    return redis.Redis.from_url(
-        url,
-        socket_connect_timeout=_PATIENCE_SECONDS,
-        socket_timeout=_PATIENCE_SECONDS,
-        decode_responses=True,
-        retry=Retry(NoBackoff(), 0),
-    )
+    return broker.client("pieces", **IMPATIENT)
 
 
 def _key(run_id: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+import redis
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -380,7 +381,7 @@ def test_without_the_broker_the_answer_is_whole_at_the_end(alice, playground, mo
 
 @pytest.fixture
 def unused_broker():
-    return pieces.client_of(f"redis://127.0.0.1:{free_port()}/0")
+    return redis.Redis.from_url(f"redis://127.0.0.1:{free_port()}/0", decode_responses=True, **pieces.IMPATIENT)
 
 
 def test_pieces_that_were_lost_leave_the_outcome(alice, playground):

@@ -12,12 +12,12 @@ import socket
 import threading
 import time
 from collections.abc import Collection, Mapping
-from functools import cache
 from itertools import islice, takewhile
 
 import redis
 from celery import current_app
-from django.conf import settings
+
+from config.broker import client
 
 log = logging.getLogger(__name__)
 
@@ -46,15 +46,8 @@ _send_lock = threading.Lock()
 _held: dict[str, int] = {}
 
 
-@cache
 def broker() -> redis.Redis:
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_connect_timeout=0.5,
-        socket_timeout=2,
-        decode_responses=True,
-        health_check_interval=30,
-    )
+    return client("ingest", socket_connect_timeout=0.5, socket_timeout=2, health_check_interval=30)
 
 
 def ring(key: str) -> None:
