@@ -67,16 +67,23 @@ def _numbered(message: Mapping[str, Any], place: int) -> dict[str, Any]:
     return {**message, "id": f"m{place}"}
 
 
-def said_by(window: Window) -> list[dict[str, Any]]:
-    """Messages as a prompt keeps them."""
-    return [{key: value for key, value in message.items() if key != "id"} for message in window["messages"]]
+def said_by(window: Window, base: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
+    """Messages as a prompt keeps them. Rows at the end in which nothing was written yet are none, unless `base`, which
+    it comes from, has as many."""
+    said = [{key: value for key, value in message.items() if key != "id"} for message in window["messages"]]
+    while len(said) > len(base or ()) and said[-1].keys() == {"role", "content"} and not said[-1]["content"]:
+        said.pop()
+    return said
 
 
 def unchanged_prompt(scope: ProjectScope, window: Window) -> dict[str, Any] | None:
     """Name and version of the prompt whose messages the window still has; None where they were changed."""
     link = window["prompt"]
     version = find_version(scope, link["name"], number=link["version"]) if link else None
-    if version is None or said_by(window) != said_by({"messages": messages_of(version.said)}):
+    if version is None:
+        return None
+    base = messages_of(version.said)
+    if said_by(window, base) != said_by({"messages": base}, base):
         return None
     return {"name": version.prompt.name, "version": version.number}
 
@@ -110,8 +117,9 @@ def config_of(scope: ProjectScope, window: Window, base: Any) -> Any:
         typed = after["parameters"].get(name, "")
         if typed != before["parameters"].get(name, ""):
             _put(config, names, _value_of(name, typed))
-    if after["tools"] != before["tools"]:
-        _put(config, ("tools",), [_tool_in_config(tool) for tool in after["tools"]] or None)
+    tools = [tool for tool in after["tools"] if any(tool.values())]
+    if tools != before["tools"]:
+        _put(config, ("tools",), [_tool_in_config(tool) for tool in tools] or None)
     if after["tool_choice"] != before["tool_choice"]:
         _put(config, (_CHOICE,), _choice_in_config(after["tool_choice"]))
     if after["output_schema"] != before["output_schema"]:

@@ -15,7 +15,7 @@ from prompts import content
 from prompts.actions.prompts import NewVersion
 from prompts.difference import config_text
 from prompts.models import LATEST, PRODUCTION, PromptType, PromptVersion
-from prompts.playground.origins import config_of, said_by
+from prompts.playground.origins import config_of, messages_of, said_by
 from prompts.playground.state import Window
 from prompts.views.problems import issues_of
 
@@ -92,7 +92,7 @@ def of_version(version: PromptVersion, *, is_next: bool) -> Draft:
 
 def of_window(scope: ProjectScope, window: Window, base: PromptVersion | None) -> Draft:
     """What a playground's window says. It becomes the next version of `base` where it is of the same type still."""
-    messages = said_by(window)
+    messages = said_by(window, messages_of(base.said) if base is not None else None)
     is_text = len(messages) == 1 and base is not None and base.prompt.type == PromptType.TEXT
     is_text = is_text and messages[0].keys() == {"role", "content"} and messages[0]["role"] == "user"
     is_text = is_text and isinstance(messages[0]["content"], str)
@@ -108,7 +108,7 @@ def of_window(scope: ProjectScope, window: Window, base: PromptVersion | None) -
     )
     if is_text:
         draft.text = messages[0]["content"]
-    else:
+    elif messages:
         draft.rows = [_row_of_message(message) for message in messages]
     return draft
 

@@ -131,7 +131,11 @@ function writePart(part) {
   if (kind === "text") field(made, "text").value = part.text;
   else made.dataset.kept = JSON.stringify(part);
   if (kind === "image") field(made, "url").value = part.image_url?.url ?? "";
-  if (kind === "thinking") made.querySelector(".plain").textContent = part.thinking;
+  if (kind === "thinking") {
+    const said = made.querySelector("summary");
+    said.textContent = said.dataset.words.replace("{}", part.thinking.length.toLocaleString());
+    made.querySelector(".plain").textContent = part.thinking;
+  }
   if (kind === "other") made.querySelector("pre").textContent = JSON.stringify(part, null, 2);
   return made;
 }

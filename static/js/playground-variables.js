@@ -65,7 +65,8 @@ function count() {
   panel.querySelector("[data-count]").textContent = rows().length;
   let missing = 0;
   for (const row of rows()) {
-    const isMissing = row.querySelector("[data-unused]").hidden && !has(row);
+    // A placeholder may stay empty: a conversation that has not begun.
+    const isMissing = row.dataset.kind === "variable" && row.querySelector("[data-unused]").hidden && !has(row);
     row.classList.toggle("missing", isMissing);
     missing += isMissing;
   }
@@ -77,11 +78,13 @@ function count() {
 const missingNames = () => rows().filter((row) => !has(row)).map((row) => row.dataset.value).join(" ");
 
 // --- Marks behind the words ----------------------------------------------------------------------------
+const referencesIn = (text) => [...text.matchAll(/@@@langfusePrompt:.*?@@@/gs)].map((match) => ({ from: match.index, to: match.index + match[0].length }));
+
 function drawBehind(area) {
   const behind = area.parentElement.querySelector("[data-behind]");
   if (!behind) return;
   const text = area.value;
-  const found = variablesIn(text);
+  const found = [...variablesIn(text), ...referencesIn(text)].sort((one, other) => one.from - other.from);
   if (!found.length && grows) return behind.replaceChildren();
   const missing = new Set(rows().filter((row) => row.dataset.kind === "variable" && !has(row)).map((row) => row.dataset.value));
   const pieces = [];
@@ -89,7 +92,8 @@ function drawBehind(area) {
   for (const { name, from, to } of found) {
     const mark = document.createElement("mark");
     mark.textContent = text.slice(from, to);
-    mark.classList.toggle("missing", missing.has(name));
+    if (name === undefined) mark.className = "embedded";
+    else mark.classList.toggle("missing", missing.has(name));
     pieces.push(text.slice(at, from), mark);
     at = to;
   }

@@ -132,6 +132,10 @@ def test_from_nothing_to_an_answer_that_is_seen_coming(page: Page, address: str,
     page.keyboard.press("n")
     expect(page.locator("[data-playground]")).to_be_visible()
     win = nth(page, 0)
+    editor, answer = win.locator("[data-editor]").bounding_box(), output(win).bounding_box()
+    assert editor is not None
+    assert answer is not None
+    assert editor["x"] + editor["width"] <= answer["x"]  # one window has both beside each other, as one reads
     words(messages(win).nth(0)).fill("You are {{persona}}.")
     words(messages(win).nth(1)).fill("Count to three, 数到三.\nSlowly.")
     # What is missing is said before it is run, and marked in the words.

@@ -221,6 +221,20 @@ def test_a_window_of_its_own_becomes_a_new_prompt(alice, project):
     assert save(alice, project, draft).said[0]["content"] == "</script> {{x}}"
 
 
+def test_rows_in_which_nothing_was_written_are_left_out(scope, alice, project):
+    make(scope, [{"role": "user", "content": "{{x}}"}, {"role": "assistant", "content": ""}], {"model": "hello"})
+    playground = opened(alice, project, prompt="critic")
+    given = playground.state
+    given["windows"][0]["messages"].append({"id": "new", "role": "user", "content": ""})
+    given["windows"][0]["tools"].append({"name": "", "description": "", "parameters": ""})
+    send(alice, "put", at("playground-state", project, playground.pk), {"revision": 1, "state": given})
+    draft, _page = form_of(alice, project, playground)
+    assert [(row.role, row.content) for row in draft.rows] == [("user", "{{x}}"), ("assistant", "")]
+    assert orjson.loads(draft.config) == {"model": "hello"}
+    draft, _page = form_of(alice, project, begin(alice, project))
+    assert [row.role for row in draft.rows] == ["system", "user"]
+
+
 def test_a_text_prompt_that_has_become_a_conversation_is_another_prompt(alice, project, scope):
     make(scope, "Rate {{film}}")
     playground = opened(alice, project, prompt="critic")

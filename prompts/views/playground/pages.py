@@ -212,7 +212,7 @@ class Page:
 
     @property
     def missing(self) -> int:
-        return sum(1 for one in [*self.variables, *self.placeholders] if one["letters"] and not one["value"].strip())
+        return sum(1 for one in self.variables if one["letters"] and not one["value"].strip())
 
     @cached_property
     def connections(self) -> list[tuple[LlmConnection, list[str]]]:
