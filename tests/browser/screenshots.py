@@ -12,22 +12,29 @@ from playwright.sync_api import Browser
 from tests.browser.chromium import chromium, new_context, signed_in_state
 from tests.browser.demo_data import send_demo
 from tests.browser.pages import all_pages
+from tests.browser.played import play
 from tests.instance import ROOT, Instance, free_port
+from tracing.demo.prompts import PROMPTS
+from tracing.demo.send import Sender
 
 FOLDER = ROOT / "docs" / "images"
 _TRACES = 600
-_IN_THE_DARK = {"traces", "trace"}
-_ON_A_PHONE = {"traces", "trace"}
+_IN_THE_DARK = {"traces", "trace", "playground"}
+_ON_A_PHONE = {"traces", "trace", "playground"}
 _PHONE = {"width": 390, "height": 844}
 
 
 def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="spanwise-pictures-"))
-    instance = Instance(folder / "product", free_port())
+    instance = Instance(folder / "product", free_port(), environment={"SPANWISE_OUTGOING_ALLOWED": "127.0.0.1"})
     FOLDER.mkdir(parents=True, exist_ok=True)
     try:
         instance.start()
+        with Sender(instance.url, *instance.auth) as sender:
+            sender.write(PROMPTS)
         pages = all_pages(instance, send_demo(instance, _TRACES))
+        pages["prompt"] = f"/projects/{instance.project_id}/prompts/support-answer/?version=3"
+        pages["playground"] = play(instance)
         with chromium() as browser:
             state = signed_in_state(browser, instance)
             for name, path in pages.items():

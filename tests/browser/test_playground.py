@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -156,23 +155,16 @@ def test_from_nothing_to_an_answer_that_is_seen_coming(page: Page, address: str,
     win.get_by_label("temperature").fill("0.3")
     page.keyboard.press("Escape")
     expect(win.locator("[data-said=parameters]")).to_have_text("temperature 0.3")
-    page.evaluate(
-        """() => {
-          window.seen = [];
-          const output = document.querySelector("[data-output]");
-          new MutationObserver(() => {
-            const text = output.querySelector(".live [data-into=text]")?.textContent;
-            if (text !== undefined && text !== window.seen.at(-1)) window.seen.push(text);
-          }).observe(output, { childList: true, subtree: true, characterData: true });
-        }"""
-    )
     words(messages(win).nth(1)).focus()
     page.keyboard.press("Control+Enter")
+    # It is seen growing: each piece is there before the provider says the next one.
+    so_far = output(win).locator(".live [data-into=text]")
+    for text in ("1 2 3", "1 2 3 4 5 6", "1 2 3 4 5 6 7 8 9"):
+        expect(so_far).to_have_text(text, timeout=ANSWER_MS)
+        stub.let.release()
+    stub.let.release(5)  # what ends it
     has_answered(win)
-    expect(output(win)).to_contain_text("1 2 3 4 5 6 7 8 9 10 11 12")
-    seen = page.evaluate("window.seen")
-    assert len(seen) > 2, seen
-    assert all(later.startswith(earlier) for earlier, later in pairwise(seen)), seen
+    expect(output(win)).to_contain_text("1 2 3 4 5 6 7 8 9")
     facts = output(win).locator(".pg-facts")
     for fact in ("11 → 7 tokens", "first", "stop", "flow"):
         expect(facts).to_contain_text(fact)
@@ -184,7 +176,7 @@ def test_from_nothing_to_an_answer_that_is_seen_coming(page: Page, address: str,
     page.reload()
     expect(words(messages(win).nth(1))).to_have_value("Count to three, 数到三.\nSlowly.")
     expect(page.get_by_role("textbox", name="persona")).to_have_value("a clock")
-    expect(output(win)).to_contain_text("1 2 3 4 5 6 7 8 9 10 11 12")
+    expect(output(win)).to_contain_text("1 2 3 4 5 6 7 8 9")
     # Named, found in the list, copied, deleted.
     page.get_by_label("More", exact=True).click()
     page.get_by_label("Name", exact=True).fill(name)

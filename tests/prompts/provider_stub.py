@@ -4,7 +4,7 @@ Gemini and Bedrock, and the name of the model says what happens.
 Models: `hello` (text), `thinker`, `tools`, `refuses`, `filtered`, `short` (hits its limit), `echo` (tells what it was
 asked), `split` (bytes cut inside characters and lines), `odd` (events that nobody knows), `whole` (no stream), `cut`
 (breaks off in the middle), `unfinished` (ends without an end), `hangs` (a word, then nothing until the client
-leaves), `silent`, `drip` (words with pauses), `flow` (many of them), `broken` (no JSON), `strange` (JSON of no
+leaves), `silent`, `drip` (words with pauses), `flow` (each as it is let), `broken` (no JSON), `strange` (JSON of no
 sense), `page` (HTML as 200), `failing` (an error in the stream), `moved` (redirect), and a status by number: `401`,
 `404`, `429`, `500`.
 """
@@ -62,7 +62,7 @@ _SAYS = {
     "unfinished": Say([HELLO]),
     "hangs": Say([HELLO]),
     "drip": Say(["One ", "two ", "three."]),
-    "flow": Say([f"{number} " for number in range(1, 13)]),
+    "flow": Say(["1 2 3 ", "4 5 6 ", "7 8 9"]),
     "failing": Say([HELLO]),
     "thinker": Say(["42"], thinking=["Let me ", "think."]),
     "tools": Say(tool=True, reason="tools"),
@@ -82,6 +82,8 @@ class ProviderStub:
         self.was_asked = threading.Event()
         #: set when a client left while it was kept waiting
         self.was_left = threading.Event()
+        #: what `flow` may send after its first word: `let.release()` for each of its frames
+        self.let = threading.Semaphore(0)
         handler = type("Handler", (_Handler,), {"stub": self})
         self._server = _Quiet((host, 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -192,9 +194,11 @@ class _Handler(BaseHTTPRequestHandler):
         if model == "unfinished":
             frames = frames[: wire.first_word]
         pieces = _crumbs(b"".join(frames)) if model == "split" else frames
-        for piece in pieces:
+        for place, piece in enumerate(pieces):
+            if model == "flow" and place >= wire.first_word:
+                self.stub.let.acquire(timeout=_HANG_SECONDS)
             self._chunk(piece)
-            if model in ("drip", "flow"):
+            if model == "drip":
                 self.stub.was_left.wait(_PAUSE_SECONDS)
         if model == "hangs":
             self._wait_until_left()
