@@ -50,10 +50,10 @@ class DeliveryFastPath:
     def __init__(self, get_response: GetResponse) -> None:
         from prompts import delivery
 
-        self.get_response, self._short_way = get_response, delivery.short_way
+        self.get_response, self._answer = get_response, delivery.answer
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self._short_way(request) or self.get_response(request)
+        return self._answer(request, self.get_response)
 
 
 class Hosts:
