@@ -170,7 +170,25 @@ def test_star_and_tags(traced, trace_url):
     expect(star).to_have_attribute("aria-pressed", "false")
 
 
-def test_an_open_trace_is_read_by_whoever_has_the_link(traced, stranger, trace_url, project_url, demo):
+@pytest.fixture
+def closed(traced):
+    """Its page; whatever a test does, nobody else finds the trace open after it."""
+    close_the_link(traced)
+    yield traced
+    traced.reload()
+    close_the_link(traced)
+
+
+def close_the_link(page):
+    share = page.locator("#share-menu > summary")
+    if "Public" in share.inner_text():
+        share.click()
+        page.get_by_role("button", name="Close the link").click()
+        expect(page.locator("#messages")).to_contain_text("The link is closed")
+
+
+def test_an_open_trace_is_read_by_whoever_has_the_link(closed, stranger, trace_url, project_url, demo):
+    traced = closed
     stranger.goto(trace_url)
     expect(stranger).to_have_url(re.compile("/accounts/login/"))
 
