@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import PHONE, NoChromium, Watch, chromium, new_context, signed_in_state
 from tests.browser.demo_data import DemoData, send_demo
 from tests.instance import Instance
 
 TRACES = 120
+#: as long as clicks wait for what they click: two cores run a browser, three servers and another worker's tests
+expect.set_options(timeout=15_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
             if os.environ.get("CI") == "true":
                 # A browser beside three servers on two cores is now and then too late; the summary counts reruns.
-                item.add_marker(pytest.mark.flaky(reruns=1))
+                item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 @pytest.fixture(scope="session")
