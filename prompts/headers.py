@@ -23,8 +23,9 @@ def typed_headers(text: str) -> dict[str, str]:
     return found
 
 
-def headers_problem(headers: Mapping[str, str | None], kept: list[str]) -> str:
-    """What is wrong with them, for people. A value of None is that of a header that is `kept`."""
+def headers_problem(headers: Mapping[str, str | None], kept: list[str], *, goes_elsewhere: bool) -> str:
+    """What is wrong with them, for people. A value of None is that of a header that is `kept`, which is not sent to
+    another address than before unless it is typed again."""
     if len(headers) > MOST_HEADERS:
         return _("Give at most %(most)d headers.") % {"most": MOST_HEADERS}
     for name, text in headers.items():
@@ -34,4 +35,7 @@ def headers_problem(headers: Mapping[str, str | None], kept: list[str]) -> str:
             return _("The header %(name)s needs a value.") % {"name": name}
         if text is not None and (len(text) > _LONGEST_HEADER or not text.isascii() or not text.isprintable()):
             return _("The value of the header %(name)s holds characters that headers cannot hold.") % {"name": name}
+    again = next((name for name, text in headers.items() if text is None), None)
+    if goes_elsewhere and again is not None:
+        return _("Enter the header %(name)s again: it would go to another address than before.") % {"name": again}
     return ""

@@ -294,12 +294,9 @@ def _models_problem(given: Given) -> str:
 
 
 def _headers_problem(known: LlmConnection | None, given: Given) -> str:
-    if problem := headers_problem(given.headers, known.header_names if known else []):
-        return problem
-    for name in (name for name, text in given.headers.items() if text is None):
-        if known is not None and goes_elsewhere(known, given):
-            return _("Enter the header %(name)s again: it would go to another address than before.") % {"name": name}
-    return ""
+    if known is None:
+        return headers_problem(given.headers, [], goes_elsewhere=False)
+    return headers_problem(given.headers, known.header_names, goes_elsewhere=goes_elsewhere(known, given))
 
 
 def _config_problem(adapter: Adapter, config: Mapping[str, Any] | None) -> str:
