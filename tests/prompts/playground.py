@@ -8,7 +8,7 @@ import orjson
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Project
+from accounts.models import Project, User
 from config.sealing import seal
 from prompts.models import Adapter, LlmConnection, Playground, PlaygroundRun
 from prompts.playground import state as shape
@@ -40,6 +40,12 @@ def window(window_id: str = "a", *messages: Any, model: str = "hello", **fields:
 
 def state(*windows: dict[str, Any], variables: Any = None, placeholders: Any = None) -> dict[str, Any]:
     return {"windows": list(windows), "variables": variables or {}, "placeholders": placeholders or {}}
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
 
 
 def at(view: str, project: Project, *arguments: str) -> str:

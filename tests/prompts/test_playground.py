@@ -12,45 +12,14 @@ from accounts.signals import project_deleted
 from prompts.models import Playground, PlaygroundItem
 from prompts.playground import state as shape
 from prompts.queries import playground as queries
-from tests.factories import make_user, make_workspace
-from tests.prompts.playground import at, begin, send, state, window
+from tests.factories import make_user
+from tests.prompts.playground import at, begin, send, signed_in, state, window
 
 pytestmark = pytest.mark.django_db
 
 HOSTILE = "</script><script>alert(1)</script> \x00 \u202e 天气 👋 {{x}} ' \" \\ \ud83d\ude00".encode(
     "utf-16", "surrogatepass"
 ).decode("utf-16")
-
-
-@pytest.fixture
-def workspace():
-    return make_workspace()
-
-
-@pytest.fixture
-def project(workspace):
-    return workspace.project
-
-
-def signed_in(user):
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def alice(workspace):
-    return signed_in(workspace.alice)
-
-
-@pytest.fixture
-def bob(workspace):
-    return signed_in(workspace.bob)
-
-
-@pytest.fixture
-def charlie(workspace):
-    return signed_in(workspace.charlie)
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import orjson
 import pytest
 import redis
 from django.db import connection
-from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Membership, Project
@@ -22,43 +21,12 @@ from config import runners
 from config.sealing import seal
 from prompts.models import Adapter, LlmConnection, Playground, PlaygroundRun, RunStatus
 from prompts.playground import pieces, work
-from tests.factories import make_project, make_user, make_workspace
+from tests.factories import make_project, make_user
 from tests.instance import free_port
-from tests.prompts.playground import at, begin, connect, finished, news, run, send, state, window
+from tests.prompts.playground import at, begin, connect, finished, news, run, send, signed_in, state, window
 from tests.prompts.provider_stub import ARGUMENTS, ERROR, HELLO, KEY, REFUSAL, THOUGHT
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def workspace(db):
-    return make_workspace()
-
-
-@pytest.fixture
-def project(workspace):
-    return workspace.project
-
-
-def signed_in(user):
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def alice(workspace):
-    return signed_in(workspace.alice)
-
-
-@pytest.fixture
-def bob(workspace):
-    return signed_in(workspace.bob)
-
-
-@pytest.fixture
-def charlie(workspace):
-    return signed_in(workspace.charlie)
 
 
 @pytest.fixture
