@@ -8,7 +8,8 @@ import orjson
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from config.sealing import seal, unseal
+from config.sealing import unseal
+from prompts.models.headers import SealedHeaders
 from prompts.models.prompts import NAME_LENGTH, new_id
 
 AUTOMATION_NAME_LENGTH = 100
@@ -39,7 +40,7 @@ class OffReason(models.TextChoices):
     GONE = "gone"
 
 
-class Automation(models.Model):
+class Automation(SealedHeaders):
     """Tells one address of changes of prompts. Address, secret and headers are sealed: any of them may be a key."""
 
     id = models.CharField(primary_key=True, max_length=255, default=new_id, editable=False)
@@ -60,10 +61,6 @@ class Automation(models.Model):
     #: what messages are signed with, or a token of GitHub; empty for none
     sealed_secret = models.TextField(blank=True, default="")
     masked_secret = models.CharField(max_length=300, blank=True, default="")
-    #: all headers as one sealed JSON object; empty for none
-    sealed_headers = models.TextField(blank=True, default="")
-    #: their names, in the order given
-    header_names = models.JSONField(default=list, blank=True)
     #: `owner/name` and what its workflows wait for; of GitHub only
     repository = models.CharField(max_length=255, blank=True, default="")
     event_type = models.CharField(max_length=EVENT_TYPE_LENGTH, blank=True, default="")
@@ -90,21 +87,12 @@ class Automation(models.Model):
 
     @property
     def url(self) -> str:
-        """Raises `config.sealing.Unreadable`, as do the next two."""
+        """Raises `config.sealing.Unreadable`, as does the next one."""
         return unseal(self.sealed_url)
 
     @property
     def secret(self) -> str:
         return unseal(self.sealed_secret) if self.sealed_secret else ""
-
-    @property
-    def headers(self) -> dict[str, str]:
-        found: dict[str, str] = orjson.loads(unseal(self.sealed_headers)) if self.sealed_headers else {}
-        return found
-
-    def set_headers(self, headers: dict[str, str]) -> None:
-        self.header_names = list(headers)
-        self.sealed_headers = seal(orjson.dumps(headers).decode()) if headers else ""
 
 
 class PromptEvent(models.Model):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from config.sealing import seal, unseal
+from config.sealing import unseal
+from prompts.models.headers import SealedHeaders
 from prompts.models.prompts import new_id
 
 PROVIDER_LENGTH = 100
@@ -27,7 +27,7 @@ class Adapter(models.TextChoices):
     GOOGLE_VERTEX_AI = "google-vertex-ai", "Google Vertex AI"
 
 
-class LlmConnection(models.Model):
+class LlmConnection(SealedHeaders):
     """`provider` is what the project calls it: several may lead to one adapter. Keys and headers are sealed."""
 
     id = models.CharField(primary_key=True, max_length=255, default=new_id, editable=False)
@@ -45,10 +45,6 @@ class LlmConnection(models.Model):
     with_default_models = models.BooleanField(default=True)
     #: the one that is chosen first; empty for none
     default_model = models.CharField(max_length=MODEL_LENGTH, blank=True, default="")
-    #: all headers as one sealed JSON object; empty for none
-    sealed_headers = models.TextField(blank=True, default="")
-    #: their names, in the order given
-    header_names = models.JSONField(default=list, blank=True)
     #: what only this adapter knows: region, location, useResponsesApi; None where nothing was given
     config = models.JSONField(null=True, blank=True)
 
@@ -66,16 +62,6 @@ class LlmConnection(models.Model):
     def secret(self) -> str:
         """Raises `config.sealing.Unreadable`."""
         return unseal(self.sealed_secret)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Raises `config.sealing.Unreadable`."""
-        found: dict[str, str] = orjson.loads(unseal(self.sealed_headers)) if self.sealed_headers else {}
-        return found
-
-    def set_headers(self, headers: dict[str, str]) -> None:
-        self.header_names = list(headers)
-        self.sealed_headers = seal(orjson.dumps(headers).decode()) if headers else ""
 
     def option(self, name: str) -> Any:
         """One of `config`; None if it is not there."""
