@@ -27,6 +27,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from config.ports import free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 _GRACE_SECONDS = 10.0
 #: A process that dies at once is tried again ever more slowly, up to this.
@@ -177,14 +179,14 @@ def make_plan() -> Plan:
     environment.setdefault("MALLOC_TRIM_THRESHOLD_", str(64 << 20))
     environment.setdefault("C_FORCE_ROOT", "true")  # in a container root is usual; tasks are JSON, not pickles
     if not (os.environ.get("REDIS_HOST") or os.environ.get("REDIS_CONNECTION_STRING")):
-        facts |= {"redis_host": "127.0.0.1", "redis_port": _free_port(), "redis_auth": secrets.token_hex(16)}
+        facts |= {"redis_host": "127.0.0.1", "redis_port": free_port(), "redis_auth": secrets.token_hex(16)}
         environment |= {
             "REDIS_HOST": "127.0.0.1",
             "REDIS_PORT": str(facts["redis_port"]),
             "REDIS_AUTH": str(facts["redis_auth"]),
         }
     if not os.environ.get("CLICKHOUSE_URL") and os.environ.get("LANGFUSE_ANALYTICS_BACKEND") != "doris":
-        engine_port = _free_port()
+        engine_port = free_port()
         facts |= {"clickhouse_url": f"http://127.0.0.1:{engine_port}", "clickhouse_password": secrets.token_hex(16)}
         environment |= {
             "CLICKHOUSE_URL": str(facts["clickhouse_url"]),
@@ -245,12 +247,6 @@ def _need_free_port(port: int) -> None:
 
 def _host() -> str:
     return os.environ.get("SPANWISE_HOST") or "127.0.0.1"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def services(plan: Plan) -> list[Service]:

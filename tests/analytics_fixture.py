@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.management import call_command
+
+from config.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -64,10 +65,7 @@ class LocalServer:
 
 
 def local_server(folder: Path) -> LocalServer:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    return LocalServer(folder / "store", port, secrets.token_hex(16))
+    return LocalServer(folder / "store", free_port(), secrets.token_hex(16))
 
 
 @contextmanager

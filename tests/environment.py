@@ -5,16 +5,10 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
-import socket
 import tempfile
 from pathlib import Path
 
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
+from config.ports import free_port
 
 DATA_DIR = Path(tempfile.mkdtemp(prefix="spanwise-test-"))
 (DATA_DIR / "static").mkdir()
@@ -33,6 +27,6 @@ os.environ |= {
     "SALT": "test-salt",
     "ENCRYPTION_KEY": "0" * 64,
     "REDIS_HOST": "127.0.0.1",
-    "REDIS_PORT": str(_free_port()),
+    "REDIS_PORT": str(free_port()),
     "DJANGO_SETTINGS_MODULE": "config.settings",
 }

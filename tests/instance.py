@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -173,9 +172,3 @@ class Instance:
     def from_json(cls, text: str) -> Instance:
         facts = json.loads(text)
         return cls(**{**facts, "folder": Path(facts["folder"])})
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.instance import Instance, free_port
+from config.ports import free_port
+from tests.instance import Instance
 
 _RUN = "SPANWISE_TEST_RUN"
 #: the one address of this machine that the shared server may call, for tests of calls to models
@@ -53,7 +54,10 @@ def server() -> Instance:
                 instance.start()
             finally:
                 facts.write_text(instance.to_json())  # also when it failed: what was started must be ended
-        return Instance.from_json(facts.read_text())
+        instance = Instance.from_json(facts.read_text())
+        if not instance.processes():
+            pytest.fail(f"The product is not running any more:\n{instance.log()[-4000:]}", pytrace=False)
+        return instance
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from config.ports import free_port
 from tests.bench import floor
 from tests.bench.corpus import SPANS_PER_TRACE, Corpus
 from tests.bench.phases import Bench
 from tests.bench.weigh import PeakMemory, disk_bytes, memory_mb
-from tests.instance import Instance, free_port
+from tests.instance import Instance
 
 _CONNECTIONS = (1, 4, 16)
 Row = tuple[str, str, str]

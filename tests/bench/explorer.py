@@ -21,11 +21,12 @@ from urllib.parse import quote
 
 import httpx
 
+from config.ports import free_port
 from tests.bench.client import Api
 from tests.bench.corpus import Corpus, encode
 from tests.bench.phases import Times, sign_in
 from tests.bench.weigh import PeakMemory, disk_bytes
-from tests.instance import ROOT, Instance, free_port
+from tests.instance import ROOT, Instance
 
 RARE = "zqrare00"
 _DAY_NS = 86_400 * 10**9

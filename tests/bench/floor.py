@@ -17,8 +17,9 @@ from typing import Any
 import clickhouse_connect
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from config.ports import free_port
 from tests.bench.corpus import Corpus
-from tests.instance import ROOT, free_port
+from tests.instance import ROOT
 
 _BLOCK_ROWS = 5_000
 _ROWS = 20_000

@@ -24,8 +24,9 @@ from pathlib import Path
 
 import httpx
 
+from config.ports import free_port
 from tests.bench.phases import Times
-from tests.instance import ROOT, Instance, free_port
+from tests.instance import ROOT, Instance
 
 _PATH = "/api/public/v2/prompts/support%2Fanswer"
 _TEXT = "You answer questions about {{shop}} in {{language}}. " * 20

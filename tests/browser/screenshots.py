@@ -9,11 +9,12 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
+from config.ports import free_port
 from tests.browser.chromium import chromium, new_context, signed_in_state
 from tests.browser.demo_data import send_demo
 from tests.browser.pages import all_pages
 from tests.browser.played import play
-from tests.instance import ROOT, Instance, free_port
+from tests.instance import ROOT, Instance
 from tracing.demo.prompts import PROMPTS
 from tracing.demo.send import Sender
 

@@ -13,9 +13,10 @@ import psutil
 import pytest
 import redis
 
+from config.ports import free_port
 from tests.clients.conftest import eventually
 from tests.clients.load import Exporters, payload, stored_count, stored_ids
-from tests.instance import Instance, free_port
+from tests.instance import Instance
 
 pytestmark = pytest.mark.durability
 

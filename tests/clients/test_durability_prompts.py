@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from config.ports import free_port
 from tests.bench.phases import sign_in
 from tests.clients.conftest import eventually
-from tests.instance import Instance, free_port
+from tests.instance import Instance
 from tests.prompts.provider_stub import KEY, ProviderStub
 from tests.prompts.receiver_stub import ReceiverStub
 

@@ -22,8 +22,9 @@ from typing import Any
 import httpx
 import pytest
 
+from config.ports import free_port
 from tests.clients.conftest import eventually
-from tests.instance import ROOT, Instance, free_port
+from tests.instance import ROOT, Instance
 from tests.tracing.otlp_requests import as_protobuf, span
 from tests.tracing.otlp_requests import request as otlp_request
 

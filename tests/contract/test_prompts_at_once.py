@@ -11,7 +11,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.instance import Instance, free_port
+from config.ports import free_port
+from tests.instance import Instance
 
 PROMPTS = "/api/public/v2/prompts"
 

@@ -18,11 +18,11 @@ from django.utils import timezone
 from accounts.models import Membership, Project
 from accounts.roles import Role
 from config import runners
+from config.ports import free_port
 from config.sealing import seal
 from prompts.models import Adapter, LlmConnection, Playground, PlaygroundRun, RunStatus
 from prompts.playground import pieces, work
 from tests.factories import make_project, make_user
-from tests.instance import free_port
 from tests.prompts.playground import at, begin, connect, finished, news, run, send, signed_in, state, window
 from tests.prompts.provider_stub import ARGUMENTS, ERROR, HELLO, KEY, REFUSAL, THOUGHT
 
