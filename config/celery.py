@@ -20,6 +20,7 @@ app.conf.beat_schedule = {
     "purge-deleted-projects": {"task": "tracing.tasks.purge_deleted_projects", "schedule": 3600.0},
     "work-on-playground-runs": {"task": "prompts.tasks.work_on_runs", "schedule": 5.0, "options": {"expires": 5}},
     "work-on-jobs": {"task": "tracing.tasks.work_on_jobs", "schedule": 5.0, "options": {"expires": 5}},
+    "work-on-arrivals": {"task": "evals.tasks.work_on_arrivals", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-inbox": {"task": "tracing.tasks.sweep_inbox", "schedule": 5.0, "options": {"expires": 5}},
     "send-deliveries": {"task": "prompts.tasks.send_deliveries", "schedule": 5.0, "options": {"expires": 5}},
     "prune-deliveries": {"task": "prompts.tasks.prune_deliveries", "schedule": 3600.0},
@@ -47,23 +48,19 @@ def _start(**_: Any) -> None:
 
 @worker_shutting_down.connect
 def _stop(**_: Any) -> None:
-    from prompts.actions import sending
-    from prompts.playground import work
+    from config import crew
     from tracing.actions import jobs
     from tracing.ingest import drain
 
     drain.stop()
     jobs.stop()
-    sending.stop()
-    work.stop()
+    crew.stop_all()
 
 
 @worker_shutdown.connect
 def _stop_beat(**_: Any) -> None:
-    from prompts.actions import sending
-    from prompts.playground import work
+    from config import crew
 
-    sending.finish()
-    work.wait(seconds=5)
+    crew.wait_for_all(seconds=8)
     if _beat is not None:
         _beat.stop()

@@ -8,16 +8,19 @@ class EvalsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.signals import project_deleted
-        from evals.queries import find_score_rules, list_score_choices
+        from evals import arrivals
+        from evals.queries.score_configs import find_score_rules, list_score_choices
+        from tracing.ingest.arrivals import add_listener
         from tracing.ingest.score_rules import set_rules_lookup
         from tracing.queries.score_choices import set_score_choices
 
         set_rules_lookup(find_score_rules)
         set_score_choices(list_score_choices)
+        add_listener(arrivals.keep)
         project_deleted.connect(_delete_data, dispatch_uid="evals-delete-data")
 
 
 def _delete_data(project_id: str, **_: Any) -> None:
-    from evals.actions import delete_project_configs
+    from evals.actions.score_configs import delete_project_configs
 
     delete_project_configs(project_id)

@@ -13,9 +13,10 @@ from config.api.describe import PAGE, Given, PageMeta, Shape, describe, in_path
 from config.api.values import iso
 from config.api.views import PublicView
 from config.errors import Invalid
-from evals import actions, queries
-from evals.actions import Category, ScoreConfigFields
+from evals.actions import score_configs as actions
+from evals.actions.score_configs import Category, ScoreConfigFields
 from evals.models import ScoreConfig, ScoreConfigType
+from evals.queries import score_configs as queries
 from tracing.api.numbers import whole
 from tracing.api.params import Params
 from tracing.api.present import meta

@@ -19,10 +19,10 @@ from accounts.views.answers import see_other
 from config.errors import Invalid
 from config.posting import posted_from
 from config.rendering import render_page
-from evals.actions import ScoreConfigFields, create_score_config
+from evals.actions.score_configs import ScoreConfigFields, create_score_config
 from evals.forms import LONGEST_NAME, TYPES, NewConfigForm, ScoreForm
 from evals.models import ScoreConfig
-from evals.queries import get_score_config, score_configs
+from evals.queries.score_configs import get_score_config, score_configs
 from tracing.actions import annotate as actions
 from tracing.actions.annotate import Annotation
 from tracing.analytics.records import Score, ScoreSource, ScoreType

@@ -9,7 +9,6 @@ once, by threads of this process, so that a slow receiver keeps neither the othe
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +17,7 @@ import httpx
 from celery import current_app
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Min, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
@@ -29,6 +28,7 @@ from accounts.audit import SYSTEM, record
 from accounts.queries import list_project_members
 from accounts.roles import Role
 from config import outgoing, runners
+from config.crew import Crew
 from config.errors import NotFound, SpanwiseError
 from config.outgoing import Limits, OutgoingError, Purpose, TooMuch
 from prompts.messages import Message, message_of
@@ -55,10 +55,6 @@ _LINES = 8
 _REDIRECTS = 3
 _LONGEST_WAIT_ASKED = 3600
 _GONE = 410
-
-_ending = threading.Event()
-_free_lines = threading.BoundedSemaphore(_LINES)
-_lines: set[threading.Thread] = set()
 
 
 @dataclass(slots=True)
@@ -88,12 +84,7 @@ def call_worker() -> None:
 def open_lines() -> None:
     """As many threads of this process as there are automations with something to send."""
     _free_abandoned()
-    for _automation in _unserved()[:_LINES]:
-        if _ending.is_set() or not _free_lines.acquire(blocking=False):
-            return
-        line = threading.Thread(target=_line, name="deliveries", daemon=True)
-        _lines.add(line)
-        line.start()
+    crew.call(len(_unserved()[:_LINES]))
 
 
 def _free_abandoned() -> None:
@@ -104,36 +95,25 @@ def _free_abandoned() -> None:
             _release(automation)
 
 
-def stop() -> None:
-    """The process ends: nothing more is begun."""
-    _ending.set()
-
-
-def finish(seconds: float = 8) -> None:
-    """Waits for what is being sent. What takes longer is sent again by another process."""
-    until = time.monotonic() + seconds
-    for line in list(_lines):
-        line.join(max(0.0, until - time.monotonic()))
-
-
-def _line() -> None:
-    try:
-        send_due()
-    except Exception:
-        log.exception("Deliveries broke off; the sweep goes on with them")
-    finally:
-        connection.close()
-        _lines.discard(threading.current_thread())
-        _free_lines.release()
-
-
 def send_due() -> None:
     """Sends all that is due, turn by turn, until nothing is or others are at work on the rest."""
-    while not _ending.is_set() and (automation := _claim_next()):
-        try:
-            _turn(automation)
-        finally:
-            _release(automation)
+    while not crew.is_ending and serve_next():
+        pass
+
+
+def serve_next() -> bool:
+    """A turn of the automation that has waited longest. False where none has anything to send."""
+    automation = _claim_next()
+    if automation is None:
+        return False
+    try:
+        _turn(automation)
+    finally:
+        _release(automation)
+    return True
+
+
+crew = Crew("deliveries", lambda: _LINES, serve_next)
 
 
 def _release(automation: Automation) -> None:
@@ -175,7 +155,7 @@ def _claim(automation: Automation) -> bool:
 
 def _turn(automation: Automation) -> None:
     until = time.monotonic() + _TURN_SECONDS
-    while not _ending.is_set() and time.monotonic() < until and (delivery := _next_of(automation)):
+    while not crew.is_ending and time.monotonic() < until and (delivery := _next_of(automation)):
         renewed = Automation.objects.filter(pk=automation.pk, claim=automation.claim)
         if not renewed.update(claimed_until=timezone.now() + _LEASE):
             return  # somebody else serves it by now

@@ -8,7 +8,6 @@ by the sweep, or by the page that asks for its news, and says so.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -17,13 +16,14 @@ from typing import Any
 
 import orjson
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.access import ProjectScope, scope_for_job, scope_for_task
 from accounts.models import Project
 from config import runners
+from config.crew import DATABASE_AWAY, Crew
 from config.errors import Forbidden, Invalid, NotFound, Unavailable
 from config.outgoing import Limits
 from config.sealing import Unreadable, masked
@@ -44,54 +44,15 @@ _MOST_BYTES = 16 * 1024 * 1024
 #: how long an outcome is held on to while the database is away
 _PATIENCE_SECONDS = 60.0
 _LONGEST_BODY = 64 * 1024
-_DATABASE_AWAY = (DatabaseError, InterfaceError)
 #: a trace is not handed in again by a sweep while whoever ended the run is just doing it
 _UNTRACED_AFTER = timedelta(seconds=10)
-
-_ending = threading.Event()
-_threads: set[threading.Thread] = set()
-_lock = threading.Lock()
 
 
 # --- Who works -------------------------------------------------------------------------------------------
 def work_on_runs() -> None:
     """Gives waiting runs to threads of this process, as many as it may have, and returns at once."""
     sweep()
-    waiting = PlaygroundRun.objects.filter(status=RunStatus.QUEUED).count()
-    with _lock:
-        room = settings.PLAYGROUND_RUNS_PER_WORKER - len(_threads)
-        for _number in range(min(waiting, room)):
-            if _ending.is_set():
-                return
-            thread = threading.Thread(target=_work_until_empty, name="playground", daemon=True)
-            _threads.add(thread)
-            thread.start()
-
-
-def _work_until_empty() -> None:
-    try:
-        while not _ending.is_set() and work_on_next():
-            pass
-    except _DATABASE_AWAY as error:
-        log.warning("The database cannot be asked for runs: %s", error)
-    finally:
-        with _lock:
-            _threads.discard(threading.current_thread())
-        connection.close()
-
-
-def stop() -> None:
-    """The process ends: what runs is broken off, and says so."""
-    _ending.set()
-
-
-def wait(seconds: float) -> None:
-    """For the threads to write what became of their runs."""
-    until = time.monotonic() + seconds
-    with _lock:
-        threads = list(_threads)
-    for thread in threads:
-        thread.join(max(until - time.monotonic(), 0))
+    crew.call(PlaygroundRun.objects.filter(status=RunStatus.QUEUED).count())
 
 
 def work_on_next() -> bool:
@@ -110,6 +71,9 @@ def _claim(run: PlaygroundRun) -> bool:
         return False
     run.refresh_from_db()
     return True
+
+
+crew = Crew("playground", lambda: settings.PLAYGROUND_RUNS_PER_WORKER, work_on_next)
 
 
 # --- One run ---------------------------------------------------------------------------------------------
@@ -241,7 +205,7 @@ class _Watch:
         self.is_worker_ending = False
 
     def is_stopped(self) -> bool:
-        if _ending.is_set():
+        if crew.is_ending:
             self.is_worker_ending = True
             return True
         now = time.monotonic()
@@ -249,14 +213,14 @@ class _Watch:
             self._look_at = now + _LOOK_SECONDS
             try:
                 self._is_stopped = not self._may_go_on(now)
-            except _DATABASE_AWAY:  # nobody can stop it just now; the answer goes on
+            except DATABASE_AWAY:  # nobody can stop it just now; the answer goes on
                 connection.close()
         return self._is_stopped
 
     def tell_first(self, at: datetime) -> None:
         try:
             PlaygroundRun.objects.filter(pk=self._run.pk, runner=self._run.runner).update(first_token_at=at)
-        except _DATABASE_AWAY:  # it is told again with the outcome
+        except DATABASE_AWAY:  # it is told again with the outcome
             connection.close()
 
     def _may_go_on(self, now: float) -> bool:
@@ -316,12 +280,12 @@ def _patiently(write: Callable[[], None]) -> None:
     while True:
         try:
             return write()
-        except _DATABASE_AWAY as error:
+        except DATABASE_AWAY as error:
             if connection.in_atomic_block or time.monotonic() >= until:
                 raise
             log.warning("What a run said cannot be written (%s); trying again.", error)
             connection.close()
-            _ending.wait(1.0)
+            crew.rest(1.0)
 
 
 # --- What nobody works on any more -----------------------------------------------------------------------

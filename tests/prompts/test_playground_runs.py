@@ -18,6 +18,7 @@ from django.utils import timezone
 from accounts.models import Membership, Project
 from accounts.roles import Role
 from config import runners
+from config.crew import Crew
 from config.ports import free_port
 from config.sealing import seal
 from prompts.models import Adapter, LlmConnection, Playground, PlaygroundRun, RunStatus
@@ -490,10 +491,10 @@ def test_an_outcome_that_comes_after_the_run_was_given_up_is_not_written_over_it
 
 
 def test_a_worker_that_ends_says_so_of_its_runs(alice, playground, monkeypatch):
-    ending = threading.Event()
-    monkeypatch.setattr(work, "_ending", ending)
+    ending = Crew("ending", lambda: 1, work.work_on_next)
+    monkeypatch.setattr(work, "crew", ending)
     started(alice, playground, window(model="silent"))
-    threading.Timer(0.3, ending.set).start()
+    threading.Timer(0.3, ending.stop).start()
     work.work_on_next()
     assert PlaygroundRun.objects.get().status == RunStatus.LOST
 

@@ -14,7 +14,7 @@ from accounts.audit import SYSTEM
 from accounts.models import AuditLog, Membership
 from accounts.roles import Role
 from config.errors import Forbidden, Invalid, NotFound
-from evals.actions import ScoreConfigFields, create_score_config
+from evals.actions.score_configs import ScoreConfigFields, create_score_config
 from evals.models import ScoreConfig
 from tests.factories import basic, make_key, make_project, make_user
 from tests.tracing.page_data import HOSTILE, put_trace

@@ -19,7 +19,7 @@ from accounts.access import ProjectScope, scope_for_task
 from config.errors import Unavailable
 from tracing.analytics import store, tables
 from tracing.analytics.records import NEVER, Observation, Score, Trace
-from tracing.ingest import doorbell, enrich, media, merge, moves
+from tracing.ingest import arrivals, doorbell, enrich, media, merge, moves
 from tracing.ingest.clock import microseconds
 from tracing.ingest.inbox import Payload
 from tracing.ingest.model import Decoded, ObservationPatch, TraceUpdate
@@ -219,6 +219,8 @@ def _write_project(scope: ProjectScope, share: _Project) -> None:
     store.insert(observations=rows, ready=share.ready, traces=traces, scores=scores)
     if late_rows or late_traces:
         store.insert(observations=late_rows, traces=late_traces)
+    plain = [row for key, row in share.observations.items() if key not in share.patches]
+    arrivals.tell(scope, [*plain, *(row for row in merged if not row.is_deleted)])
 
 
 def _lend_context(merged: list[Observation], traces: dict[str, Trace]) -> None:

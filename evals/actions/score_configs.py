@@ -1,4 +1,4 @@
-"""What people and programs can do in evals: one function a change."""
+"""What people and programs can do with score configs: one function a change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from accounts.audit import Actor, record
 from accounts.roles import Role
 from config.errors import Invalid
 from evals.models import CONFIG_NAME_LENGTH, ScoreConfig, ScoreConfigType
-from evals.queries import forget_score_rules, get_score_config, score_configs
+from evals.queries.score_configs import forget_score_rules, get_score_config, score_configs
 
 #: letters and digits of any script, and these
 _NAME = re.compile(r"[\w .()-]+")

@@ -1,16 +1,12 @@
-"""Rows of the relational store that evals owns."""
+"""What scores must be."""
 
 from __future__ import annotations
 
-import uuid
-
 from django.db import models
 
+from evals.models.ids import new_id
+
 CONFIG_NAME_LENGTH = 35
-
-
-def new_id() -> str:
-    return str(uuid.uuid4())
 
 
 class ScoreConfigType(models.TextChoices):

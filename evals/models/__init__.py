@@ -1,0 +1,48 @@
+"""Rows of the relational store that evals owns."""
+
+from __future__ import annotations
+
+from evals.models.datasets import Dataset, DatasetItem, DatasetItemVersion, ItemStatus
+from evals.models.experiments import Experiment, ExperimentItem, RunStatus
+from evals.models.judging import (
+    Arrival,
+    Assignment,
+    Evaluator,
+    EvaluatorKind,
+    EvaluatorStatus,
+    EvaluatorVersion,
+    Judgement,
+    JudgementStatus,
+    Rule,
+    TargetKind,
+)
+from evals.models.queues import AnnotationQueue, QueueAssignee, QueueItem, QueueItemStatus, QueueObject
+from evals.models.score_configs import CONFIG_NAME_LENGTH, ScoreConfig, ScoreConfigType
+
+__all__ = [
+    "CONFIG_NAME_LENGTH",
+    "AnnotationQueue",
+    "Arrival",
+    "Assignment",
+    "Dataset",
+    "DatasetItem",
+    "DatasetItemVersion",
+    "Evaluator",
+    "EvaluatorKind",
+    "EvaluatorStatus",
+    "EvaluatorVersion",
+    "Experiment",
+    "ExperimentItem",
+    "ItemStatus",
+    "Judgement",
+    "JudgementStatus",
+    "QueueAssignee",
+    "QueueItem",
+    "QueueItemStatus",
+    "QueueObject",
+    "Rule",
+    "RunStatus",
+    "ScoreConfig",
+    "ScoreConfigType",
+    "TargetKind",
+]
