@@ -125,6 +125,11 @@ def keep_payload(envelope: Envelope, accepted: list[dict[str, Any]]) -> None:
     _keep(Payload(envelope, _packed(accepted)))
 
 
+def keep_body(envelope: Envelope, body: bytes) -> None:
+    """A payload that was checked already. Raises Unavailable."""
+    _keep(Payload(envelope, body))
+
+
 MORE_THAN_FEEDBACK = "Annotations and corrections need the secret key: a public key alone hands in feedback."
 
 _Handler = Callable[[HttpRequest], HttpResponse]

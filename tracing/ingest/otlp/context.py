@@ -90,11 +90,11 @@ def public_of(attributes: Attributes, shape: Shape) -> bool | None:
     return None
 
 
-def environment_of(attributes: Attributes, resource: Attributes) -> str:
+def environment_of(attributes: Attributes, resource: Attributes, *, is_own: bool = False) -> str:
     for key in ENVIRONMENT:
         value = attributes.get(key) or resource.get(key)
         if value:
-            return normalise_environment(value)
+            return normalise_environment(value, is_own=is_own)
     return DEFAULT
 
 

@@ -117,7 +117,7 @@ class _Source:
         self.envelope = envelope
         self.resource = resource
         self.scope_name = group.scope_name
-        self.environment = context.environment_of({}, resource)
+        self.environment = context.environment_of({}, resource, is_own=envelope.is_own)
         self.version = text_of(resource.get("service.version") or "")
         self.release = text_of(resource.get("langfuse.release") or "")
         self.old_python_sdk = writes_generations_as_spans(group.scope_name, group.scope_version, resource)
@@ -203,7 +203,9 @@ class _Source:
         public = context.public_of(attributes, shape) if shape.public else None
         observation.public = public or False
         observation.environment = (
-            context.environment_of(attributes, self.resource) if shape.environment else self.environment
+            context.environment_of(attributes, self.resource, is_own=self.envelope.is_own)
+            if shape.environment
+            else self.environment
         )
         observation.version = text_of(attributes.get("langfuse.version", self.version))
         observation.release = text_of(attributes.get("langfuse.release", self.release))

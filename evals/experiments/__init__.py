@@ -1,0 +1,1 @@
+"""Experiments: taking up what clients tell of theirs, running those of people, comparing them all."""
