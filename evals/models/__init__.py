@@ -7,14 +7,18 @@ from evals.models.experiments import Experiment, ExperimentItem, RunStatus
 from evals.models.judging import (
     Arrival,
     Assignment,
+    Candidate,
+    DefaultJudge,
     Evaluator,
     EvaluatorKind,
     EvaluatorStatus,
     EvaluatorVersion,
     Judgement,
     JudgementStatus,
+    ModelAbility,
     Rule,
     TargetKind,
+    Trial,
 )
 from evals.models.queues import AnnotationQueue, QueueAssignee, QueueItem, QueueItemStatus, QueueObject
 from evals.models.score_configs import CONFIG_NAME_LENGTH, ScoreConfig, ScoreConfigType
@@ -24,9 +28,11 @@ __all__ = [
     "AnnotationQueue",
     "Arrival",
     "Assignment",
+    "Candidate",
     "Dataset",
     "DatasetItem",
     "DatasetItemVersion",
+    "DefaultJudge",
     "Evaluator",
     "EvaluatorKind",
     "EvaluatorStatus",
@@ -36,6 +42,7 @@ __all__ = [
     "ItemStatus",
     "Judgement",
     "JudgementStatus",
+    "ModelAbility",
     "QueueAssignee",
     "QueueItem",
     "QueueItemStatus",
@@ -45,4 +52,5 @@ __all__ = [
     "ScoreConfig",
     "ScoreConfigType",
     "TargetKind",
+    "Trial",
 ]

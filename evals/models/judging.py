@@ -208,7 +208,12 @@ class Judgement(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     runner = models.CharField(max_length=300, blank=True, default="")
     heartbeat_at = models.DateTimeField(null=True, blank=True)
+    #: "cap" while the daily cap of its rule keeps it waiting; else empty
+    held_by = models.CharField(max_length=10, blank=True, default="")
 
+    #: JSON {value, reasoning} that the judge gave, kept before any score is written, so that no model is asked twice;
+    #: empty until then
+    answer_text = models.TextField(blank=True, default="")
     score_id = models.CharField(max_length=255, blank=True, default="")
     #: as shown: number, True or False, category
     value = models.CharField(max_length=500, blank=True, default="")
@@ -237,6 +242,124 @@ class Judgement(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        return json_of(self.log_text) or []
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the last attempt and all after it took; None until it has ended."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.started_at).total_seconds()
+
+
+class Candidate(models.Model):
+    """A trace, session or unfinished observation that a rule may judge once nothing more arrives of it."""
+
+    id = models.CharField(primary_key=True, max_length=64)
+    rule = models.ForeignKey(Rule, models.CASCADE, related_name="candidates")
+    target = models.CharField(max_length=20, choices=TargetKind.choices)
+    trace_id = models.CharField(max_length=255, blank=True, default="")
+    observation_id = models.CharField(max_length=255, blank=True, default="")
+    session_id = models.CharField(max_length=255, blank=True, default="")
+    #: the earliest start of what arrived of it
+    target_at = models.DateTimeField()
+    #: moves on with each arrival
+    due_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["due_at"], name="evals_candidate_due")]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Trial(models.Model):
+    """A definition tried on one target before it is saved. It is asked once, traced, and writes no score."""
+
+    id = models.CharField(primary_key=True, max_length=255, default=new_id, editable=False)
+    project = models.ForeignKey("accounts.Project", models.CASCADE, related_name="+")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    #: JSON, as `evals.judging.definition` reads it
+    definition_text = models.TextField()
+
+    target = models.CharField(max_length=20, choices=TargetKind.choices)
+    trace_id = models.CharField(max_length=255, blank=True, default="")
+    observation_id = models.CharField(max_length=255, blank=True, default="")
+    session_id = models.CharField(max_length=255, blank=True, default="")
+    target_at = models.DateTimeField(null=True, blank=True)
+
+    #: WAITING, RUNNING, DONE or FAILED
+    status = models.CharField(max_length=10, choices=JudgementStatus.choices, default=JudgementStatus.WAITING)
+    runner = models.CharField(max_length=300, blank=True, default="")
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+
+    value = models.CharField(max_length=500, blank=True, default="")
+    reasoning = models.TextField(blank=True, default="")
+    execution_trace_id = models.CharField(max_length=64, blank=True, default="")
+    is_traced = models.BooleanField(default=False)
+    cost = models.DecimalField(max_digits=18, decimal_places=12, null=True, blank=True)
+    problem = models.TextField(blank=True, default="")
+    log_text = models.TextField(blank=True, default="")
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["status", "created_at"], name="evals_trial_waiting"),
+            models.Index(fields=["project", "-created_at"], name="evals_trial_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        return json_of(self.log_text) or []
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None until it has ended."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.started_at).total_seconds()
+
+
+class DefaultJudge(models.Model):
+    """The model that evaluators of a project ask when they name none."""
+
+    project = models.OneToOneField("accounts.Project", models.CASCADE, related_name="default_judge")
+    #: JSON {provider, model, parameters}
+    model_text = models.TextField()
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return self.project_id
+
+    @property
+    def model(self) -> dict[str, Any]:
+        found: dict[str, Any] = json_of(self.model_text)
+        return found
+
+
+class ModelAbility(models.Model):
+    """In which way a model gave structured answers last, so that the next judgement begins with that one."""
+
+    connection = models.ForeignKey("prompts.LlmConnection", models.CASCADE, related_name="+")
+    model = models.CharField(max_length=255)
+    #: schema, tool or text
+    way = models.CharField(max_length=10)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "model"], name="evals_model_ability")]
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.way}"
 
 
 class Arrival(models.Model):
