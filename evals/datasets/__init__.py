@@ -1,1 +1,1 @@
-"""What is said about data in datasets: the schemas it fits, the files it names, how it is read from files and written to them."""
+"""What datasets hold: the schemas it fits, the files it names, how it is read from files and written to them."""

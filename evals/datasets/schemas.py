@@ -1,11 +1,12 @@
 """JSON schemas that people write, checked and applied within bounds.
 
-Schemas are programs of strangers: nothing that one names is ever fetched, its patterns run in an engine that takes linear
-time, and what it makes of a value is stopped after a while.
+Schemas are programs of strangers: nothing that one names is ever fetched, its patterns run in an engine that takes
+linear time, and what it makes of a value is stopped after a while.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -111,6 +112,7 @@ def _check_object(one: dict[str, Any]) -> None:
             )
 
 
+_NEWEST = "https://json-schema.org/draft/2020-12/schema"
 _SPECIFICATIONS = ("https://json-schema.org/", "http://json-schema.org/")
 
 
@@ -120,21 +122,18 @@ def _compile(pattern: str) -> Callable[[str], bool]:
 
 
 def _problem(text: str) -> str:
-    from jsonschema.exceptions import SchemaError
     from referencing.exceptions import Unresolvable
 
     schema = orjson.loads(text)
     try:
-        validator = _validator(text, time.monotonic() + _SECONDS)
-        metaschema = _bounded(type(validator), time.monotonic() + _SECONDS)(type(validator).META_SCHEMA)
-        for error in metaschema.iter_errors(schema):
-            return f"{place_of(tuple(error.absolute_path))}: {_short(error.message)}"
+        validator = _validator(text)
+        with _clock:
+            for error in _bounded(_draft(schema))(validator.META_SCHEMA).iter_errors(schema):
+                return f"{place_of(tuple(error.absolute_path))}: {_short(error.message)}"
         for _depth, one in _objects(schema):
             reference = one.get("$ref")
             if isinstance(reference, str) and reference.startswith("#"):
                 validator._resolver.lookup(reference)
-    except SchemaError as error:
-        return _short(error.message)
     except Unresolvable as error:
         return f"There is nothing at {_short(str(error.ref))} in the schema."
     except (TypeError, ValueError, AttributeError, KeyError):
@@ -150,8 +149,8 @@ def troubles(schema: dict[str, Any] | None, value: Any, *, schema_text: str = ""
     from referencing.exceptions import Unresolvable
 
     try:
-        validator = _validator(schema_text or _text(schema), time.monotonic() + _SECONDS)
-        errors = list(islice(validator.iter_errors(value), _MOST_TROUBLES))
+        with _clock:
+            errors = list(islice(_validator(schema_text or _text(schema)).iter_errors(value), _MOST_TROUBLES))
     except _TooMuch:
         return [Trouble((), _TOO_MUCH)]
     except RecursionError:
@@ -168,24 +167,45 @@ def _short(message: str) -> str:
     return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…"
 
 
-def _validator(text: str, until: float) -> Any:
-    """Of the draft that the schema names, else of 2020-12; stops with `_TooMuch` once `until` is past."""
-    from jsonschema import Draft202012Validator
-    from jsonschema.validators import validator_for
-    from referencing import Registry
+class _Clock(threading.local):
+    """When the value that a thread is at has taken too long."""
 
-    schema = _parsed(text)
-    draft = validator_for(schema, default=Draft202012Validator)
-    # Without a registry of its own, a validator would fetch what references name.
-    return _bounded(draft, until)(schema, registry=Registry())
+    until = 0.0
+
+    def __enter__(self) -> None:
+        self.until = time.monotonic() + _SECONDS
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+_clock = _Clock()
 
 
 @lru_cache(maxsize=64)
-def _parsed(text: str) -> Any:
-    return orjson.loads(text)
+def _validator(text: str) -> Any:
+    """Stops with `_TooMuch` when the clock says so."""
+    from referencing import Registry
+
+    schema = orjson.loads(text)
+    # Without a registry of its own, a validator would fetch what references name.
+    return _bounded(_draft(schema))(schema, registry=Registry())
 
 
-def _bounded(draft: Any, until: float) -> Any:
+def _draft(schema: Any) -> Any:
+    """That which the schema names, else 2020-12. Raises Invalid for one that nobody knows."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import validator_for
+
+    named = schema.get("$schema") if isinstance(schema, dict) else None
+    found = validator_for({"$schema": named} if isinstance(named, str) else {}, default=None)
+    if found is None and isinstance(named, str):
+        raise Invalid(f"The draft {named[:200]} is not known. Name one such as {_NEWEST}, or none.")
+    return found or Draft202012Validator
+
+
+@lru_cache(maxsize=16)
+def _bounded(draft: Any) -> Any:
     """The draft's validator, with the clock looked at before each keyword and with our own of those that are slow."""
     from jsonschema.validators import extend
 
@@ -193,12 +213,12 @@ def _bounded(draft: Any, until: float) -> Any:
     ours = {"pattern": _pattern, "patternProperties": _pattern_properties, "uniqueItems": _unique_items}
     ours["additionalProperties"] = _additional_properties
     keywords |= {name: keyword for name, keyword in ours.items() if name in keywords}
-    return extend(draft, {name: _timed(keyword, until) for name, keyword in keywords.items()})
+    return extend(draft, {name: _timed(keyword) for name, keyword in keywords.items()})
 
 
-def _timed(keyword: Any, until: float) -> Any:
+def _timed(keyword: Any) -> Any:
     def apply(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
-        if time.monotonic() > until:
+        if time.monotonic() > _clock.until:
             raise _TooMuch
         return keyword(validator, value, instance, schema)
 

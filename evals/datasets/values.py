@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -18,34 +19,28 @@ DEEPEST = 250
 def cleaned(value: Any) -> Any:
     """A text that is JSON as what it says, and everything without control characters."""
     if isinstance(value, str):
-        try:
+        with suppress(orjson.JSONDecodeError):
             value = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            pass
     return without_control(value)
 
 
 def without_control(value: Any) -> Any:
     """The same value, its texts without control characters. Raises Invalid where it is nested too deeply."""
-    if not _CONTROL.search(orjson_or_invalid(value)) and not _holds_escaped(value):
-        return value
-    return _cleaned(value)
+    written = _written(value)
+    # JSON escapes those below the space.
+    return _cleaned(value) if "\\u00" in written or _CONTROL.search(written) else value
 
 
-def orjson_or_invalid(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """JSON; empty for null. Raises Invalid where it is nested too deeply."""
+    return "" if value is None else _written(value)
+
+
+def _written(value: Any) -> str:
     try:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError as error:
         raise Invalid(f"It is nested more than {DEEPEST} levels deep, or holds what JSON cannot.") from error
-
-
-def as_text(value: Any) -> str:
-    """JSON; empty for null. Raises Invalid."""
-    return "" if value is None else orjson_or_invalid(value)
-
-
-def _holds_escaped(value: Any) -> bool:
-    return b"\\u00" in orjson.dumps(value)
 
 
 def _cleaned(value: Any) -> Any:
