@@ -21,6 +21,7 @@ app.conf.beat_schedule = {
     "work-on-playground-runs": {"task": "prompts.tasks.work_on_runs", "schedule": 5.0, "options": {"expires": 5}},
     "work-on-jobs": {"task": "tracing.tasks.work_on_jobs", "schedule": 5.0, "options": {"expires": 5}},
     "work-on-arrivals": {"task": "evals.tasks.work_on_arrivals", "schedule": 5.0, "options": {"expires": 5}},
+    "work-on-experiments": {"task": "evals.tasks.work_on_items", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-inbox": {"task": "tracing.tasks.sweep_inbox", "schedule": 5.0, "options": {"expires": 5}},
     "send-deliveries": {"task": "prompts.tasks.send_deliveries", "schedule": 5.0, "options": {"expires": 5}},
     "prune-deliveries": {"task": "prompts.tasks.prune_deliveries", "schedule": 3600.0},

@@ -233,6 +233,10 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 PLAYGROUND_RUNS_PER_PROJECT = env.number("SPANWISE_PLAYGROUND_RUNS_PER_PROJECT", 20)
 PLAYGROUND_RUNS_PER_WORKER = env.number("SPANWISE_PLAYGROUND_RUNS_PER_WORKER", 20)
 
+# --- Evaluation ------------------------------------------------------------------------------------------
+#: how many items of experiments one worker runs at once, for all projects
+EXPERIMENT_RUNS_PER_WORKER = env.number("SPANWISE_EXPERIMENT_RUNS_PER_WORKER", 8)
+
 # --- Requests to addresses that people typed (config/outgoing.py) -----------------------------------------
 #: hosts and networks that are private and may be reached nevertheless, for each purpose
 _for_all = env.words("SPANWISE_OUTGOING_ALLOWED")

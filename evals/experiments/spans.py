@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from accounts.access import ProjectScope
 from evals.experiments.plan import Plan
 from evals.models import DatasetItemVersion, Experiment, ExperimentItem
 from prompts.llm import Answer
+from prompts.llm.naming import traced_model
 from tracing.analytics.records import Level
 from tracing.ingest.own import OWN_PREFIX, OwnSpan, keep_own_spans
 
@@ -50,45 +51,28 @@ class Ran:
 
 def hand_in(scope: ProjectScope, item: ExperimentItem, version: DatasetItemVersion, plan: Plan, ran: Ran) -> None:
     """Doing it again changes nothing. Raises Unavailable."""
-    root_id = item.observation_id
-    shared = _shared(item, version, plan)
-    level = {"langfuse.observation.level": Level.ERROR.value if ran.problem else None}
-    status = {"langfuse.observation.status_message": ran.problem[:_LONGEST_STATUS]}
-    output = _output(ran)
+    shared = {
+        **_shared(item, version, plan),
+        "langfuse.observation.output": _output(ran),
+        "langfuse.observation.level": Level.ERROR.value if ran.problem else None,
+        "langfuse.observation.status_message": ran.problem[:_LONGEST_STATUS],
+    }
     root = OwnSpan(
         trace_id=item.trace_id,
-        id=root_id,
+        id=item.observation_id,
         name=ROOT_NAME,
         start_time=ran.began_at,
         end_time=ran.ended_at,
-        attributes={
-            **shared,
-            **level,
-            **status,
-            "langfuse.observation.input": version.input_text,
-            "langfuse.observation.output": output,
-        },
+        attributes={**shared, "langfuse.observation.input": version.input_text},
     )
-    spans = [root]
-    if ran.call is not None:
-        spans.append(
-            OwnSpan(
-                trace_id=item.trace_id,
-                id=span_id_of(item.trace_id, "generation"),
-                parent_id=root_id,
-                name=plan.prompt,
-                start_time=ran.began_at,
-                end_time=ran.ended_at,
-                attributes={
-                    **shared,
-                    **level,
-                    **status,
-                    **_generation(plan, ran),
-                    "langfuse.observation.output": output,
-                },
-            )
-        )
-    keep_own_spans(scope, spans)
+    called = replace(
+        root,
+        id=span_id_of(item.trace_id, "generation"),
+        parent_id=root.id,
+        name=plan.prompt,
+        attributes={**shared, **_generation(item, plan, ran)},
+    )
+    keep_own_spans(scope, [root, called] if ran.call is not None else [root])
 
 
 def _shared(item: ExperimentItem, version: DatasetItemVersion, plan: Plan) -> dict[str, Any]:
@@ -111,18 +95,19 @@ def _shared(item: ExperimentItem, version: DatasetItemVersion, plan: Plan) -> di
     }
 
 
-def _generation(plan: Plan, ran: Ran) -> dict[str, Any]:
-    assert ran.call is not None
+def _generation(item: ExperimentItem, plan: Plan, ran: Ran) -> dict[str, Any]:
+    call = ran.call or {}
     finished = ran.answer.finished if ran.answer else None
-    tools = ran.call["tools"]
-    said: Any = ran.call["messages"]
+    tools = call.get("tools")
+    answered = finished.model.replace("\x00", "") if finished else ""
+    said: Any = call.get("messages")
     if tools:
         said = {"messages": said, "tools": [{"type": "function", "function": tool} for tool in tools]}
     return {
         "langfuse.observation.type": "generation",
         "langfuse.observation.input": orjson.dumps(said).decode(),
-        "langfuse.observation.model.name": (finished.model if finished else "") or plan.model,
-        "langfuse.observation.model.parameters": orjson.dumps(ran.call["parameters"]).decode(),
+        "langfuse.observation.model.name": traced_model(item.experiment.project_id, plan.model, answered, ran.began_at),
+        "langfuse.observation.model.parameters": orjson.dumps(call.get("parameters")).decode(),
         "langfuse.observation.usage_details": orjson.dumps(dict(finished.usage)).decode() if finished else None,
         "langfuse.observation.prompt.name": plan.prompt,
         "langfuse.observation.prompt.version": str(plan.version),

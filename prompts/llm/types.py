@@ -225,6 +225,19 @@ class ProviderError(SpanwiseError):
         self.request_id = request_id
         self.retry_after_seconds = retry_after_seconds
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether the very same call may succeed later."""
+        if self.trouble is Trouble.STATUS:
+            status = self.provider_status or 0
+            return status in (408, 409, 425, 429) or status >= 500
+        return self.trouble in _PASSING
+
+
+_PASSING = frozenset(
+    (Trouble.IN_STREAM, Trouble.CUT_OFF, Trouble.NOT_UNDERSTOOD, Trouble.NO_CONNECTION, Trouble.TIME_OUT)
+)
+
 
 class Cancelled(SpanwiseError):
     """Whoever asked does not want to know any more; the connection is closed."""

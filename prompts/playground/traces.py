@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from accounts.access import ProjectScope
+from prompts.llm.naming import traced_model
 from prompts.models import PlaygroundRun, RunStatus
 from tracing.analytics.encode import MONEY_LIMIT
 from tracing.analytics.records import Level, Observation, ObservationType
@@ -86,7 +87,7 @@ def _generation(run: PlaygroundRun) -> dict[str, Any]:
         "startTime": _began(run).isoformat(),
         "endTime": _time(run.ended_at),
         "completionStartTime": _time(run.first_token_at),
-        "model": _model(run),
+        "model": traced_model(run.project_id, run.model, run.answered_model, _began(run)),
         "modelParameters": _parameters(call),
         "input": _input(call),
         "output": run.message,
@@ -97,17 +98,6 @@ def _generation(run: PlaygroundRun) -> dict[str, Any]:
         "metadata": _metadata(run),
         **linked,
     }
-
-
-def _model(run: PlaygroundRun) -> str:
-    """The one that answered, unless only the one that was asked for has a price: some servers answer with the name of
-    a file."""
-    if not run.answered_model or run.answered_model == run.model:
-        return run.model
-    catalogue, at = catalogue_for(run.project_id), _began(run)
-    if catalogue.match(run.answered_model, at) is None and catalogue.match(run.model, at) is not None:
-        return run.model
-    return run.answered_model
 
 
 def _input(call: dict[str, Any]) -> Any:

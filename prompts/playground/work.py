@@ -26,8 +26,9 @@ from config import runners
 from config.crew import DATABASE_AWAY, Crew
 from config.errors import Forbidden, Invalid, NotFound, Unavailable
 from config.outgoing import Limits
-from config.sealing import Unreadable, masked
+from config.sealing import Unreadable
 from prompts.llm import Answer, Call, Cancelled, ProviderError, Trouble, stream
+from prompts.llm.hiding import hiding
 from prompts.models import LlmConnection, PlaygroundRun, RunStatus
 from prompts.playground import calls, traces
 from prompts.playground.pieces import Writer
@@ -100,7 +101,7 @@ def _outcome_of(run: PlaygroundRun) -> _Outcome:
     try:
         scope = _scope_of(run)
         connection_ = _connection_of(scope, run)
-        hide = _hiding(connection_)
+        hide = hiding(connection_)
         call = calls.from_json(run.call)
         _receive(scope, connection_, call, watch, writer if call.stream else None, outcome)
     except Cancelled:
@@ -166,18 +167,6 @@ def _connection_of(scope: ProjectScope, run: PlaygroundRun) -> LlmConnection:
     if found is None:
         raise NotFound(_("The connection %(name)s is not there any more.") % {"name": run.connection})
     return found
-
-
-def _hiding(connection_: LlmConnection) -> Callable[[str], str]:
-    """Takes the connection's own secrets out of what a provider said: some tell which key they refuse."""
-    secrets = [text for text in (connection_.secret, *connection_.headers.values()) if len(text) >= 8]
-
-    def hide(text: str) -> str:
-        for secret in secrets:
-            text = text.replace(secret, masked(secret))
-        return text
-
-    return hide
 
 
 def _problem(trouble: str, message: str) -> dict[str, Any]:

@@ -1,0 +1,274 @@
+"""Items of experiments that this server runs, worked on by threads of the worker's own.
+
+The row is the truth, as with runs of playgrounds: whoever takes an item leaves a mark and looks in every few seconds;
+one whose process ended waits again. Trace and spans of a run have ids made of what it is, so that a run which is begun
+anew replaces the broken one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.access import ProjectScope, scope_for_job
+from config import runners
+from config.crew import DATABASE_AWAY, Crew
+from config.errors import Forbidden, SpanwiseError, Unavailable
+from config.outgoing import Limits
+from evals.experiments import spans
+from evals.experiments.plan import Plan, state_for, window_for
+from evals.experiments.spans import Ran
+from evals.models import DatasetItemVersion, Experiment, ExperimentItem, RunStatus
+from prompts.llm import Answer, Cancelled, ProviderError, stream
+from prompts.llm.hiding import hiding
+from prompts.models import LlmConnection
+from prompts.playground import calls
+from prompts.queries.prompts import get_version
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=30)
+#: seconds after an attempt that failed in passing until the next one; after the last there is none
+PLAN = (5, 30, 120)
+#: begun this often by processes that ended, an item is taken to be what ends them
+_MOST_ATTEMPTS = 6
+_HEARTBEAT_SECONDS = 5.0
+_LOOK_SECONDS = 0.5
+_LIMITS = Limits(connect_seconds=10, silence_seconds=180, total_seconds=900, most_bytes=16 * 1024 * 1024)
+_PATIENCE_SECONDS = 60.0
+_LONGEST_BODY = 16 * 1024
+UNFINISHED = (RunStatus.QUEUED, RunStatus.RUNNING)
+
+
+# --- Who works -------------------------------------------------------------------------------------------
+def work_on_items() -> None:
+    """Gives waiting items to threads of this process, as many as it may have, and returns at once."""
+    sweep()
+    crew.call(_due().count())
+
+
+def work_on_next() -> bool:
+    """Runs the item that has waited longest, in this thread, to its end. False where none waits."""
+    for item in _due().select_related("experiment", "experiment__dataset").order_by("due_at", "pk")[:20]:
+        if _claim(item):
+            _work(item)
+            return True
+    return False
+
+
+crew = Crew("experiments", lambda: settings.EXPERIMENT_RUNS_PER_WORKER, work_on_next)
+
+
+def _due() -> QuerySet[ExperimentItem]:
+    is_wanted = Q(experiment__status__in=UNFINISHED, experiment__project__deleted_at=None)
+    return ExperimentItem.objects.filter(is_wanted, status=RunStatus.QUEUED, due_at__lte=timezone.now())
+
+
+def _claim(item: ExperimentItem) -> bool:
+    free = ExperimentItem.objects.filter(pk=item.pk, status=RunStatus.QUEUED, attempts=item.attempts)
+    item.runner, item.attempts = runners.new_mark(), item.attempts + 1
+    now = timezone.now()
+    claimed = free.update(
+        status=RunStatus.RUNNING, runner=item.runner, heartbeat_at=now, attempts=item.attempts, updated_at=now
+    )
+    if claimed and item.experiment.status == RunStatus.QUEUED:
+        waiting = Experiment.objects.filter(pk=item.experiment.pk, status=RunStatus.QUEUED)
+        waiting.update(status=RunStatus.RUNNING, updated_at=now)
+    return bool(claimed)
+
+
+# --- One item --------------------------------------------------------------------------------------------
+class _LaterAgain(Exception):
+    """The attempt failed in passing: the next one follows after so many seconds."""
+
+    def __init__(self, problem: dict[str, Any], seconds: float) -> None:
+        super().__init__(problem["message"])
+        self.problem, self.seconds = problem, seconds
+
+
+def _work(item: ExperimentItem) -> None:
+    watch = _Watch(item)
+    try:
+        problem = _run(item, watch)
+    except Cancelled:
+        return _patiently(lambda: _put_back(item, seconds=0))
+    except _LaterAgain as later:
+        said, seconds = later.problem, later.seconds
+        return _patiently(lambda: _put_back(item, seconds=seconds, problem=said))
+    except Unavailable as error:
+        said = _problem(error.message)
+        return _patiently(lambda: _put_back(item, seconds=PLAN[0], problem=said))
+    except SpanwiseError as error:
+        problem = _problem(error.message)
+    except Exception as error:
+        log.exception("Item %s of an experiment failed", item.pk)
+        problem = _problem(_("An unexpected error (%(name)s).") % {"name": type(error).__name__})
+    return _patiently(lambda: _finish(item, problem))
+
+
+def _run(item: ExperimentItem, watch: _Watch) -> dict[str, Any] | None:
+    """What went wrong for good, None where nothing did. The trace is handed in either way."""
+    if item.attempts > _MOST_ATTEMPTS:
+        return _problem(_("Given up: its worker ended several times while it ran."))
+    experiment = item.experiment
+    plan = Plan.of(experiment.plan)
+    scope = _scope_of(experiment)
+    version = _version_of(item)
+    ran = Ran(began_at=timezone.now(), ended_at=timezone.now())
+    problem = _ask(scope, item, version, plan, ran, watch)
+    ran.ended_at = timezone.now()
+    ran.problem = problem["message"] if problem else ""
+    spans.hand_in(scope, item, version, plan, ran)
+    return problem
+
+
+def _ask(
+    scope: ProjectScope, item: ExperimentItem, version: DatasetItemVersion, plan: Plan, ran: Ran, watch: _Watch
+) -> dict[str, Any] | None:
+    """Fills `ran`. Raises Cancelled when somebody stops it, _LaterAgain for what may pass."""
+    window = window_for(scope, plan, get_version(scope, plan.prompt, number=plan.version))
+    prepared = calls.prepare(scope, state_for(window, version.input), window)
+    if prepared.call is None or prepared.connection is None:
+        return _problem(" ".join(dict.fromkeys(words for _path, words in prepared.issues)))
+    ran.call = calls.to_json(prepared.call)
+    ran.answer = Answer()
+    try:
+        for event in stream(scope, prepared.connection, prepared.call, is_cancelled=watch.is_stopped, limits=_LIMITS):
+            ran.first_at = ran.first_at or timezone.now()
+            ran.answer.add(event)
+    except ProviderError as error:
+        problem = _problem_of(error, prepared.connection)
+        if error.may_pass and item.attempts <= len(PLAN):
+            raise _LaterAgain(problem, max(PLAN[item.attempts - 1], error.retry_after_seconds or 0)) from error
+        return problem
+    return None
+
+
+def _scope_of(experiment: Experiment) -> ProjectScope:
+    """That of whoever started it, as it is now: what they may not do any more is not done in their name."""
+    if experiment.author_id is None:
+        raise Forbidden(_("Whoever started this is gone."))
+    return scope_for_job(experiment.project_id, experiment.author_id)
+
+
+def _version_of(item: ExperimentItem) -> DatasetItemVersion:
+    """What the item said when the experiment was started."""
+    assert item.experiment.dataset is not None
+    assert item.item_version is not None
+    found = DatasetItemVersion.objects.filter(
+        dataset=item.experiment.dataset, item__item_id=item.item_id, valid_from=item.item_version
+    ).first()
+    if found is None:
+        raise Forbidden(_("The item is not in the dataset any more."))
+    return found
+
+
+def _problem(message: str) -> dict[str, Any]:
+    return {"message": message, "status": None, "body": ""}
+
+
+def _problem_of(error: ProviderError, connection_: LlmConnection) -> dict[str, Any]:
+    hide = hiding(connection_)
+    return {
+        "message": hide(error.message),
+        "status": error.provider_status,
+        "body": hide(error.body)[:_LONGEST_BODY],
+    }
+
+
+class _Watch:
+    """Looks now and then whether the item shall be run on, and tells others that somebody is at it."""
+
+    def __init__(self, item: ExperimentItem) -> None:
+        self._item = item
+        self._look_at = self._beat_at = 0.0
+
+    def is_stopped(self) -> bool:
+        now = time.monotonic()
+        if crew.is_ending:
+            return True
+        if now < self._look_at:
+            return False
+        self._look_at = now + _LOOK_SECONDS
+        try:
+            return not self._may_go_on(now)
+        except DATABASE_AWAY:  # nobody can stop it just now
+            connection.close()
+            return False
+
+    def _may_go_on(self, now: float) -> bool:
+        mine = _mine(self._item).filter(experiment__status__in=UNFINISHED)
+        if not mine.exists():
+            return False
+        if now >= self._beat_at:
+            self._beat_at = now + _HEARTBEAT_SECONDS
+            _mine(self._item).update(heartbeat_at=timezone.now())
+        return True
+
+
+# --- What became of it -----------------------------------------------------------------------------------
+def _mine(item: ExperimentItem) -> QuerySet[ExperimentItem]:
+    return ExperimentItem.objects.filter(pk=item.pk, runner=item.runner, status=RunStatus.RUNNING)
+
+
+def _finish(item: ExperimentItem, problem: dict[str, Any] | None) -> None:
+    status = RunStatus.FAILED if problem else RunStatus.DONE
+    said = orjson.dumps(problem).decode() if problem else ""
+    _mine(item).update(status=status, problem=said, runner="", updated_at=timezone.now())
+    settle(item.experiment_id)
+
+
+def _put_back(item: ExperimentItem, *, seconds: float, problem: dict[str, Any] | None = None) -> None:
+    """It waits again; where the whole experiment was stopped meanwhile, so is the item."""
+    is_wanted = Experiment.objects.filter(pk=item.experiment_id, status__in=UNFINISHED).exists()
+    _mine(item).update(
+        status=RunStatus.QUEUED if is_wanted else RunStatus.STOPPED,
+        due_at=timezone.now() + timedelta(seconds=seconds),
+        problem=orjson.dumps(problem).decode() if problem else "",
+        runner="",
+        updated_at=timezone.now(),
+    )
+
+
+def settle(experiment_id: int) -> None:
+    """Ends an experiment of which nothing is left to run."""
+    left = ExperimentItem.objects.filter(experiment_id=experiment_id, status__in=UNFINISHED)
+    if not left.exists():
+        open_ = Experiment.objects.filter(pk=experiment_id, status__in=UNFINISHED)
+        open_.update(status=RunStatus.DONE, updated_at=timezone.now())
+
+
+def _patiently(write: Callable[[], None]) -> None:
+    """The provider has been paid: a database that is away for a moment must not lose what came."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            write()
+            return
+        except DATABASE_AWAY as error:
+            if connection.in_atomic_block or time.monotonic() >= until:
+                raise
+            log.warning("What came of an item cannot be written (%s); trying again.", error)
+            connection.close()
+            crew.rest(1.0)
+
+
+# --- What nobody works on any more -----------------------------------------------------------------------
+def sweep() -> None:
+    """Items whose process ended wait again, and experiments of which nothing is left have ended."""
+    running = ExperimentItem.objects.filter(status=RunStatus.RUNNING, experiment__status__in=UNFINISHED)
+    for item in running.select_related("experiment"):
+        if runners.is_gone(item.runner, item.heartbeat_at, LEASE):
+            _put_back(item, seconds=0)
+    for experiment_id in Experiment.objects.filter(status__in=UNFINISHED).values_list("pk", flat=True):
+        settle(experiment_id)
