@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from django.urls import path
 
-from evals.api import score_configs
+from evals.api import annotation_queues, dataset_runs, experiments, score_configs
 
 urlpatterns = [
+    # Names may hold slashes: what comes first is parsed from the right.
+    path("datasets/<id:name>/runs/<id:run>", dataset_runs.OneDatasetRun.as_view()),
+    path("datasets/<id:name>/runs", dataset_runs.DatasetRuns.as_view()),
+    path("dataset-run-items", dataset_runs.DatasetRunItems.as_view()),
+    path("experiments", experiments.Experiments.as_view()),
+    path("experiment-items", experiments.ExperimentItems.as_view()),
+    path("annotation-queues", annotation_queues.AnnotationQueues.as_view()),
+    path("annotation-queues/<id:queue_id>/items/<id:item_id>", annotation_queues.OneQueueItem.as_view()),
+    path("annotation-queues/<id:queue_id>/items", annotation_queues.QueueItems.as_view()),
+    path("annotation-queues/<id:queue_id>/assignments", annotation_queues.QueueAssignments.as_view()),
+    path("annotation-queues/<id:queue_id>", annotation_queues.OneAnnotationQueue.as_view()),
     path("score-configs", score_configs.ScoreConfigs.as_view()),
     path("score-configs/<id:config_id>", score_configs.OneScoreConfig.as_view()),
 ]

@@ -43,9 +43,12 @@ PARTS = {
     "model_id": "m",
     "config_id": "c",
     "comment_id": "c",
+    "queue_id": "q",
+    "item_id": "i",
     "connection_id": "c",
     "name": "p",
     "version": "1",
+    "run": "r",
 }
 #: Answered before Django's own machinery; all of them take POST only.
 POSTED = ("ingestion", "otel/v1/traces", "otel/v1/metrics")
