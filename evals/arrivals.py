@@ -66,7 +66,9 @@ Taker = Callable[[ProjectScope, Sequence[Seen], Sequence[ItemRun]], None]
 
 
 def _takers() -> tuple[Taker, ...]:
-    return ()
+    from evals.experiments.taking import take_runs
+
+    return (take_runs,)
 
 
 # --- Kept ------------------------------------------------------------------------------------------------

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from evals.api import annotation_queues, dataset_runs, experiments, score_configs
+from evals.api import annotation_queues, dataset_items, dataset_runs, datasets, experiments, score_configs
 
 urlpatterns = [
     # Names may hold slashes: what comes first is parsed from the right.
     path("datasets/<id:name>/runs/<id:run>", dataset_runs.OneDatasetRun.as_view()),
     path("datasets/<id:name>/runs", dataset_runs.DatasetRuns.as_view()),
+    path("datasets", datasets.DatasetsV1.as_view()),
+    path("datasets/<id:name>", datasets.OneDatasetV1.as_view()),
+    path("v2/datasets", datasets.Datasets.as_view()),
+    path("v2/datasets/<id:name>", datasets.OneDataset.as_view()),
+    path("dataset-items", dataset_items.DatasetItems.as_view()),
+    path("dataset-items/<id:item_id>", dataset_items.OneDatasetItem.as_view()),
     path("dataset-run-items", dataset_runs.DatasetRunItems.as_view()),
     path("experiments", experiments.Experiments.as_view()),
     path("experiment-items", experiments.ExperimentItems.as_view()),

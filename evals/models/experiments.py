@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from evals.models.datasets import DATASET_NAME_LENGTH, ITEM_ID_LENGTH, Dataset, json_of
 
+EXPERIMENT_ID_LENGTH = TRACE_ID_LENGTH = 255
+
 
 def experiment_id_of(project_id: str, dataset_id: str, run_name: str) -> str:
     """The id under which all clients know a run: SDKs that only send spans compute the same one."""
@@ -34,7 +36,7 @@ class Experiment(models.Model):
 
     project = models.ForeignKey("accounts.Project", models.CASCADE, related_name="experiments")
     #: `experiment_id_of` for runs over a dataset; what the client sent for others
-    experiment_id = models.CharField(max_length=255)
+    experiment_id = models.CharField(max_length=EXPERIMENT_ID_LENGTH)
     #: None for one over items that are in no dataset, or in none that is there
     dataset = models.ForeignKey(Dataset, models.CASCADE, null=True, blank=True, related_name="experiments")
     name = models.CharField(max_length=DATASET_NAME_LENGTH)
@@ -79,9 +81,9 @@ class ExperimentItem(models.Model):
     #: of the dataset, or what the client made up
     item_id = models.CharField(max_length=ITEM_ID_LENGTH)
     item_version = models.DateTimeField(null=True, blank=True)
-    trace_id = models.CharField(max_length=255)
+    trace_id = models.CharField(max_length=TRACE_ID_LENGTH)
     #: root span of the run in that trace; empty where the client tells only the trace
-    observation_id = models.CharField(max_length=255, blank=True, default="")
+    observation_id = models.CharField(max_length=TRACE_ID_LENGTH, blank=True, default="")
     #: of the run-items API
     run_item_id = models.CharField(max_length=255)
 
