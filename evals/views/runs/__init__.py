@@ -1,0 +1,1 @@
+"""Pages of experiments that this server runs: what is to be run, and how far it is."""
