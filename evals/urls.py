@@ -6,6 +6,7 @@ from django.urls import path
 
 from evals.views import annotate
 from evals.views.runs import pages as runs
+from evals.views.runs import remote
 
 app_name = "evals"
 
@@ -18,4 +19,11 @@ urlpatterns = [
     path("projects/<str:project_id>/experiments/stop/", runs.experiment_stop, name="experiment-stop"),
     path("projects/<str:project_id>/experiments/rest/", runs.experiment_rest, name="experiment-rest"),
     path("projects/<str:project_id>/experiments/progress/", runs.experiment_progress, name="experiment-progress"),
+    path("projects/<str:project_id>/experiments/remote/", remote.experiment_remote, name="experiment-remote"),
+    path(
+        "projects/<str:project_id>/experiments/remote/save/",
+        remote.experiment_remote_save,
+        name="experiment-remote-save",
+    ),
+    path("projects/<str:project_id>/experiments/remote/ask/", remote.experiment_ask, name="experiment-ask"),
 ]

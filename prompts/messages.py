@@ -24,7 +24,7 @@ from prompts.models import Automation, AutomationKind, Delivery, PromptAction, P
 
 SIGNATURE = "x-langfuse-signature"
 #: begins as receivers of Langfuse's know it
-_USER_AGENT = "Langfuse/1.0 (compatible; Spanwise)"
+USER_AGENT = "Langfuse/1.0 (compatible; Spanwise)"
 #: what GitHub takes of a dispatch
 _GITHUB_BYTES = 64 * 1024 - 1
 _SLACK_CHARACTERS = 1_000
@@ -108,7 +108,7 @@ def _webhook(automation: Automation, delivery: Delivery, at: datetime) -> Messag
     headers = {
         **_without(own, "user-agent", SIGNATURE),
         "Content-Type": "application/json",
-        "User-Agent": next((text for name, text in own.items() if name.lower() == "user-agent"), _USER_AGENT),
+        "User-Agent": next((text for name, text in own.items() if name.lower() == "user-agent"), USER_AGENT),
         SIGNATURE: signature(secret, body, at),
     }
     url = automation.url
@@ -143,7 +143,7 @@ def _github(automation: Automation, delivery: Delivery) -> Message:
         "Accept": "application/vnd.github+json",
         "Authorization": f"Bearer {token}",
         "Content-Type": "application/json",
-        "User-Agent": _USER_AGENT,
+        "User-Agent": USER_AGENT,
         "X-GitHub-Api-Version": "2022-11-28",
     }
     url = f"{automation.url.rstrip('/')}/repos/{automation.repository}/dispatches"
@@ -170,7 +170,7 @@ def _slack(automation: Automation, event: PromptEvent) -> Message:
     blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": _by(automation, event)}]})
     body = to_json({"text": title % about, "blocks": blocks})
     url, own = automation.url, automation.headers
-    headers = {**own, "Content-Type": "application/json", "User-Agent": _USER_AGENT}
+    headers = {**own, "Content-Type": "application/json", "User-Agent": USER_AGENT}
     return Message(url, headers, body, frozenset(map(str.lower, own)), (*_address(url), *_long(own)))
 
 
