@@ -9,6 +9,7 @@ class EvalsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.signals import project_deleted
         from evals import arrivals
+        from evals.actions import datasets  # noqa: F401 - the kinds of its jobs
         from evals.queries.score_configs import find_score_rules, list_score_choices
         from tracing.ingest.arrivals import add_listener
         from tracing.ingest.score_rules import set_rules_lookup
@@ -21,8 +22,10 @@ class EvalsConfig(AppConfig):
 
 
 def _delete_data(project_id: str, **_: Any) -> None:
+    from evals.actions.datasets import delete_project_datasets
     from evals.actions.queues import delete_project_queues
     from evals.actions.score_configs import delete_project_configs
 
     delete_project_queues(project_id)
     delete_project_configs(project_id)
+    delete_project_datasets(project_id)

@@ -66,7 +66,7 @@ def checked(schema: Any) -> dict[str, Any]:
     for depth, one in _objects(schema):
         if depth > _DEEPEST:
             raise Invalid(f"A schema is nested {_DEEPEST} levels deep at most.")
-        _check_object(one)
+        _check_object(one, has_ids='"$id"' in text)
     try:
         problem = _problem(text)
     except (RecursionError, _TooMuch):
@@ -94,7 +94,7 @@ def _objects(value: Any) -> Iterator[tuple[int, dict[str, Any]]]:
             todo += [(depth + 1, inner) for inner in one]
 
 
-def _check_object(one: dict[str, Any]) -> None:
+def _check_object(one: dict[str, Any], *, has_ids: bool) -> None:
     """Of every object in a schema, also of those that are data: what is refused there is nothing anybody misses."""
     if isinstance(pattern := one.get("pattern"), str):
         _compile(pattern)
@@ -106,14 +106,14 @@ def _check_object(one: dict[str, Any]) -> None:
         raise Invalid("unevaluatedProperties does not go together with patternProperties or dependentSchemas here.")
     for key in ("$ref", "$dynamicRef", "$recursiveRef"):
         reference = one.get(key)
-        if isinstance(reference, str) and "://" in reference and not reference.startswith(_SPECIFICATIONS):
+        if isinstance(reference, str) and not has_ids and not reference.startswith(_INSIDE):
             raise Invalid(
                 f"{key} {reference[:200]} leads outside of the schema. Nothing is fetched: put it into $defs."
             )
 
 
 _NEWEST = "https://json-schema.org/draft/2020-12/schema"
-_SPECIFICATIONS = ("https://json-schema.org/", "http://json-schema.org/")
+_INSIDE = ("#", "https://json-schema.org/", "http://json-schema.org/")
 
 
 @lru_cache(maxsize=512)
@@ -142,15 +142,22 @@ def _problem(text: str) -> str:
 
 
 # --- Values ---------------------------------------------------------------------------------------------
-def troubles(schema: dict[str, Any] | None, value: Any, *, schema_text: str = "") -> list[Trouble]:
-    """What keeps the value from fitting; at most 20. `schema_text` is the same schema as text, where it is at hand."""
-    if schema is None:
-        return []
+def troubles_of_text(schema_text: str, value_text: str) -> list[Trouble]:
+    """As `troubles`, of what is kept as JSON text; an empty one is null."""
+    return _troubles(schema_text, orjson.loads(value_text) if value_text else None)
+
+
+def troubles(schema: dict[str, Any] | None, value: Any) -> list[Trouble]:
+    """What keeps the value from fitting; at most 20."""
+    return [] if schema is None else _troubles(_text(schema), value)
+
+
+def _troubles(schema_text: str, value: Any) -> list[Trouble]:
     from referencing.exceptions import Unresolvable
 
     try:
         with _clock:
-            errors = list(islice(_validator(schema_text or _text(schema)).iter_errors(value), _MOST_TROUBLES))
+            errors = list(islice(_validator(schema_text).iter_errors(value), _MOST_TROUBLES))
     except _TooMuch:
         return [Trouble((), _TOO_MUCH)]
     except RecursionError:
@@ -164,7 +171,9 @@ def troubles(schema: dict[str, Any] | None, value: Any, *, schema_text: str = ""
 
 
 def _short(message: str) -> str:
-    return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…"
+    """Of both ends: the value that does not fit comes first, and what it should be last."""
+    half = _LONGEST_MESSAGE // 2
+    return message if len(message) <= _LONGEST_MESSAGE else f"{message[:half]} … {message[-half:]}"
 
 
 class _Clock(threading.local):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -152,8 +152,32 @@ def list_items(
         last = rows[-1]
 
 
+def next_items(
+    scope: ProjectScope, dataset: Dataset, *, as_of: datetime, after: Mapping[str, Any], limit: int
+) -> list[Item]:
+    """Those in use at that time, oldest version first, after the place that `place_of` gave; {} is the beginning."""
+    found = versions(scope, dataset=dataset, as_of=as_of).order_by("valid_from", "pk")
+    if after:
+        at, pk = datetime.fromisoformat(after["at"]), after["pk"]
+        found = found.filter(Q(valid_from__gt=at) | Q(valid_from=at, pk__gt=pk))
+    return [_item(row) for row in found.select_related("item", "dataset")[:limit]]
+
+
+def place_of(item: Item) -> dict[str, Any]:
+    return {"at": item.valid_from.isoformat(), "pk": item.version_pk}
+
+
 def count_items_at(scope: ProjectScope, dataset: Dataset, *, as_of: datetime | None = None) -> int:
     return versions(scope, dataset=dataset, as_of=as_of).count()
+
+
+def list_ids(scope: ProjectScope, dataset_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Ids of the items in use of each dataset, newest first."""
+    ids: dict[str, list[str]] = {pk: [] for pk in dataset_ids}
+    found = versions(scope).filter(dataset__in=list(dataset_ids))
+    for dataset_id, item_id in found.values_list("dataset_id", "item__item_id"):
+        ids[dataset_id].append(item_id)
+    return ids
 
 
 def list_by_number(found: QuerySet[DatasetItemVersion], number: PageNumber) -> Numbered[Item]:
