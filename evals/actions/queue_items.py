@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.access import ProjectScope
 from accounts.audit import Actor, record
+from accounts.queries import list_project_members
 from accounts.roles import Role
 from config.errors import Conflict, Invalid
 from evals.models import AnnotationQueue, QueueItem, QueueItemStatus
@@ -148,6 +149,21 @@ def reopen_items(scope: ProjectScope, queue_id: str, item_ids: Sequence[str], *,
         )
         if ids:
             record(actor, "annotation_queue.reopen", queue, after={"items": ids})
+    return len(ids)
+
+
+def assign_items(scope: ProjectScope, queue_id: str, item_ids: Sequence[str], user_id: str, *, actor: Actor) -> int:
+    """To a member, or with "" to whoever comes first; returns how many. Raises Invalid for who cannot judge here."""
+    scope.require(Role.MEMBER)
+    queue = get_queue(scope, queue_id)
+    may_judge = {one.user_id for one in list_project_members(scope) if one.role.allows(Role.MEMBER)}
+    if user_id and user_id not in may_judge:
+        raise Invalid(_("Choose a member of the project."))
+    with transaction.atomic():
+        ids = list(queue.items.filter(pk__in=_plain(item_ids)).values_list("pk", flat=True))
+        queue.items.filter(pk__in=ids).update(assigned_to=user_id or None, updated_at=timezone.now())
+        if ids:
+            record(actor, "annotation_queue.assign_items", queue, after={"items": ids, "user_id": user_id})
     return len(ids)
 
 

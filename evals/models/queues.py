@@ -78,6 +78,8 @@ class QueueItem(models.Model):
     status = models.CharField(max_length=20, choices=QueueItemStatus.choices, default=QueueItemStatus.PENDING)
     completed_at = models.DateTimeField(null=True, blank=True)
     completed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    #: who is to judge it; nobody: whoever comes first
+    assigned_to = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     #: who judges it right now, and since when they were last seen at it
     locked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     locked_at = models.DateTimeField(null=True, blank=True)

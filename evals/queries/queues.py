@@ -108,7 +108,9 @@ def progress_of(queue_ids: Collection[str]) -> dict[str, Progress]:
 def shares_of(queue: AnnotationQueue) -> list[Share]:
     """What each person completed, and who is assigned and did nothing yet; the busiest first."""
     done = queue.items.filter(status=QueueItemStatus.COMPLETED).order_by()
-    counted = {row["completed_by"]: row["n"] for row in done.values("completed_by").annotate(n=Count("pk"))}
+    counted: dict[str | None, int] = {}
+    for user_id, number in done.values_list("completed_by").annotate(Count("pk")):
+        counted[user_id] = number
     assigned = set(queue.assignees.values_list("user_id", flat=True))
     people = User.objects.in_bulk([*assigned, *(user_id for user_id in counted if user_id)])
     shares = [
@@ -127,9 +129,7 @@ def _latest(queue: AnnotationQueue, user_id: str) -> datetime | None:
 
 
 # --- Items -----------------------------------------------------------------------------------------------
-def list_items(
-    scope: ProjectScope, queue_id: str, number: PageNumber, *, status: str = "", item_id: str = ""
-) -> Numbered[QueueItem]:
+def list_items(scope: ProjectScope, queue_id: str, number: PageNumber, *, status: str = "") -> Numbered[QueueItem]:
     """Newest first; empty means all. Raises NotFound without a queue."""
     found = queue_items(scope, queue_id)
     if status:
@@ -140,7 +140,7 @@ def list_items(
 
 def page_of_items(queue: AnnotationQueue, *, status: str, cursor: str, limit: int) -> Keyed[QueueItem]:
     """Newest first, after `cursor`. Raises Invalid for a cursor that is none."""
-    found = queue.items.select_related("completed_by", "locked_by")
+    found = queue.items.select_related("completed_by", "locked_by", "assigned_to")
     if status:
         found = found.filter(status=status)
     if cursor:
@@ -176,9 +176,10 @@ def item_after(item: QueueItem) -> QueueItem | None:
 
 
 def open_items(queue: AnnotationQueue, user_id: str) -> QuerySet[QueueItem]:
-    """What this person could judge now: pending, and in nobody else's hands. Oldest first."""
+    """What this person could judge now: pending, in nobody else's hands and assigned to nobody else. Oldest first."""
     pending = queue.items.filter(status=QueueItemStatus.PENDING)
-    return pending.exclude(held_by_another(user_id)).order_by("created_at", "id")
+    theirs = Q(assigned_to=None) | Q(assigned_to=user_id or None)
+    return pending.filter(theirs).exclude(held_by_another(user_id)).order_by("created_at", "id")
 
 
 def held_by_another(user_id: str) -> Q:
