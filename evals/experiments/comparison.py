@@ -1,4 +1,4 @@
-"""Runs beside each other, item by item: what each came to, who won, what is shown and in which order. No reading here."""
+"""Runs beside each other, item by item: what each came to, who won, what is shown in which order. Nothing is read."""
 
 from __future__ import annotations
 
@@ -293,9 +293,8 @@ class Comparison:
         cells = [cell for item in self.items if (cell := item.cells[run]) is not None]
         if not metric.has_numbers:
             texts = Counter(text for cell in cells for text in cell.texts(metric.id))
-            return Outcome(
-                texts.total(), None, 0.0, shares=tuple(texts.most_common()) if metric.kind == CATEGORY else ()
-            )
+            shares = tuple(texts.most_common()) if metric.kind == CATEGORY else ()
+            return Outcome(texts.total(), None, 0.0, shares=shares)
         # The mean over items: one that ran more often does not count for more.
         means = [value for cell in cells if (value := cell.value(metric.id)) is not None]
         total = math.fsum(value for cell in cells for value in cell.values(metric.id))

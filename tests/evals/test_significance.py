@@ -91,5 +91,5 @@ def test_p_is_corrected_for_how_many_are_looked_at():
 
 
 def test_pairs_have_two_sides():
-    with pytest.raises(ValueError, match="shorter|longer"):
+    with pytest.raises(ValueError, match=r"shorter|longer"):
         judge([1.0], [1.0, 2.0], is_boolean=False)
