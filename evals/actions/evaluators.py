@@ -236,7 +236,7 @@ def start_trial(scope: ProjectScope, fields: EvaluatorFields, target: Target, *,
 
 # --- Paused by what happens --------------------------------------------------------------------------------
 def pause_for(evaluator: Evaluator, reason: str, message: str) -> None:
-    """Because nothing can come of asking: the key is refused, the model or connection is gone. Tells the admins once."""
+    """Because nothing can come of asking: the key is refused, the model or connection is gone. Tells admins once."""
     if _pause(evaluator, reason, message, SYSTEM):
         _tell_admins(evaluator, message)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -39,7 +39,7 @@ class JudgeModel:
 
     provider: str
     model: str
-    parameters: Parameters = Parameters()
+    parameters: Parameters = field(default_factory=Parameters)
 
     def as_json(self) -> dict[str, Any]:
         said = {name: getattr(self.parameters, name) for name in (*_PARAMETERS, "reasoning_effort", "stop")}
