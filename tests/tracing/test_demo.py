@@ -6,11 +6,13 @@ import base64
 import itertools
 from datetime import UTC, datetime, timedelta
 
+import jsonschema
 import orjson
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tracing.demo import DAYS, drafts, odd, wire
+from evals.models.experiments import experiment_id_of
+from tracing.demo import DAYS, drafts, evaluation, odd, wire
 from tracing.demo.draft import JSON, LEGACY, PROTOBUF
 from tracing.demo.pictures import parcel_photo
 
@@ -118,3 +120,25 @@ def test_pictures_are_pngs():
 def test_many_traces_come_one_by_one():
     endless = drafts(10**9, seed=1, until=UNTIL)
     assert len(list(itertools.islice(endless, 50))) == 50
+
+
+def test_experiments_are_the_same_every_time_and_the_second_one_is_better():
+    first, second = (list(evaluation.runs("project", "dataset", until=UNTIL)) for _ in range(2))
+    assert [_bytes(run.drafts) for run in first] == [_bytes(run.drafts) for run in second]
+    assert [run.id for run in first] == [experiment_id_of("project", "dataset", run.trial.name) for run in first]
+    before, after = first
+    assert after.score["value"] > before.score["value"]
+    items = {item.id for item in evaluation.items()}
+    assert len(items) == len(evaluation.items()) == len(before.drafts)
+    assert len(after.drafts) == 2 * len(items)
+    assert {draft.attributes["langfuse.experiment.item.id"] for draft in after.drafts} == items
+    assert len({draft.id for run in first for draft in run.drafts}) == 3 * len(items)
+    steps = [step for draft in after.drafts for step in draft.steps]
+    assert {step.level for step in steps} == {"DEFAULT", "ERROR"}
+
+
+def test_items_of_the_dataset_fit_its_schema():
+    schema = evaluation.dataset()["inputSchema"]
+    for item in evaluation.items():
+        jsonschema.validate(evaluation.item_body(item)["input"], schema)
+        assert "{" not in item.question + item.expected

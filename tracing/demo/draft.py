@@ -59,6 +59,8 @@ class Draft:
         self.tags: list[str] = []
         self.metadata: dict[str, Any] = {}
         self.is_public = False
+        #: on every span, as they are
+        self.attributes: dict[str, Any] = {}
         self.steps: list[Step] = []
         self.judgements: list[Judgement] = []
 

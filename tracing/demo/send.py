@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import httpx
 import orjson
 
 from config.errors import SpanwiseError
-from tracing.demo import wire
+from tracing.demo import evaluation, wire
 from tracing.demo.draft import JSON, LEGACY, PROTOBUF, Draft, Step
 
 _SPANS_PER_REQUEST = 400
@@ -24,6 +25,9 @@ _MAX_WAITING = 8
 _TRIES = 6
 _OTLP, _INGESTION, _SCORES = "/api/public/otel/v1/traces", "/api/public/ingestion", "/api/public/scores"
 _PROMPTS = "/api/public/v2/prompts"
+_CONFIGS, _QUEUES = "/api/public/score-configs", "/api/public/annotation-queues"
+_DATASETS, _ITEMS = "/api/public/v2/datasets", "/api/public/dataset-items"
+_JSON = "application/json"
 
 
 class Refused(SpanwiseError):
@@ -35,6 +39,7 @@ class Refused(SpanwiseError):
 @dataclass(slots=True)
 class Sent:
     prompts: int = 0
+    experiments: int = 0
     traces: int = 0
     spans: int = 0
     scores: int = 0
@@ -60,7 +65,7 @@ class Sender:
         headers = {"Authorization": wire.basic(public_key, secret_key), "x-langfuse-public-key": public_key}
         self._client = httpx.Client(base_url=url, headers=headers, timeout=60)
         self._pool = ThreadPoolExecutor(_CONNECTIONS)
-        self._waiting: deque[Future[None]] = deque()
+        self._waiting: deque[Future[httpx.Response]] = deque()
         self._pending = _Pending()
         self.sent = Sent()
 
@@ -87,16 +92,43 @@ class Sender:
             if name not in known:
                 known[name] = self._has_prompt(name)
             if not known[name]:
-                self._deliver(_PROMPTS, orjson.dumps(version), "application/json")
+                self._deliver(_PROMPTS, orjson.dumps(version), _JSON)
                 self.sent.prompts += 1
 
-    def _has_prompt(self, name: str) -> bool:
+    def evaluate(self, until: datetime, queued: Sequence[str]) -> None:
+        """The company's dataset, its experiments, and a queue of these traces; what is there already stays."""
+        configs = {one["name"]: one["id"] for one in self._read(_CONFIGS, limit=100)["data"]}
+        for config in evaluation.CONFIGS:
+            if config["name"] not in configs:
+                configs[config["name"]] = self._create(_CONFIGS, config)["id"]
+        dataset = self._create(_DATASETS, evaluation.dataset())
+        known = {one["id"] for one in self._read(_ITEMS, datasetName=evaluation.DATASET, limit=100)["data"]}
+        for item in evaluation.items():
+            if item.id not in known:
+                self._create(_ITEMS, evaluation.item_body(item))
+        for run in evaluation.runs(dataset["projectId"], dataset["id"], until=until):
+            self.send(run.drafts)
+            self._deliver(_SCORES, orjson.dumps([run.score]), _JSON)
+            self.sent.experiments += 1
+        if evaluation.QUEUE not in {one["name"] for one in self._read(_QUEUES, limit=100)["data"]}:
+            wanted = [configs[one["name"]] for one in evaluation.CONFIGS]
+            queue = self._create(_QUEUES, {"name": evaluation.QUEUE, "scoreConfigIds": wanted})
+            for trace_id in queued:
+                self._create(f"{_QUEUES}/{queue['id']}/items", {"objectId": trace_id, "objectType": "TRACE"})
+
+    def _read(self, path: str, **parameters: Any) -> Any:
         try:
-            answer = self._client.get(_PROMPTS, params={"name": name, "limit": 1})
+            answer = self._client.get(path, params=parameters)
             answer.raise_for_status()
         except httpx.HTTPError as error:
-            raise Refused(f"{_PROMPTS} cannot be read ({error}).") from error
-        return bool(answer.json()["data"])
+            raise Refused(f"{path} cannot be read ({error}).") from error
+        return answer.json()
+
+    def _create(self, path: str, body: dict[str, Any]) -> Any:
+        return self._deliver(path, orjson.dumps(body), _JSON).json()
+
+    def _has_prompt(self, name: str) -> bool:
+        return bool(self._read(_PROMPTS, name=name, limit=1)["data"])
 
     def _add(self, draft: Draft) -> None:
         self.sent.traces += 1
@@ -120,19 +152,19 @@ class Sender:
                 del queue[:_SPANS_PER_REQUEST]
                 self._post_spans(kind, part)
         if pending.legacy and (everything or len(pending.legacy) * 12 >= _SPANS_PER_REQUEST):
-            self._post(_INGESTION, wire.legacy(pending.legacy), "application/json")
+            self._post(_INGESTION, wire.legacy(pending.legacy), _JSON)
             pending.legacy.clear()
         if pending.scored and (everything or len(pending.scored) * 2 >= _SCORES_PER_REQUEST):
             scores = wire.scores(pending.scored)
             self.sent.scores += len(scores)
-            self._post(_SCORES, orjson.dumps(scores), "application/json")
+            self._post(_SCORES, orjson.dumps(scores), _JSON)
             pending.scored.clear()
 
     def _post_spans(self, kind: str, part: list[tuple[Draft, Step]]) -> None:
         if kind == PROTOBUF:
             self._post(_OTLP, wire.protobuf(part), "application/x-protobuf")
         else:
-            self._post(_OTLP, wire.otlp_json(part), "application/json")
+            self._post(_OTLP, wire.otlp_json(part), _JSON)
 
     def _post(self, path: str, body: bytes, content_type: str) -> None:
         while len(self._waiting) >= _MAX_WAITING:
@@ -141,7 +173,7 @@ class Sender:
         self.sent.bytes += len(body)
         self._waiting.append(self._pool.submit(self._deliver, path, body, content_type))
 
-    def _deliver(self, path: str, body: bytes, content_type: str) -> None:
+    def _deliver(self, path: str, body: bytes, content_type: str) -> httpx.Response:
         wait = 0.2
         for _ in range(_TRIES):
             try:
@@ -151,7 +183,7 @@ class Sender:
             else:
                 if answer.status_code < 300:
                     _need_no_errors(answer)
-                    return
+                    return answer
                 problem = f"{answer.status_code}: {answer.text[:300]}"
                 if answer.status_code not in (429, 500, 502, 503, 504):
                     break

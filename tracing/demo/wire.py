@@ -21,6 +21,7 @@ _MICROSECOND_NS = 1_000
 def attributes(draft: Draft, step: Step) -> dict[str, Any]:
     """What the Langfuse SDKs put on a span."""
     found: dict[str, Any] = {
+        **draft.attributes,
         "langfuse.observation.type": step.kind,
         "langfuse.environment": draft.environment,
         "langfuse.trace.name": draft.name,

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from argparse import ArgumentParser
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,16 @@ from django.core.management.base import BaseCommand, CommandError
 
 from config.errors import SpanwiseError
 from tracing.demo import drafts
+from tracing.demo.draft import Draft
 from tracing.demo.prompts import PROMPTS
 from tracing.demo.send import Sender, Sent
 
+#: traces that wait in a queue to be looked through
+_QUEUED = 12
+
 
 class Command(BaseCommand):
-    help = "Fill a project with realistic traces and prompts of an invented company, spread over the last 14 days."
+    help = "Fill a project with traces, prompts and experiments of an invented company, spread over the last 14 days."
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -42,10 +47,22 @@ class Command(BaseCommand):
         try:
             with Sender(url, public_key, secret_key) as sender:
                 sender.write(PROMPTS)  # first, so that what used them is linked to them
-                sent = sender.send(drafts(options["traces"], seed=options["seed"], until=until))
+                chats: list[str] = []
+                made = drafts(options["traces"], seed=options["seed"], until=until)
+                sender.send(_noting(made, chats))
+                sender.evaluate(until, chats[-_QUEUED:])
+                sent = sender.sent
         except SpanwiseError as error:
             raise CommandError(f"{error.message} Is Spanwise running at {url}? Start it with `make run`.") from error
         self.stdout.write(_report(sent, time.monotonic() - began, url))
+
+
+def _noting(made: Iterable[Draft], chats: list[str]) -> Iterator[Draft]:
+    """The same, with the ids of what customers said noted down."""
+    for draft in made:
+        if draft.name == "support-chat":
+            chats.append(draft.id)
+        yield draft
 
 
 def _target(options: dict[str, Any]) -> tuple[str, str, str]:
@@ -79,7 +96,7 @@ def _local_url() -> str:
 
 def _report(sent: Sent, seconds: float, url: str) -> str:
     return (
-        f"Wrote {sent.prompts:,} versions of prompts.\n"
+        f"Wrote {sent.prompts:,} versions of prompts and {sent.experiments:,} experiments over a dataset.\n"
         f"Sent {sent.traces:,} traces with {sent.spans:,} observations and {sent.scores:,} scores "
         f"({sent.bytes / 1e6:.1f} MB in {sent.requests:,} requests) in {seconds:.1f} s.\nLook at them: {url}/"
     )
