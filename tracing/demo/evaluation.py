@@ -42,6 +42,8 @@ _ITEM_SCHEMA = {
 }
 #: seconds between one item of an experiment and the next
 _PAUSE_SECONDS = 3
+#: one in so many gets no answer
+_FAILING = 24
 
 
 class Item(NamedTuple):
@@ -139,13 +141,13 @@ def _drafts(run_id: str, dataset_id: str, trial: Trial, until: datetime) -> Iter
             at = start + timedelta(seconds=_PAUSE_SECONDS * (number + repetition * 100))
             draft = Draft(f"{run_id}:{item.id}", repetition, at, "experiment-item-run")
             draft.environment = "sdk-experiment"
-            _answer(draft, item, trial)
+            _answer(draft, number + 7 * trial.version * repetition, item, trial)
             draft.attributes = _attributes(run_id, dataset_id, trial, item, draft.steps[0])
             yield draft.finish()
 
 
-def _answer(draft: Draft, item: Item, trial: Trial) -> None:
-    is_good, fails = draft.chance(trial.good), draft.chance(0.03)
+def _answer(draft: Draft, number: int, item: Item, trial: Trial) -> None:
+    is_good, fails = draft.chance(trial.good), number % _FAILING == _FAILING // 2
     said = item.expected if is_good else item.expected.split("\n")[0].split(". ")[0] + "."
     question = {"question": item.question, "locale": item.locale}
     root = draft.step(None, "span", "experiment-item-run", input=question, output=None if fails else said)
