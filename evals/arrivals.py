@@ -66,9 +66,10 @@ Taker = Callable[[ProjectScope, Sequence[Seen], Sequence[ItemRun]], None]
 
 
 def _takers() -> tuple[Taker, ...]:
+    from evals.experiments.judged import judge_runs
     from evals.experiments.taking import take_runs
 
-    return (take_runs,)
+    return (take_runs, judge_runs)
 
 
 # --- Kept ------------------------------------------------------------------------------------------------

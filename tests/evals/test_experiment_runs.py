@@ -15,11 +15,22 @@ from accounts.models import AuditLog
 from accounts.roles import Role
 from config.crew import Crew
 from config.errors import Conflict, Forbidden, Invalid
+from evals import arrivals
 from evals.actions.experiment_runs import run_rest, start_experiment, stop_experiment
 from evals.experiments import running
 from evals.experiments.plan import Plan
 from evals.experiments.spans import ENVIRONMENT
-from evals.models import Dataset, DatasetItem, DatasetItemVersion, Experiment, ExperimentItem, ItemStatus, RunStatus
+from evals.models import (
+    Dataset,
+    DatasetItem,
+    DatasetItemVersion,
+    Evaluator,
+    Experiment,
+    ExperimentItem,
+    ItemStatus,
+    Judgement,
+    RunStatus,
+)
 from evals.models.experiments import experiment_id_of
 from prompts.models import Prompt, PromptType, PromptVersion
 from tests.factories import make_user
@@ -353,3 +364,25 @@ def test_whoever_started_it_may_not_run_it_any_more(scope, dataset, alice, provi
     work()
     assert {one.status for one in rows(experiment)} == {"failed"}
     assert provider.requests == []
+
+
+# --- Judged ----------------------------------------------------------------------------------------------
+def test_answers_are_judged_by_the_chosen_evaluators_once(scope, dataset, sender):
+    judge, other = (Evaluator.objects.create(project=sender.project, name=name) for name in ("helpful", "other"))
+    item(dataset, "poor", {"movie": "Solaris"})
+    experiment = start(scope, dataset, evaluators=[judge.pk])
+    work()
+    drain.drain()
+    for _time in range(2):
+        arrivals.work()
+        drain.drain()
+    found = Judgement.objects.order_by("trace_id")
+    answered = {(one.trace_id, one.observation_id) for one in rows(experiment) if one.status == RunStatus.DONE}
+    assert {(one.trace_id, one.observation_id) for one in found} == answered
+    assert {(one.evaluator_id, one.experiment_id, one.origin) for one in found} == {
+        (judge.pk, experiment.pk, "experiment")
+    }
+    assert len(found) == 2
+    assert not other.judgements.exists()
+    started = [one for one in rows(experiment) if one.started_at]
+    assert len(started) == 3  # what ingestion told of the items is in the rows that were there
