@@ -176,16 +176,17 @@ def _as_object(row: Row, noun: Noun, fields: Sequence[str]) -> dict[str, Any]:
 
 def _as_csv(batches: Iterator[Batch], noun: Noun, fields: Sequence[str]) -> Iterator[bytes]:
     # Without the mark Excel takes the file for one of the last century's code pages.
-    yield b"\xef\xbb\xbf" + _csv_line(fields)
+    yield b"\xef\xbb\xbf" + csv_line(fields)
     try:
         for batch in batches:
-            yield b"".join(_csv_line([_csv_value(row, noun, field) for field in fields]) for row in batch.rows)
+            yield b"".join(csv_line([_csv_value(row, noun, field) for field in fields]) for row in batch.rows)
     except SpanwiseError as error:
-        yield _csv_line(["ERROR", _("The export is incomplete: %(why)s") % {"why": error.message}])
+        yield csv_line(["ERROR", _("The export is incomplete: %(why)s") % {"why": error.message}])
         raise
 
 
-def _csv_line(values: Sequence[Any]) -> bytes:
+def csv_line(values: Sequence[Any]) -> bytes:
+    """One row of a file, in which nothing is run as a formula."""
     text = io.StringIO()
     csv.writer(text).writerow([_harmless(value) for value in values])
     return text.getvalue().encode("utf-8", "replace")
