@@ -52,6 +52,20 @@ class Crew:
         """Waits so long, or until the process ends."""
         self._ending.wait(seconds)
 
+    def patiently(self, write: Callable[[], None], seconds: float = 60.0) -> None:
+        """Tries to write what came of some work for so long: a database that is away for a moment must not lose what
+        somebody has paid for. Raises what it raised last."""
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                return write()
+            except DATABASE_AWAY as error:
+                if connection.in_atomic_block or time.monotonic() >= until:
+                    raise
+                log.warning("What came of some work (%s) cannot be written: %s. Trying again.", self._name, error)
+                connection.close()
+                self.rest(1.0)
+
     def stop(self) -> None:
         self._ending.set()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -45,7 +44,6 @@ _MOST_ATTEMPTS = 6
 _HEARTBEAT_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
 _LIMITS = Limits(connect_seconds=10, silence_seconds=180, total_seconds=900, most_bytes=16 * 1024 * 1024)
-_PATIENCE_SECONDS = 60.0
 _LONGEST_BODY = 16 * 1024
 UNFINISHED = (RunStatus.QUEUED, RunStatus.RUNNING)
 
@@ -101,19 +99,19 @@ def _work(item: ExperimentItem) -> None:
     try:
         problem = _run(item, watch)
     except Cancelled:
-        return _patiently(lambda: _put_back(item, seconds=0))
+        return crew.patiently(lambda: _put_back(item, seconds=0))
     except _LaterAgain as later:
         said, seconds = later.problem, later.seconds
-        return _patiently(lambda: _put_back(item, seconds=seconds, problem=said))
+        return crew.patiently(lambda: _put_back(item, seconds=seconds, problem=said))
     except Unavailable as error:
         said = _problem(error.message)
-        return _patiently(lambda: _put_back(item, seconds=PLAN[0], problem=said))
+        return crew.patiently(lambda: _put_back(item, seconds=PLAN[0], problem=said))
     except SpanwiseError as error:
         problem = _problem(error.message)
     except Exception as error:
         log.exception("Item %s of an experiment failed", item.pk)
         problem = _problem(_("An unexpected error (%(name)s).") % {"name": type(error).__name__})
-    return _patiently(lambda: _finish(item, problem))
+    return crew.patiently(lambda: _finish(item, problem))
 
 
 def _run(item: ExperimentItem, watch: _Watch) -> dict[str, Any] | None:
@@ -246,21 +244,6 @@ def settle(experiment_id: int) -> None:
     if not left.exists():
         open_ = Experiment.objects.filter(pk=experiment_id, status__in=UNFINISHED)
         open_.update(status=RunStatus.DONE, updated_at=timezone.now())
-
-
-def _patiently(write: Callable[[], None]) -> None:
-    """The provider has been paid: a database that is away for a moment must not lose what came."""
-    until = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        try:
-            write()
-            return
-        except DATABASE_AWAY as error:
-            if connection.in_atomic_block or time.monotonic() >= until:
-                raise
-            log.warning("What came of an item cannot be written (%s); trying again.", error)
-            connection.close()
-            crew.rest(1.0)
 
 
 # --- What nobody works on any more -----------------------------------------------------------------------

@@ -42,8 +42,6 @@ _LOOK_SECONDS = 0.4
 _TOTAL_SECONDS = 900.0
 _SILENCE_SECONDS = 180.0
 _MOST_BYTES = 16 * 1024 * 1024
-#: how long an outcome is held on to while the database is away
-_PATIENCE_SECONDS = 60.0
 _LONGEST_BODY = 64 * 1024
 #: a trace is not handed in again by a sweep while whoever ended the run is just doing it
 _UNTRACED_AFTER = timedelta(seconds=10)
@@ -90,7 +88,7 @@ class _Outcome:
 
 def _work(run: PlaygroundRun) -> None:
     outcome = _outcome_of(run)
-    _patiently(lambda: _finish(run, outcome))
+    crew.patiently(lambda: _finish(run, outcome))
 
 
 def _outcome_of(run: PlaygroundRun) -> _Outcome:
@@ -261,20 +259,6 @@ def _trace(run: PlaygroundRun) -> None:
     except Invalid as error:
         log.error("Run %s cannot be traced: %s", run.pk, error.message)
     PlaygroundRun.objects.filter(pk=run.pk).update(is_traced=True)
-
-
-def _patiently(write: Callable[[], None]) -> None:
-    """The provider has been paid: a database that is away for a moment must not lose its answer."""
-    until = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        try:
-            return write()
-        except DATABASE_AWAY as error:
-            if connection.in_atomic_block or time.monotonic() >= until:
-                raise
-            log.warning("What a run said cannot be written (%s); trying again.", error)
-            connection.close()
-            crew.rest(1.0)
 
 
 # --- What nobody works on any more -----------------------------------------------------------------------
