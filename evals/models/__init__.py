@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from evals.models.datasets import Dataset, DatasetItem, DatasetItemVersion, ItemStatus
+from evals.models.datasets import (
+    Dataset,
+    DatasetImport,
+    DatasetImportProblem,
+    DatasetItem,
+    DatasetItemVersion,
+    ItemStatus,
+)
 from evals.models.experiments import Experiment, ExperimentItem, RunStatus
 from evals.models.judging import (
     Arrival,
@@ -30,6 +37,8 @@ __all__ = [
     "Assignment",
     "Candidate",
     "Dataset",
+    "DatasetImport",
+    "DatasetImportProblem",
     "DatasetItem",
     "DatasetItemVersion",
     "DefaultJudge",

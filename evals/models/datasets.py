@@ -139,3 +139,53 @@ class DatasetItemVersion(models.Model):
     @property
     def metadata(self) -> Any:
         return json_of(self.metadata_text)
+
+
+class DatasetImport(models.Model):
+    """A file that is to become items. The bytes are in the storage of files until all of it is written."""
+
+    id = models.CharField(primary_key=True, max_length=255, default=new_id, editable=False)
+    project = models.ForeignKey("accounts.Project", models.CASCADE, related_name="+")
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="imports")
+    file_name = models.CharField(max_length=255)
+    #: csv or jsonl
+    format = models.CharField(max_length=10)
+    #: what stands between the cells of a CSV
+    delimiter = models.CharField(max_length=1, blank=True, default="")
+    #: names, in their order
+    columns = models.JSONField(default=list)
+    rows = models.PositiveIntegerField(default=0)
+    #: of the job that writes it; empty until somebody has said which column is what
+    job_id = models.CharField(max_length=255, blank=True, default="")
+    is_kept = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["is_kept", "created_at"], name="evals_import_kept")]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+    @property
+    def storage_key(self) -> str:
+        return f"imports/{self.pk}"
+
+
+class DatasetImportProblem(models.Model):
+    """A row of a file that is no item, and why."""
+
+    dataset_import = models.ForeignKey(DatasetImport, models.CASCADE, related_name="problems")
+    #: from 0, in the order of the file
+    row = models.PositiveIntegerField()
+    #: where it begins, from 1
+    line = models.PositiveIntegerField()
+    #: field or column, as far as it is one
+    place = models.CharField(max_length=500, blank=True, default="")
+    message = models.TextField()
+
+    class Meta:
+        ordering = ["row"]
+        constraints = [models.UniqueConstraint(fields=["dataset_import", "row"], name="evals_import_problem_once")]
+
+    def __str__(self) -> str:
+        return f"{self.line}: {self.message}"
