@@ -234,6 +234,12 @@ PLAYGROUND_RUNS_PER_PROJECT = env.number("SPANWISE_PLAYGROUND_RUNS_PER_PROJECT",
 PLAYGROUND_RUNS_PER_WORKER = env.number("SPANWISE_PLAYGROUND_RUNS_PER_WORKER", 20)
 
 # --- Evaluation ------------------------------------------------------------------------------------------
+#: calls that one worker makes at once for the judges of all projects; providers limit them, too
+JUDGEMENTS_PER_WORKER = env.number("SPANWISE_JUDGEMENTS_PER_WORKER", 8)
+#: seconds after an attempt that failed until the next one; after the last there is none
+JUDGEMENT_RETRY_SECONDS = [
+    int(text) for text in env.words("SPANWISE_JUDGEMENT_RETRY_SECONDS", ("5", "30", "120", "600"))
+]
 #: how many items of experiments one worker runs at once, for all projects
 EXPERIMENT_RUNS_PER_WORKER = env.number("SPANWISE_EXPERIMENT_RUNS_PER_WORKER", 8)
 

@@ -68,8 +68,9 @@ Taker = Callable[[ProjectScope, Sequence[Seen], Sequence[ItemRun]], None]
 def _takers() -> tuple[Taker, ...]:
     from evals.experiments.judged import judge_runs
     from evals.experiments.taking import take_runs
+    from evals.judging.matching import take
 
-    return (take_runs, judge_runs)
+    return (take_runs, judge_runs, take)
 
 
 # --- Kept ------------------------------------------------------------------------------------------------
