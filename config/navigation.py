@@ -70,6 +70,10 @@ GROUPS: tuple[tuple[str | Promise, tuple[Item, ...]], ...] = (
         ),
     ),
     (
+        _("Evaluate"),
+        (Item("checklist", _("Annotation queues"), "evals:queue-list", ("evals:queue-",), True),),
+    ),
+    (
         _("Set up"),
         (
             Item("start", _("Get started"), "tracing:onboarding", desktop_only=True),

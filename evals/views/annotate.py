@@ -97,6 +97,7 @@ def _rows(node: Node) -> Iterator[Row]:
         if shown.is_own
         and shown.score.source == ScoreSource.ANNOTATION
         and shown.score.observation_id == node.said_about.observation_id
+        and not shown.score.queue_id  # what was said in a queue is changed there
     ]
     by_config = {score.config_id: score for score in own if score.config_id}
     configs = score_configs(node.scope).filter(is_archived=False).order_by("name", "id")[:_MOST_CONFIGS]
@@ -114,7 +115,7 @@ def annotate_save(request: HttpRequest, scope: ProjectScope) -> HttpResponseBase
     asked = {name: value for name, value in request.POST.items() if isinstance(value, str)}
     node = Node.asked_for(scope, asked)
     config = get_score_config(scope, asked["config"]) if asked.get("config") else None
-    row = _cleared(request, node, config, asked) if asked.get("clear") else _saved(node, config, asked)
+    row = cleared_row(request, node, config, asked) if asked.get("clear") else saved_row(node, config, asked)
     if not getattr(request, "htmx", None):
         if row.errors:
             messages.error(request, " ".join(row.errors))
@@ -130,7 +131,7 @@ def annotate_save(request: HttpRequest, scope: ProjectScope) -> HttpResponseBase
     return response
 
 
-def _cleared(request: HttpRequest, node: Node, config: ScoreConfig | None, asked: dict[str, str]) -> Row:
+def cleared_row(request: HttpRequest, node: Node, config: ScoreConfig | None, asked: dict[str, str]) -> Row:
     if asked.get("score"):
         actions.remove_score(node.scope, asked["score"], actor=Actor.of(request))
     if config is None:
@@ -138,7 +139,8 @@ def _cleared(request: HttpRequest, node: Node, config: ScoreConfig | None, asked
     return Row(config.pk, config.name, config.data_type, config, is_saved=True)
 
 
-def _saved(node: Node, config: ScoreConfig | None, asked: dict[str, str]) -> Row:
+def saved_row(node: Node, config: ScoreConfig | None, asked: dict[str, str], *, queue_id: str = "") -> Row:
+    """The line with the score that it now is, or with what is wrong about what was typed."""
     form = ScoreForm(asked, config=config)
     key = config.pk if config else asked.get("score") or "new"
     name = config.name if config else asked.get("name", "")
@@ -151,6 +153,7 @@ def _saved(node: Node, config: ScoreConfig | None, asked: dict[str, str]) -> Row
             name=name.strip(),
             data_type=data_type,
             comment=form.cleaned_data["comment"],
+            queue_id=queue_id,
         )
         try:
             score = actions.score_target(node.scope, node.said_about, given, score_id=asked.get("score", ""))
@@ -167,16 +170,17 @@ def config_create(request: HttpRequest, scope: ProjectScope) -> HttpResponseBase
     """A new score config, from where one is missing."""
     node = Node.asked_for(scope, {name: value for name, value in request.POST.items() if isinstance(value, str)})
     form = NewConfigForm(request.POST, prefix="config")
-    if form.is_valid():
-        _create(request, scope, form)
-    if form.errors:
+    if save_config(request, scope, form) is None:
         return _form(request, node, form)
     if not getattr(request, "htmx", None):
         return see_other(f"{request.path.removesuffix('config/')}?{node.query}")
     return _form(request, node)
 
 
-def _create(request: HttpRequest, scope: ProjectScope, form: NewConfigForm) -> None:
+def save_config(request: HttpRequest, scope: ProjectScope, form: NewConfigForm) -> ScoreConfig | None:
+    """None where something is wrong, which the form then says."""
+    if not form.is_valid():
+        return None
     given: dict[str, Any] = form.cleaned_data
     fields = ScoreConfigFields(
         name=given["name"],
@@ -186,7 +190,8 @@ def _create(request: HttpRequest, scope: ProjectScope, form: NewConfigForm) -> N
         categories=given["categories"],
     )
     try:
-        create_score_config(scope, fields, actor=Actor.of(request))
+        return create_score_config(scope, fields, actor=Actor.of(request))
     except Invalid as refusal:
         for issue in refusal.issues or [{"message": refusal.message}]:
             form.add_error(None, str(issue["message"]))
+        return None

@@ -16,7 +16,8 @@ document.addEventListener("htmx:afterSettle", ({ detail }) => {
 document.addEventListener("keydown", (event) => {
   const panel = event.target.closest?.("[data-annotating]");
   if (!panel || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "Escape") return close(panel, event);
+  // The form of a queue is the page's own, and stays.
+  if (event.key === "Escape") return panel.dataset.annotating === "queue" ? event.target.blur() : close(panel, event);
   const row = formOf(event.target);
   if (!row) return;
   if (event.key === "Enter" && !event.target.matches("button")) {

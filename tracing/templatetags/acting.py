@@ -59,10 +59,11 @@ def node_acts(context: dict[str, Any], *parts: str) -> dict[str, Any]:
 
 
 @register.inclusion_tag("tracing/acts/_node.html", takes_context=True)
-def session_acts(context: dict[str, Any]) -> dict[str, Any]:
-    """Scores and comments of the session in `page`."""
+def session_acts(context: dict[str, Any], *parts: str) -> dict[str, Any]:
+    """Scores and comments of the session in `page`, or the parts named."""
     node: Node = context["page"].node
-    return {"request": context["request"], "scope": node.scope, "node": node, "parts": ("scores", "comments")}
+    wanted = parts or ("scores", "comments")
+    return {"request": context["request"], "scope": node.scope, "node": node, "parts": wanted}
 
 
 @register.simple_tag(takes_context=True)
