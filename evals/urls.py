@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
 from evals.views import annotate
+from evals.views.experiments import changes as experiment_changes
+from evals.views.experiments import compare as experiments
+from evals.views.experiments import listing as experiment_listing
+from evals.views.queues import pages as queues
+from evals.views.queues import process
 from evals.views.runs import pages as runs
 from evals.views.runs import remote
 
 app_name = "evals"
 
+queue_urls = [  # projects/<project_id>/annotation-queues/<queue_id>/
+    path("", queues.queue_detail, name="queue-detail"),
+    path("edit/", queues.queue_edit, name="queue-edit"),
+    path("update/", queues.queue_update, name="queue-update"),
+    path("delete/", queues.queue_delete, name="queue-delete"),
+    path("items/", queues.queue_items_act, name="queue-items-act"),
+    path("items/add/", queues.queue_item_add, name="queue-item-add"),
+    path("process/", process.queue_process, name="queue-process"),
+    path("process/score/", process.queue_score, name="queue-score"),
+    path("process/complete/", process.queue_complete, name="queue-complete"),
+    path("process/reopen/", process.queue_reopen, name="queue-reopen"),
+    path("process/lock/", process.queue_lock, name="queue-lock"),
+]
+
 urlpatterns = [
     path("projects/<str:project_id>/annotate/", annotate.annotate, name="annotate"),
     path("projects/<str:project_id>/annotate/save/", annotate.annotate_save, name="annotate-save"),
     path("projects/<str:project_id>/annotate/config/", annotate.config_create, name="annotate-config"),
+    path("projects/<str:project_id>/experiments/", experiment_listing.experiment_list, name="experiment-list"),
+    path("projects/<str:project_id>/experiments/compare/", experiments.experiment_compare, name="experiment-compare"),
+    path(
+        "projects/<str:project_id>/experiments/compare/export/",
+        experiment_changes.experiment_export,
+        name="experiment-export",
+    ),
+    path(
+        "projects/<str:project_id>/experiments/delete/", experiment_changes.experiment_delete, name="experiment-delete"
+    ),
+    path(
+        "projects/<str:project_id>/experiments/delete/confirm/",
+        experiment_changes.experiment_delete_confirm,
+        name="experiment-delete-confirm",
+    ),
+    path("project/<str:project_id>/experiments/results", experiments.old_results),
+    path("project/<str:project_id>/datasets/<id:dataset_id>/runs/<id:run_id>", experiments.old_run),
     path("projects/<str:project_id>/experiments/new/", runs.experiment_new, name="experiment-new"),
     path("projects/<str:project_id>/experiments/start/", runs.experiment_start, name="experiment-start"),
     path("projects/<str:project_id>/experiments/stop/", runs.experiment_stop, name="experiment-stop"),
@@ -26,4 +62,8 @@ urlpatterns = [
         name="experiment-remote-save",
     ),
     path("projects/<str:project_id>/experiments/remote/ask/", remote.experiment_ask, name="experiment-ask"),
+    path("projects/<str:project_id>/annotation-queues/", queues.queue_list, name="queue-list"),
+    path("projects/<str:project_id>/annotation-queues/new/", queues.queue_new, name="queue-new"),
+    path("projects/<str:project_id>/annotation-queues/create/", queues.queue_create, name="queue-create"),
+    path("projects/<str:project_id>/annotation-queues/<str:queue_id>/", include(queue_urls)),
 ]

@@ -151,7 +151,7 @@ def page_of_items(queue: AnnotationQueue, *, status: str, cursor: str, limit: in
 
 
 def get_item(scope: ProjectScope, queue_id: str, item_id: str) -> QueueItem:
-    items = queue_items(scope, queue_id).select_related("locked_by", "completed_by")
+    items = queue_items(scope, queue_id).select_related("queue", "locked_by", "completed_by")
     found = None if "\x00" in item_id else items.filter(pk=item_id).first()
     if found is None:
         raise NotFound("Annotation queue item not found")
@@ -180,6 +180,18 @@ def open_items(queue: AnnotationQueue, user_id: str) -> QuerySet[QueueItem]:
     pending = queue.items.filter(status=QueueItemStatus.PENDING)
     theirs = Q(assigned_to=None) | Q(assigned_to=user_id or None)
     return pending.filter(theirs).exclude(held_by_another(user_id)).order_by("created_at", "id")
+
+
+def held_items(queue: AnnotationQueue, user_id: str) -> list[QueueItem]:
+    """Pending ones that others judge right now."""
+    pending = queue.items.filter(held_by_another(user_id), status=QueueItemStatus.PENDING)
+    return list(pending.select_related("locked_by").order_by("created_at", "id")[:20])
+
+
+def items_of_others(queue: AnnotationQueue, user_id: str) -> int:
+    """How many pending ones are assigned to somebody else."""
+    pending = queue.items.filter(status=QueueItemStatus.PENDING)
+    return pending.exclude(assigned_to=None).exclude(assigned_to=user_id or None).count()
 
 
 def held_by_another(user_id: str) -> Q:
