@@ -131,7 +131,7 @@ def resolve(document: Mapping[str, Any], mapping: Iterable[Entry]) -> dict[str, 
 
 
 def _resolved(document: Mapping[str, Any], entry: Entry) -> Resolved:
-    found, problem = _found(document, entry)
+    found, problem = find(document, entry)
     if problem or found is None:
         if entry.get("isOptional"):
             return Resolved()
@@ -142,7 +142,8 @@ def _resolved(document: Mapping[str, Any], entry: Entry) -> Resolved:
     return Resolved(text)
 
 
-def _found(document: Mapping[str, Any], entry: Entry) -> tuple[Any, str]:
+def find(document: Mapping[str, Any], entry: Entry) -> tuple[Any, str]:
+    """The value at an entry's source and path, and why there is none."""
     source = entry.get("source")
     if not source:
         return None, _("This variable is not mapped to anything.")
