@@ -9,13 +9,19 @@ class EvalsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.signals import project_deleted
         from evals import arrivals
-        from evals.actions import datasets  # noqa: F401 - the kinds of its jobs
+        from evals.actions import additions, datasets, imports, item_acts  # noqa: F401 - the kinds of their jobs
+        from evals.actions import queue_bulk
+        from evals.queries.queues import list_queue_choices
         from evals.queries.score_configs import find_score_rules, list_score_choices
+        from tracing.actions.queueing import set_queueing
         from tracing.ingest.arrivals import add_listener
         from tracing.ingest.score_rules import set_rules_lookup
+        from tracing.queries.queue_choices import set_queue_choices
         from tracing.queries.score_choices import set_score_choices
 
         set_rules_lookup(find_score_rules)
+        set_queue_choices(list_queue_choices)
+        set_queueing(queue_bulk.enqueue, queue_bulk.check_queue)
         set_score_choices(list_score_choices)
         add_listener(arrivals.keep)
         project_deleted.connect(_delete_data, dispatch_uid="evals-delete-data")

@@ -5,11 +5,16 @@ from __future__ import annotations
 from django.urls import include, path
 
 from evals.views import annotate
+from evals.views.datasets import adding, transfer
+from evals.views.datasets import detail as dataset_pages
+from evals.views.datasets import items as dataset_items
+from evals.views.datasets import listing as datasets
 from evals.views.experiments import changes as experiment_changes
 from evals.views.experiments import compare as experiments
 from evals.views.experiments import listing as experiment_listing
+from evals.views.judging.routes import urlpatterns as judging_routes
+from evals.views.queues import adding, process
 from evals.views.queues import pages as queues
-from evals.views.queues import process
 from evals.views.runs import pages as runs
 from evals.views.runs import remote
 
@@ -29,7 +34,35 @@ queue_urls = [  # projects/<project_id>/annotation-queues/<queue_id>/
     path("process/lock/", process.queue_lock, name="queue-lock"),
 ]
 
+dataset_urls = [
+    path("", datasets.dataset_list, name="dataset-list"),
+    path("new/", datasets.dataset_new, name="dataset-new"),
+    path("create/", datasets.dataset_create, name="dataset-create"),
+    path("update/", dataset_pages.dataset_update, name="dataset-update"),
+    path("duplicate/", datasets.dataset_duplicate, name="dataset-duplicate"),
+    path("duplicate/save/", datasets.dataset_duplicate_save, name="dataset-duplicate-save"),
+    path("delete/", datasets.dataset_delete, name="dataset-delete"),
+    path("delete/confirm/", datasets.dataset_delete_confirm, name="dataset-delete-confirm"),
+    path("items/new/", dataset_items.dataset_item_new, name="dataset-item-new"),
+    path("items/save/", dataset_items.dataset_item_save, name="dataset-item-save"),
+    path("items/act/", dataset_items.dataset_items_act, name="dataset-items-act"),
+    path("import/", transfer.dataset_import, name="dataset-import"),
+    path("import/upload/", transfer.dataset_import_upload, name="dataset-import-upload"),
+    path("import/start/", transfer.dataset_import_start, name="dataset-import-start"),
+    path("import/<str:import_id>/", transfer.dataset_import_review, name="dataset-import-review"),
+    path("import/<str:import_id>/problems/", transfer.dataset_import_problems, name="dataset-import-problems"),
+    path("add/", adding.dataset_add, name="dataset-add"),
+    path("add/save/", adding.dataset_add_save, name="dataset-add-save"),
+    path("add/traces/", adding.traces_add, name="dataset-add-traces"),
+    path("add/observations/", adding.observations_add, name="dataset-add-observations"),
+    path("<str:dataset_id>/", dataset_pages.dataset_detail, name="dataset-detail"),
+    path("<str:dataset_id>/export/<str:format>/", transfer.dataset_export, name="dataset-export"),
+    path("<str:dataset_id>/items/<id:item_id>/", dataset_items.dataset_item, name="dataset-item"),
+]
+
 urlpatterns = [
+    path("projects/<str:project_id>/datasets/", include(dataset_urls)),
+    path("projects/<str:project_id>/", include(judging_routes)),
     path("projects/<str:project_id>/annotate/", annotate.annotate, name="annotate"),
     path("projects/<str:project_id>/annotate/save/", annotate.annotate_save, name="annotate-save"),
     path("projects/<str:project_id>/annotate/config/", annotate.config_create, name="annotate-config"),
@@ -65,5 +98,7 @@ urlpatterns = [
     path("projects/<str:project_id>/annotation-queues/", queues.queue_list, name="queue-list"),
     path("projects/<str:project_id>/annotation-queues/new/", queues.queue_new, name="queue-new"),
     path("projects/<str:project_id>/annotation-queues/create/", queues.queue_create, name="queue-create"),
+    path("projects/<str:project_id>/annotation-queues/add/", adding.queue_add, name="queue-add"),
+    path("projects/<str:project_id>/annotation-queues/add/do/", adding.queue_add_do, name="queue-add-do"),
     path("projects/<str:project_id>/annotation-queues/<str:queue_id>/", include(queue_urls)),
 ]

@@ -184,7 +184,7 @@ def _draft(
     new = {name: _text(name, getattr(change, name), before) for name in API_NAMES}
     status = _or(change.status, before.status if before else ItemStatus.ACTIVE)
     if not is_only_archiving(change, before):
-        _check_fits(dataset, new)
+        check_fits(dataset, new)
     files = [one for name, text in new.items() for one in media.named(API_NAMES[name], text)]
     if any(getattr(change, name) is not KEEP for name in API_NAMES):
         media.check_known(scope, files)
@@ -218,7 +218,7 @@ def _or(given: Any, otherwise: str) -> str:
     return otherwise if given is KEEP else given
 
 
-def _check_fits(dataset: Dataset, texts: dict[str, str]) -> None:
+def check_fits(dataset: Dataset, texts: dict[str, str]) -> None:
     """Raises Invalid with each place that does not fit."""
     issues = [
         _issue(API_NAMES[name], trouble.message, *trouble.path)

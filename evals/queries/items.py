@@ -153,10 +153,16 @@ def list_items(
 
 
 def next_items(
-    scope: ProjectScope, dataset: Dataset, *, as_of: datetime, after: Mapping[str, Any], limit: int
+    scope: ProjectScope,
+    dataset: Dataset,
+    *,
+    as_of: datetime,
+    after: Mapping[str, Any],
+    limit: int,
+    status: str | None = ItemStatus.ACTIVE,
 ) -> list[Item]:
-    """Those in use at that time, oldest version first, after the place that `place_of` gave; {} is the beginning."""
-    found = versions(scope, dataset=dataset, as_of=as_of).order_by("valid_from", "pk")
+    """Those that were there then, oldest version first, after the place that `place_of` gave; {} is the beginning."""
+    found = versions(scope, dataset=dataset, as_of=as_of, status=status).order_by("valid_from", "pk")
     if after:
         at, pk = datetime.fromisoformat(after["at"]), after["pk"]
         found = found.filter(Q(valid_from__gt=at) | Q(valid_from=at, pk__gt=pk))
