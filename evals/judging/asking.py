@@ -214,7 +214,7 @@ class Question:
         for model in dict.fromkeys((finished.model or entry.model, entry.model)):
             cost = cost_of(self.scope.project_id, model, entry.usage, at)
             if cost is not None:
-                entry.cost = str(cost)
+                entry.model, entry.cost = model, str(cost)
                 break
 
 
