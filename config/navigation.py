@@ -71,7 +71,17 @@ GROUPS: tuple[tuple[str | Promise, tuple[Item, ...]], ...] = (
     ),
     (
         _("Evaluate"),
-        (Item("checklist", _("Annotation queues"), "evals:queue-list", ("evals:queue-",), True),),
+        (
+            Item(
+                "scale",
+                _("Evaluators"),
+                "evals:evaluator-list",
+                ("evals:evaluator-", "evals:rule-", "evals:judgement-"),
+                True,
+            ),
+            Item("flask", _("Experiments"), "evals:experiment-list", ("evals:experiment-",), True),
+            Item("checklist", _("Annotation queues"), "evals:queue-list", ("evals:queue-",), True),
+        ),
     ),
     (
         _("Set up"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from evals.views import annotate
+from evals.views.judging.routes import urlpatterns as judging_routes
 from evals.views.datasets import adding, transfer
 from evals.views.datasets import detail as dataset_pages
 from evals.views.datasets import items as dataset_items
@@ -61,6 +62,7 @@ dataset_urls = [
 ]
 
 urlpatterns = [
+    path("projects/<str:project_id>/", include(judging_routes)),
     path("projects/<str:project_id>/datasets/", include(dataset_urls)),
     path("projects/<str:project_id>/", include(judging_routes)),
     path("projects/<str:project_id>/annotate/", annotate.annotate, name="annotate"),

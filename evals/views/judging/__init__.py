@@ -1,0 +1,1 @@
+"""Pages of evaluators, their rules and what they judged."""
