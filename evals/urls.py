@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.urls import include, path
 
 from evals.views import annotate
-from evals.views.judging.routes import urlpatterns as judging_routes
 from evals.views.datasets import adding, transfer
 from evals.views.datasets import detail as dataset_pages
 from evals.views.datasets import items as dataset_items
@@ -14,8 +13,9 @@ from evals.views.experiments import changes as experiment_changes
 from evals.views.experiments import compare as experiments
 from evals.views.experiments import listing as experiment_listing
 from evals.views.judging.routes import urlpatterns as judging_routes
-from evals.views.queues import adding, process
+from evals.views.queues import adding as queue_adding
 from evals.views.queues import pages as queues
+from evals.views.queues import process
 from evals.views.runs import pages as runs
 from evals.views.runs import remote
 
@@ -62,7 +62,6 @@ dataset_urls = [
 ]
 
 urlpatterns = [
-    path("projects/<str:project_id>/", include(judging_routes)),
     path("projects/<str:project_id>/datasets/", include(dataset_urls)),
     path("projects/<str:project_id>/", include(judging_routes)),
     path("projects/<str:project_id>/annotate/", annotate.annotate, name="annotate"),
@@ -100,7 +99,7 @@ urlpatterns = [
     path("projects/<str:project_id>/annotation-queues/", queues.queue_list, name="queue-list"),
     path("projects/<str:project_id>/annotation-queues/new/", queues.queue_new, name="queue-new"),
     path("projects/<str:project_id>/annotation-queues/create/", queues.queue_create, name="queue-create"),
-    path("projects/<str:project_id>/annotation-queues/add/", adding.queue_add, name="queue-add"),
-    path("projects/<str:project_id>/annotation-queues/add/do/", adding.queue_add_do, name="queue-add-do"),
+    path("projects/<str:project_id>/annotation-queues/add/", queue_adding.queue_add, name="queue-add"),
+    path("projects/<str:project_id>/annotation-queues/add/do/", queue_adding.queue_add_do, name="queue-add-do"),
     path("projects/<str:project_id>/annotation-queues/<str:queue_id>/", include(queue_urls)),
 ]

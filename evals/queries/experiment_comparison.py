@@ -106,7 +106,7 @@ def texts_of(scope: ProjectScope, items: Sequence[Item], *, most: int, every: bo
     """By number of the attempt: of each first one, or of `every` one. Texts have `most` characters at most."""
     cells = [cell for item in items for cell in item.cells if cell is not None]
     shown = [attempt for cell in cells for attempt in (cell.attempts if every else cell.attempts[:1])]
-    runs = [Ran(one.item_id, one.trace_id, one.root_id, one.at, None, one.at) for one in shown]
+    runs = [Ran(one.item_id, one.trace_id, one.root_id, one.at, one.at, one.at) for one in shown]
     if not runs:
         return {}
     places = places_of(scope, runs)
