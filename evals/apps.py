@@ -10,7 +10,7 @@ class EvalsConfig(AppConfig):
         from accounts.signals import project_deleted
         from evals import arrivals
         from evals.actions import additions, datasets, imports, item_acts  # noqa: F401 - the kinds of their jobs
-        from evals.actions import queue_bulk
+        from evals.actions.queue_bulk import check_queue, enqueue
         from evals.queries.queues import list_queue_choices
         from evals.queries.score_configs import find_score_rules, list_score_choices
         from tracing.actions.queueing import set_queueing
@@ -21,7 +21,7 @@ class EvalsConfig(AppConfig):
 
         set_rules_lookup(find_score_rules)
         set_queue_choices(list_queue_choices)
-        set_queueing(queue_bulk.enqueue, queue_bulk.check_queue)
+        set_queueing(enqueue, check_queue)
         set_score_choices(list_score_choices)
         add_listener(arrivals.keep)
         project_deleted.connect(_delete_data, dispatch_uid="evals-delete-data")

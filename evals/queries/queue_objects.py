@@ -9,8 +9,8 @@ from datetime import datetime
 from accounts.access import ProjectScope
 from config.errors import NotFound
 from evals.models import QueueItem, QueueObject
-from tracing.analytics import store
 from tracing.analytics import functions as fn
+from tracing.analytics import store
 from tracing.analytics.tables import observations, traces
 
 t, o = traces.c, observations.c

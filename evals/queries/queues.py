@@ -14,6 +14,7 @@ from accounts.models import User
 from config.errors import NotFound
 from evals.models import AnnotationQueue, QueueItem, QueueItemStatus, ScoreConfig
 from tracing.queries.paging import Keyed, Numbered, PageNumber, cut, decode_cursor, encode_cursor
+from tracing.queries.queue_choices import QueueChoice
 
 #: who judges an item and was not seen at it for so long has left it
 LOCK_SECONDS = 300
@@ -73,9 +74,10 @@ def is_assigned(queue: AnnotationQueue, user_id: str) -> bool:
     return any(assignee.user_id == user_id for assignee in queue.assignees.all())
 
 
-def queue_choices(scope: ProjectScope) -> list[AnnotationQueue]:
+def list_queue_choices(scope: ProjectScope) -> list[QueueChoice]:
     """For menus, by name."""
-    return list(annotation_queues(scope).order_by("name").only("id", "name")[:MOST_QUEUES])
+    found = annotation_queues(scope).order_by("name").values_list("id", "name")[:MOST_QUEUES]
+    return [QueueChoice(queue_id, name) for queue_id, name in found]
 
 
 def get_queue(scope: ProjectScope, queue_id: str) -> AnnotationQueue:

@@ -1,7 +1,14 @@
 """What people and programs can do in tracing: one function a change."""
 
 from tracing.actions.annotate import Annotation, Target, correct_output, score_target, score_traces
-from tracing.actions.bulk import start_bookmarking, start_deletion, start_scoring, start_tagging, start_user_deletion
+from tracing.actions.bulk import (
+    start_bookmarking,
+    start_deletion,
+    start_queueing,
+    start_scoring,
+    start_tagging,
+    start_user_deletion,
+)
 from tracing.actions.comments import create_comment, delete_comment, edit_comment, react, write_comment
 from tracing.actions.models import create_model, delete_model, put_model
 from tracing.actions.recompute import start_recomputation
@@ -29,6 +36,7 @@ __all__ = [
     "score_traces",
     "start_bookmarking",
     "start_deletion",
+    "start_queueing",
     "start_recomputation",
     "start_scoring",
     "start_tagging",

@@ -1,4 +1,4 @@
-"""Acts on many traces and observations at once, as jobs: delete, tag, bookmark, score."""
+"""Acts on many traces and observations at once, as jobs: delete, tag, bookmark, score, queue."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from accounts.roles import Role
 from config.errors import Invalid, SpanwiseError, Unavailable
 from tracing.actions.annotate import Annotation, Target, check_annotation, score_target, score_traces
 from tracing.actions.jobs import Step, job_kind, start_job
+from tracing.actions.queueing import check_queue, enqueue
 from tracing.actions.removal import (
     count_empty_sessions,
     count_with_observations,
@@ -76,6 +77,17 @@ def start_scoring(scope: ProjectScope, selection: Selection, given: Annotation, 
     return _start(scope, "score", selection, {"score": said}, actor)
 
 
+def start_queueing(
+    scope: ProjectScope, selection: Selection, queue_id: str, *, of_sessions: bool = False, actor: Actor
+) -> Job:
+    """Into an annotation queue, what it does not hold yet: the rows, or the sessions that they belong to.
+
+    Raises NotFound without a queue.
+    """
+    check_queue(scope, queue_id)
+    return _start(scope, "queue", selection, {"queue": queue_id, "of_sessions": of_sessions}, actor)
+
+
 def start_user_deletion(scope: ProjectScope, user_id: str, *, actor: Actor) -> Job:
     """Deletes everything that one user of the traced application left behind."""
     parameters = {"user_id": user_id}
@@ -127,6 +139,18 @@ def _score(scope: ProjectScope, job: Job, step: Step) -> None:
 
     size = _ROWS_PER_STEP if selection.noun is Noun.TRACES else _SCORES_PER_STEP
     _walk(scope, job, step, _Doing(selection, score, size=size))
+
+
+@job_kind("queue", title=gettext_lazy("Add to an annotation queue"))
+def _queue(scope: ProjectScope, job: Job, step: Step) -> None:
+    selection = Selection.from_json(job.parameters["selection"])
+    queue_id, of_sessions = job.parameters["queue"], bool(job.parameters["of_sessions"])
+    actor = Actor(job.author_id or "", job.author_name, job.author_ip)
+
+    def put(rows: list[RowId]) -> None:
+        enqueue(scope, queue_id, selection.noun, rows, of_sessions=of_sessions, actor=actor)
+
+    _walk(scope, job, step, _Doing(selection, put))
 
 
 @job_kind(

@@ -26,12 +26,13 @@ from tracing.forms import exact_wanted_from
 from tracing.models.jobs import Job, JobStatus
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.explorer.rows import Counted
+from tracing.queries.queue_choices import list_queue_choices
 from tracing.queries.score_choices import list_score_choices
 from tracing.queries.selection import COUNTED_AT_MOST, MOST_IDS, RowId, Selection, count_selected
 from tracing.views.jobs import ShownJob
 from tracing.views.lists.addresses import list_url
 
-ACTS = ("delete", "tag", "bookmark", "unbookmark", "score")
+ACTS = ("delete", "tag", "bookmark", "unbookmark", "score", "queue")
 #: beyond this the dialog does not count what hangs on the traces
 _COUNTED_WITH = 1_000
 
@@ -75,6 +76,7 @@ def _confirm(request: HttpRequest, scope: ProjectScope, noun: Noun) -> HttpRespo
         "number": _number(counted),
         "also": _also(scope, selection) if act == "delete" else None,
         "score_choices": list_score_choices(scope) if act == "score" else (),
+        "queue_choices": list_queue_choices(scope) if act == "queue" else (),
         "post": request.POST,
         "back": _back(scope, noun, request.POST),
     }
@@ -92,6 +94,13 @@ def _do(request: HttpRequest, scope: ProjectScope, noun: Noun) -> HttpResponse:
         "bookmark": lambda: bulk.start_bookmarking(scope, selection, bookmarked=True, actor=actor),
         "unbookmark": lambda: bulk.start_bookmarking(scope, selection, bookmarked=False, actor=actor),
         "score": lambda: bulk.start_scoring(scope, selection, _annotation(request.POST), actor=actor),
+        "queue": lambda: bulk.start_queueing(
+            scope,
+            selection,
+            request.POST.get("queue", ""),
+            of_sessions=request.POST.get("what") == "sessions",
+            actor=actor,
+        ),
     }
     if act not in starts:
         raise Invalid(_("There is no such act."))

@@ -275,6 +275,10 @@ class ShownObservation(_Shown):
         return playground_address(self._scope.project_id)
 
     @property
+    def may_act(self) -> bool:
+        return self._scope.role.allows(Role.MEMBER)
+
+    @property
     def latency_search(self) -> str:
         return f"?{urlencode({'q': f'latency:>={(self.record.latency_us or 0) / 1_000_000:g}', 'range': 'all'})}"
 

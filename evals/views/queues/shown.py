@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 
 from django.urls import reverse
@@ -172,8 +171,9 @@ class QueuePage:
         return [(value, str(label)) for value, label in QueueObject.choices]
 
     @property
-    def last_change(self) -> datetime:
-        return self.queue.updated_at
+    def has_assigned(self) -> bool:
+        """Whether a row of this page is somebody's."""
+        return any(row.assigned_to for row in self.rows)
 
 
 def judges_of(scope: ProjectScope) -> list[tuple[str, str]]:
