@@ -80,6 +80,7 @@ GROUPS: tuple[tuple[str | Promise, tuple[Item, ...]], ...] = (
                 True,
             ),
             Item("flask", _("Experiments"), "evals:experiment-list", ("evals:experiment-",), True),
+            Item("dataset", _("Datasets"), "evals:dataset-list", ("evals:dataset-",), True),
             Item("checklist", _("Annotation queues"), "evals:queue-list", ("evals:queue-",), True),
         ),
     ),
