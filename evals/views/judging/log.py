@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -135,8 +136,12 @@ def judgement_detail(request: HttpRequest, scope: ProjectScope, judgement_id: st
 @require_safe
 @project_page(Role.VIEWER)
 def judgement_of_score(request: HttpRequest, scope: ProjectScope, score_id: str) -> HttpResponse:
-    """Leads from a score to how it came about."""
+    """Leads from a score to how it came about: to its judgement, or where a program of one's own judged, to the `trace`
+    that it did that in."""
     judgement = queries.judgement_of_score(scope, score_id)
+    if judgement is None and request.GET.get("trace"):
+        trace_id = text_from(request.GET, "trace")
+        return HttpResponseRedirect(reverse("tracing:trace-detail", args=[scope.project_id, trace_id]))
     if judgement is None:
         raise NotFound(_("No judgement of this project gave this score, or its evaluator was deleted."))
     return HttpResponseRedirect(judgement_url(judgement))
