@@ -91,6 +91,10 @@ class Change:
     deleted: int
     added: int
 
+    @property
+    def changed(self) -> int:
+        return max(self.written - self.added, 0)
+
 
 # --- Which ----------------------------------------------------------------------------------------------
 def versions(

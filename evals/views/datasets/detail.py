@@ -27,6 +27,7 @@ from evals.queries.items import Change, Preview
 from evals.views.datasets.addresses import dataset_url, list_url, version_text
 from evals.views.datasets.drafts import SettingsDraft
 from evals.views.datasets.listing import asked_dataset, folders_of
+from evals.views.experiments.listing import RunsTable
 from tracing.forms import text_from
 from tracing.queries.paging import Keyed
 from tracing.queries.periods import parse_time
@@ -143,6 +144,11 @@ class ShownDataset:
     @property
     def version_text(self) -> str:
         return version_text(self.version)
+
+    @cached_property
+    def runs(self) -> RunsTable:
+        """Experiments on it, as their own list shows them."""
+        return RunsTable(self.scope, self._query, self.dataset)
 
     # --- History
     @cached_property
