@@ -63,7 +63,7 @@ class RunsTable:
             page=min(max(1, int(page)), _MOST_PAGES) if is_number else 1,
         )
         self.page = list_runs_page(scope, self.wanted)
-        self.has_problem = False
+        self._has_problem = False
         self.most_compared = MOST_OTHERS + 1
 
     @property
@@ -86,6 +86,11 @@ class RunsTable:
     def previous_page(self) -> int:
         return self.wanted.page - 1
 
+    @property
+    def has_problem(self) -> bool:
+        """Whether costs and scores could not be read."""
+        return self._has_problem if self.figures else False
+
     @cached_property
     def figures(self) -> dict[int, Figures]:
         """Without costs and scores where the store cannot tell: the table does not wait for it."""
@@ -93,7 +98,7 @@ class RunsTable:
         try:
             measure_runs(self._scope, self.page.items, found)
         except (TooExpensive, Unavailable):
-            self.has_problem = True
+            self._has_problem = True
         return found
 
     @cached_property
