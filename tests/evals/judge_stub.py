@@ -19,7 +19,8 @@ class JudgeStub:
     """Use as a context manager. `script` is worked off first: a status (int), a text as it comes, or a float of seconds
     that the answer takes; then each answer is `score`."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.host = host
         self.requests: list[dict[str, Any]] = []
         self.score: Any = 0.5
         self.reasoning = "Because of the stub."
@@ -31,7 +32,7 @@ class JudgeStub:
         self.may_answer.set()
         self.lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"stub": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = ThreadingHTTPServer((host, 0), handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
@@ -41,7 +42,8 @@ class JudgeStub:
 
     @property
     def url(self) -> str:
-        return f"http://localhost:{self.port}/v1"
+        host = "localhost" if self.host == "127.0.0.1" else self.host
+        return f"http://{host}:{self.port}/v1"
 
     def __enter__(self) -> JudgeStub:
         self._thread.start()
