@@ -90,6 +90,10 @@ class ShownItem:
         return [(name, list_url(self._scope, path)) for name, path in folders_of(self._dataset.name)]
 
     @property
+    def own_name(self) -> str:
+        return self._dataset.name.rpartition("/")[2]
+
+    @property
     def dataset_url(self) -> str:
         return dataset_url(self._scope, self._dataset.pk)
 
