@@ -20,6 +20,8 @@ from tests.instance import Instance
 _RUN = "SPANWISE_TEST_RUN"
 #: the one address of this machine that the shared server may call, for tests of calls to models
 OPEN_HOST = "127.0.0.2"
+#: judgements that fail are tried again soon
+_ENVIRONMENT = {"SPANWISE_OUTGOING_ALLOWED": OPEN_HOST, "SPANWISE_JUDGEMENT_RETRY_SECONDS": "1,1,1"}
 
 
 def pytest_configure() -> None:
@@ -49,7 +51,7 @@ def server() -> Instance:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not facts.exists():
-            instance = Instance(folder, free_port(), environment={"SPANWISE_OUTGOING_ALLOWED": OPEN_HOST})
+            instance = Instance(folder, free_port(), environment=_ENVIRONMENT)
             try:
                 instance.start()
             finally:
