@@ -60,6 +60,7 @@ GROUPS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("llm-connections",), "LLM connections", "Where a project's calls to models go, and with whose key."),
     (("datasets", "dataset-items", "dataset-run-items"), "Datasets", "Items to test with, and runs over them."),
     (("experiments", "experiment-items"), "Experiments", "What runs over datasets gave."),
+    (("evaluators", "evaluation-rules", "unstable"), "Evaluators", "Judges, and the rules by which they score."),
     (("annotation-queues",), "Annotation queues", "What waits for people to score it."),
     (("projects", "organizations"), "Projects and organizations", "Projects, their keys and their people."),
     (

@@ -68,9 +68,9 @@ class EvaluatorFields:
         return check_definition(
             kind=self.kind,
             messages=self.messages,
-            output=dict(self.output) if self.output is not None else None,
+            output=self.output,
             model=self.model,
-            mapping=list(self.mapping) if self.mapping is not None else None,
+            mapping=list(self.mapping) if isinstance(self.mapping, tuple) else self.mapping,
             source_code=self.source_code,
             source_language=self.source_language,
         )

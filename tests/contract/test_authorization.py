@@ -49,6 +49,8 @@ PARTS = {
     "name": "p",
     "version": "1",
     "run": "r",
+    "evaluator_id": "e",
+    "rule_id": "r",
 }
 #: Answered before Django's own machinery; all of them take POST only.
 POSTED = ("ingestion", "otel/v1/traces", "otel/v1/metrics")
@@ -56,6 +58,8 @@ POSTED = ("ingestion", "otel/v1/traces", "otel/v1/metrics")
 FOR_PUBLIC_KEYS = {("POST", "scores"), ("POST", "ingestion")}
 #: Open to anybody, and why: monitors, documentation, and addresses that are signed themselves.
 OPEN = {"health", "ready", "openapi.json", "media/content/x"}
+#: Where errors have a code beside their message.
+STRUCTURED = ("v2/evaluat", "unstable/evaluat")
 NO_HEADER = "No authorization header"
 INVALID = "Invalid credentials. Confirm that you've configured the correct host."
 
@@ -92,6 +96,8 @@ IDS = [f"{verb} {path}" for verb, path, _ in ROUTES]
 def refused(path: str, status: int, message: str) -> tuple[int, dict[str, str]]:
     """The answer to a key that does not fit. Only clients of `ingestion` have always been told its kind beside it."""
     names = {401: "UnauthorizedError", 403: "ForbiddenError"}
+    if path.startswith(STRUCTURED):
+        return status, {"message": message, "code": {401: "authentication_failed", 403: "access_denied"}[status]}
     return status, {"message": message, **({"error": names[status]} if path == "ingestion" else {})}
 
 
@@ -177,7 +183,7 @@ def test_public_key_only(key, verb, path, view):
     elif is_for_organizations(verb, path, view):
         assert (status, body) == (403, {"message": access.ORGANIZATION_KEY_NEEDED})
     else:
-        assert (status, body) == (403, {"message": access.PUBLIC_KEY_ONLY})
+        assert (status, body) == refused("" if path == "ingestion" else path, 403, access.PUBLIC_KEY_ONLY)
 
 
 @pytest.mark.parametrize(("verb", "path", "view"), ROUTES, ids=IDS)
