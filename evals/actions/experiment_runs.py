@@ -21,6 +21,7 @@ from config.errors import Conflict, Invalid, NotFound
 from evals.experiments.plan import MOST_REPETITIONS, MOST_RUNS, Plan, state_for, window_for
 from evals.experiments.running import UNFINISHED
 from evals.experiments.spans import ENVIRONMENT, span_id_of, trace_id_of
+from evals.judging.mapping import path_problem
 from evals.models import Dataset, DatasetItemVersion, Evaluator, Experiment, ExperimentItem, ItemStatus, RunStatus
 from evals.models.datasets import DATASET_NAME_LENGTH
 from evals.models.experiments import experiment_id_of
@@ -140,6 +141,8 @@ def _checked(scope: ProjectScope, dataset: Dataset, name: str, plan: Plan) -> Pr
     known = Evaluator.objects.filter(project_id=scope.project_id, pk__in=plan.evaluators).count()
     if known != len(set(plan.evaluators)):
         issues.append(_issue("evaluators", _("One of these evaluators is not there any more.")))
+    paths = [path_problem(said) for said in plan.values.values() if said.startswith("$")]
+    issues += [_issue("variables", words) for words in paths if words]
     if issues or version is None:
         raise Invalid(issues=issues)
     return version
@@ -152,17 +155,20 @@ def _try_items(scope: ProjectScope, plan: Plan, version: PromptVersion, items: l
     window = window_for(scope, plan, version)
     first: list[dict[str, Any]] = []
     for item in items[:_TRIED_ITEMS]:
-        found = calls.prepare(scope, state_for(window, item.input), window).issues
+        found = calls.prepare(scope, state_for(window, plan, item.input), window).issues
         if not found:
             return
         first = first or [_issue(_field_of(path), words) for path, words in found]
     raise Invalid(issues=first)
 
 
+_FIELDS = ("connection", "model", "parameters", "options", "output_schema", "variables")
+
+
 def _field_of(path: tuple[str | int, ...]) -> str:
     """The field of the form that a path of a window belongs to."""
     head = str(path[0]) if path else "prompt"
-    return head if head in ("connection", "model", "parameters", "options", "output_schema") else "prompt"
+    return head if head in _FIELDS else "prompt"
 
 
 def _issue(field: str, message: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from accounts.access import ProjectScope
+from evals.judging.mapping import find
 from prompts.models import PromptVersion
 from prompts.playground.origins import window_of_version
 from prompts.playground.state import State, Window, placeholders_in, state_of, variables_in
@@ -31,6 +32,9 @@ class Plan:
     options: str = ""
     #: JSON schema that answers have to fit
     output_schema: str = ""
+    #: variable -> a text for all items, or a JSONPath into each item's input; those that are not named are taken from
+    #: the input by their name
+    values: dict[str, str] = field(default_factory=dict)
     dataset_version: str = ""
     repetitions: int = 1
     evaluators: list[str] = field(default_factory=list)
@@ -62,9 +66,9 @@ def window_for(scope: ProjectScope, plan: Plan, version: PromptVersion) -> Windo
     return window
 
 
-def state_for(window: Window, given: Any) -> State:
-    """The window with an item's input in its variables and placeholders: by name from an object; as it is where the
-    window asks for one thing only."""
+def state_for(window: Window, plan: Plan, given: Any) -> State:
+    """The window with an item's input in its variables and placeholders: as the plan says; else by name from an object,
+    or as it is where the window asks for one thing only."""
     state = state_of(window)
     variables, placeholders = variables_in(window), placeholders_in(window)
     if isinstance(given, dict):
@@ -74,7 +78,15 @@ def state_for(window: Window, given: Any) -> State:
         state["variables"] = {variables[0]: _text(given)}
     elif len(placeholders) == 1 and not variables and isinstance(given, list):
         state["placeholders"] = {placeholders[0]: _json(given)}
+    for name, said in plan.values.items():
+        state["variables"][name] = _found(given, said) if said.startswith("$") else said
     return state
+
+
+def _found(given: Any, path: str) -> str:
+    """Empty where there is nothing, which the check of the window then says."""
+    value, _problem = find({"input": given}, {"source": "input", "jsonPath": path})
+    return "" if value is None else _text(value)
 
 
 def _text(value: Any) -> str:

@@ -135,7 +135,7 @@ def _ask(
 ) -> dict[str, Any] | None:
     """Fills `ran`. Raises Cancelled when somebody stops it, _LaterAgain for what may pass."""
     window = window_for(scope, plan, get_version(scope, plan.prompt, number=plan.version))
-    prepared = calls.prepare(scope, state_for(window, version.input), window)
+    prepared = calls.prepare(scope, state_for(window, plan, version.input), window)
     if prepared.call is None or prepared.connection is None:
         return _problem(" ".join(dict.fromkeys(words for _path, words in prepared.issues)))
     ran.call = calls.to_json(prepared.call)

@@ -195,6 +195,20 @@ def test_inputs_fill_variables_and_placeholders(scope, dataset, sender, provider
     assert provider.last.body["messages"] == asked
 
 
+def test_values_of_variables_are_texts_or_paths_into_the_input(scope, sender, provider, dataset):
+    other = Dataset.objects.create(project=sender.project, name="other")
+    item(other, "only", {"film": {"title": "Alien"}, "reader": "nobody"})
+    start(scope, other, values={"movie": "$.film.title", "reader": "children"})
+    work()
+    assert provider.last.body["messages"][0]["content"] == "Review Alien for children."
+    with pytest.raises(Invalid) as problem:
+        start(scope, other, "second", values={"movie": "$.film["})
+    assert [issue["path"] for issue in problem.value.issues] == [["variables"]]
+    with pytest.raises(Invalid) as problem:
+        start(scope, other, "second", values={"movie": "$.nothing"})
+    assert problem.value.issues[0]["message"] == "The variable movie has no value."
+
+
 def test_a_version_of_the_dataset_is_what_it_was_then(scope, dataset, provider):
     long_ago, later = (datetime.now(UTC) - timedelta(days=days) for days in (3, 1))
     item(dataset, "old", {"movie": "M", "reader": "then"}, at=long_ago, until=later)
@@ -232,7 +246,7 @@ def test_what_cannot_run_is_refused_by_field(scope, dataset):
 
 def test_a_variable_that_no_item_has_is_said_before_anything_is_asked(scope, dataset, sender, provider):
     prompt(sender.project, "asks", "Say {{nothing}}", PromptType.TEXT)
-    assert "nothing" in refusal(scope, dataset, prompt="asks")["prompt"]
+    assert "nothing" in refusal(scope, dataset, prompt="asks")["variables"]
     assert provider.requests == []
 
 

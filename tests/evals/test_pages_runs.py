@@ -82,6 +82,19 @@ def test_a_prompt_brings_its_settings_and_a_dataset_its_size(alice, project, dat
     assert ">12<" in shown
     assert re.search(r'id="name" name="name" value="films/critic v2 · ', shown)
     assert "v1" in page(alice, project, prompt="films/critic", version="1")
+    parts = alice.get(
+        at(project, "experiment-new"), {"dataset": dataset.pk}, headers={"HX-Request": "true", "HX-Target": "size"}
+    )
+    assert parts.content.decode().startswith('<div class="form-field" id="size"')
+
+
+def test_variables_get_texts_and_paths(alice, project, dataset, provider):
+    answer = send(alice, project, **filled(dataset, **{"value-movie": "$.movie", "repetitions": "1"}))
+    assert answer.status_code == 303
+    assert Experiment.objects.get().plan["values"] == {"movie": "$.movie"}
+    shown = send(alice, project, **filled(dataset, **{"value-movie": "$.nothing", "name": "second"})).content.decode()
+    assert "The variable movie has no value." in shown
+    assert 'name="value-movie" value="$.nothing"' in shown
 
 
 def test_what_is_typed_is_started_and_leads_to_its_page(alice, project, dataset):

@@ -18,10 +18,10 @@ from config.rendering import render_page
 from evals.experiments.comparison import Item
 from evals.models import Experiment
 from evals.queries.experiment_comparison import Loaded, compare_experiments, said_by_items, texts_of
+from evals.queries.experiment_progress import progress_of
 from evals.queries.experiments import experiments, find_experiments
 from evals.views.experiments.shown import ShownComparison
 from evals.views.experiments.state import State, is_canonical, state_from
-from evals.views.runs.pages import progress_of
 
 PER_PAGE = 50
 #: characters of a text that are read for a row, and for a difference

@@ -26,6 +26,8 @@ from prompts.views.problems import issues_of
 
 _LONGEST = 200_000
 _MOST_CHOICES = 1_000
+#: a field for each variable begins with it
+_VALUE = "value-"
 
 
 @dataclass(slots=True)
@@ -42,6 +44,8 @@ class Draft:
     parameters: dict[str, str] = field(default_factory=dict)
     options: str = ""
     output_schema: str = ""
+    #: by variable
+    values: dict[str, str] = field(default_factory=dict)
     dataset_version: str = ""
     repetitions: str = "1"
     evaluators: list[str] = field(default_factory=list)
@@ -56,6 +60,7 @@ class Draft:
             parameters={name: text for name, text in self.parameters.items() if text},
             options=self.options,
             output_schema=self.output_schema,
+            values={name: text for name, text in self.values.items() if text},
             dataset_version=_time(self.dataset_version),
             repetitions=_whole(self.repetitions),
             evaluators=self.evaluators,
@@ -85,6 +90,7 @@ def of_query(data: QueryDict) -> Draft:
         parameters={name: data.get(name, "").replace("\x00", "")[:_LONGEST] for name in PARAMETERS if data.get(name)},
         options=text("options"),
         output_schema=text("output_schema"),
+        values={key.removeprefix(_VALUE): text(key) for key in list(data)[:_MOST_CHOICES] if key.startswith(_VALUE)},
         dataset_version=text("dataset_version"),
         repetitions=text("repetitions") or "1",
         evaluators=list(dict.fromkeys(data.getlist("evaluator")))[:100],
@@ -135,7 +141,7 @@ def choices(scope: ProjectScope, draft: Draft, version: PromptVersion | None) ->
         "prompts": prompts(scope).order_by("name").values_list("name", flat=True)[:_MOST_CHOICES],
         "version": version,
         "numbers": _numbers(version),
-        "variables": variables_in(window) if window else [],
+        "variables": [(name, draft.values.get(name, "")) for name in variables_in(window)] if window else [],
         "connections": connections,
         "models": _models(draft, connections),
         "evaluators": Evaluator.objects.filter(project_id=scope.project_id, status=EvaluatorStatus.ACTIVE).order_by(

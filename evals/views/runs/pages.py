@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
-import orjson
 from django.contrib import messages
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -22,10 +17,10 @@ from config.errors import Conflict, Invalid, NotFound
 from config.posting import posted_from
 from config.rendering import render_page
 from evals.actions import experiment_runs as actions
-from evals.experiments.plan import MOST_REPETITIONS, Plan
-from evals.experiments.running import UNFINISHED
-from evals.models import Experiment, ExperimentItem, RunStatus
+from evals.experiments.plan import MOST_REPETITIONS
+from evals.models import Experiment
 from evals.queries.datasets import get_dataset
+from evals.queries.experiment_progress import progress_of
 from evals.views.runs import form
 from evals.views.runs.form import Draft
 from prompts.playground.state import PARAMETERS
@@ -91,7 +86,7 @@ def experiment_progress(request: HttpRequest, scope: ProjectScope) -> HttpRespon
     """How far it is: a fragment that asks again while something is left, and a page of its own without scripts."""
     experiment = get_experiment(scope, request.GET.get("experiment", ""))
     context = {"scope": scope, "progress": progress_of(experiment), "may_run": scope.role.allows(Role.MEMBER)}
-    return render_page(request, "evals/experiment_progress.html", context, fragment="progress")
+    return render_page(request, "evals/experiment_progress.html", context, fragment="run-progress")
 
 
 def page_of(experiment: Experiment) -> str:
@@ -121,67 +116,4 @@ def _form(request: HttpRequest, scope: ProjectScope, draft: Draft) -> HttpRespon
         "settings": [(name, draft.parameters.get(name, "")) for name in PARAMETERS],
         **form.choices(scope, draft, version),
     }
-    return render_page(request, "evals/experiment_new.html", context, fragment="form")
-
-
-# --- Progress --------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """`problems` are words of failures with how many items say them, most frequent first."""
-
-    experiment: Experiment
-    plan: Plan
-    counts: dict[str, int]
-    problems: list[tuple[str, int]]
-
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
-
-    @property
-    def done(self) -> int:
-        return self.counts.get(RunStatus.DONE, 0)
-
-    @property
-    def failed(self) -> int:
-        return self.counts.get(RunStatus.FAILED, 0)
-
-    @property
-    def stopped(self) -> int:
-        return self.counts.get(RunStatus.STOPPED, 0)
-
-    @property
-    def ended(self) -> int:
-        return self.done + self.failed + self.stopped
-
-    @property
-    def percent(self) -> int:
-        return self.ended * 100 // self.total if self.total else 100
-
-    @property
-    def is_open(self) -> bool:
-        return self.experiment.status in UNFINISHED
-
-    @property
-    def left(self) -> int:
-        """What could be run again."""
-        return self.failed + self.stopped
-
-
-def progress_of(experiment: Experiment) -> Progress:
-    """Raises NotFound for an experiment that a program runs: there is nothing to tell of."""
-    if not experiment.plan:
-        raise NotFound(_("This experiment is run by a program, not here."))
-    items = ExperimentItem.objects.filter(experiment=experiment).order_by()
-    counts = {row["status"]: row["n"] for row in items.values("status").annotate(n=Count("pk"))}
-    texts = items.exclude(problem="").values("problem").annotate(n=Count("pk")).order_by("-n")[:20]
-    words: dict[str, int] = {}
-    for row in texts:
-        said = _words_of(row["problem"])
-        words[said] = words.get(said, 0) + row["n"]
-    return Progress(experiment, Plan.of(experiment.plan), counts, sorted(words.items(), key=lambda pair: -pair[1])[:5])
-
-
-def _words_of(problem: str) -> str:
-    found: dict[str, Any] = orjson.loads(problem)
-    return str(found.get("message", ""))
+    return render_page(request, "evals/experiment_new.html", context, fragment=("run-form", "size"))
