@@ -51,6 +51,8 @@ class Attempt:
     cost: Decimal | None = None
     tokens: int | None = None
     item_version: datetime | None = None
+    #: linked without saying which part of the trace is meant
+    is_whole_trace: bool = False
     scores: dict[str, ScoreValue] = field(default_factory=dict)
 
     def value(self, metric: str) -> float | None:

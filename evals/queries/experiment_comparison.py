@@ -90,6 +90,7 @@ def _attempt(row: ExperimentItem, measured: Measured | None, given: Sequence[Giv
         cost=measured.cost if measured else None,
         tokens=measured.tokens if measured else None,
         item_version=row.item_version,
+        is_whole_trace=not row.observation_id,
         scores=_by_name(given),
     )
 
@@ -117,13 +118,16 @@ def texts_of(scope: ProjectScope, items: Sequence[Item], *, most: int, every: bo
         fn.text_start(o.status_message, most).label("status"),
     )
     rows = read_roots(scope, places, *columns, tag="experiment-texts")
-    of_traces = _of_traces(scope, {key for key in places if not _says(rows, key)}, most)
+    whole = {(one.trace_id, one.root_id) for one in shown if one.is_whole_trace}
+    of_traces = _of_traces(scope, {key for key in places if key in whole or not _says(rows, key)}, most)
     found: dict[int, Texts] = {}
     for one in shown:
         row, told = rows.get((one.trace_id, one.root_id)), of_traces.get(one.trace_id, ("", ""))
+        given = (row.input, row.output) if row else ("", "")
+        first, second = (told, given) if one.is_whole_trace else (given, told)
         found[one.pk] = Texts(
-            (row.input if row else "") or told[0],
-            (row.output if row else "") or told[1],
+            first[0] or second[0],
+            first[1] or second[1],
             row.expected if row else "",
             row.status if row else "",
         )

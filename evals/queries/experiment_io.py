@@ -51,7 +51,7 @@ def traced(
         lambda: _roots(scope, places, with_io=with_io, with_metadata=with_metadata),
         lambda: _scores(scope, runs) if scores else {},
     )
-    expected = expected_outputs(items) if with_io else {}
+    said = versions_that_ran(items) if with_io else {}
     told = _io_of_traces(scope, places, found) if with_io else {}
     result: dict[int, Traced] = {}
     for item in items:
@@ -62,9 +62,7 @@ def traced(
         if (row := found.get(key)) is not None:
             _fill(one, row)
         if with_io:
-            of_trace = told.get(item.trace_id, ("", ""))
-            one.input, one.output = one.input or of_trace[0] or None, one.output or of_trace[1] or None
-            one.expected_output = one.expected_output or expected.get(item.pk)
+            _complete(one, item, told.get(item.trace_id, ("", "")), said.get(item.pk))
         one.scores = _of_run(given.get(item.trace_id, []), item, items)[:scores]
         result[item.pk] = one
     return result
@@ -86,17 +84,26 @@ def _fill(one: Traced, row: Any) -> None:
     one.metadata, one.item_metadata = getattr(row, "metadata", {}), getattr(row, "item_metadata", {})
 
 
+def _complete(one: Traced, item: ExperimentItem, of_trace: tuple[str, str], said: DatasetItemVersion | None) -> None:
+    """Where a whole trace was linked, it is the trace that tells; a task that failed may not have told its input."""
+    given = (one.input or "", one.output or "")
+    first, second = (given, of_trace) if item.observation_id else (of_trace, given)
+    one.input = first[0] or second[0] or (said.input_text if said else "") or None
+    one.output = first[1] or second[1] or None
+    one.expected_output = one.expected_output or (said.expected_output_text if said else "") or None
+
+
 def _io_of_traces(scope: ProjectScope, places: dict[Key, Place], found: dict[Key, Any]) -> dict[str, tuple[str, str]]:
-    """Of those whose root says nothing: older clients tell it with the trace."""
-    silent = sorted({key[0] for key in places if not getattr(found.get(key), "output", "")})
+    """Of those that were linked as a whole, and where the root says nothing: older clients tell it with the trace."""
+    silent = sorted({key[0] for key in places if not key[1] or not getattr(found.get(key), "output", "")})
     if not silent:
         return {}
     query = store.select(scope, traces, t.id, t.input, t.output).where(t.id.in_(silent))
     return {row.id: (row.input, row.output) for row in store.rows(scope, query, tag="experiment-trace-io")}
 
 
-def expected_outputs(items: Sequence[ExperimentItem]) -> dict[int, str]:
-    """JSON that the dataset has for these runs, in the version that ran, by number of the row."""
+def versions_that_ran(items: Sequence[ExperimentItem]) -> dict[int, DatasetItemVersion]:
+    """What the dataset says of the items of these runs, in the version that ran, by number of the row."""
     wanted = {item.item_id for item in items if item.experiment.dataset_id}
     datasets = {item.experiment.dataset_id for item in items if item.experiment.dataset_id}
     versions: dict[tuple[str, str], list[DatasetItemVersion]] = {}
@@ -104,7 +111,7 @@ def expected_outputs(items: Sequence[ExperimentItem]) -> dict[int, str]:
     for version in rows.select_related("item").order_by("valid_from"):
         versions.setdefault((version.dataset_id, version.item.item_id), []).append(version)
     return {
-        item.pk: version_of(versions[key], item.item_version).expected_output_text
+        item.pk: version_of(versions[key], item.item_version)
         for item in items
         if (key := (str(item.experiment.dataset_id), item.item_id)) in versions
     }

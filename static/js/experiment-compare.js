@@ -88,7 +88,7 @@ function show({ isMoving = false } = {}) {
   reveal(true);
   const link = current();
   mark(link);
-  if (link && isMoving) link.scrollIntoView({ block: "nearest", inline: "nearest" });
+  link?.scrollIntoView({ block: "nearest", inline: "nearest" });
   panel.querySelector("[data-peek-open]").href = pageOf(trace, observation);
   panel.querySelector("[data-peek-title]").textContent = link ? titleOf(link) : "";
   if (shown === trace) return;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from urllib.parse import urlencode
 
@@ -175,6 +175,12 @@ class ShownCell:
             if shown is not None:
                 yield shown
 
+    def _delta(self, metric: Metric) -> Delta | None:
+        found = Delta.of(metric, self._item.delta(metric.id, self.run)) if self.run else None
+        # Of true and false there is nothing to say beyond that it changed.
+        is_plain = found is not None and metric.kind == BOOLEAN and abs(self._item.delta(metric.id, self.run) or 0) == 1
+        return replace(found, text="") if found is not None and is_plain else found
+
     def _value(self, metric: Metric) -> ShownValue | None:
         label = label_of(metric)
         if not metric.has_numbers:
@@ -183,7 +189,7 @@ class ShownCell:
         value = self.cell.value(metric.id)
         if value is None:
             return None
-        delta = Delta.of(metric, self._item.delta(metric.id, self.run)) if self.run else None
+        delta = self._delta(metric)
         is_repeated = self.cell.repetitions > 1
         spread = self.cell.spread(metric.id) if is_repeated else None
         given = self.cell.first.scores.get(metric.name) if metric.is_score else None
@@ -460,7 +466,7 @@ class ShownComparison:
     def _said(self, condition: Condition) -> str:
         signs = {"lt": "<", "lte": "≤", "gt": ">", "gte": "≥", "eq": "=", "is": "=", "not": "≠"}
         metric = self.comparison.metric(condition.metric)
-        run = self.runs[condition.run].name if condition.run < len(self.runs) else _("a run that is not there")
+        run = self.runs[condition.run].letter if condition.run < len(self.runs) else _("a run that is not there")
         unit = " s" if condition.metric == LATENCY and condition.operator not in TEXT_OPERATORS else ""
         return f"{run}: {label_of(metric or condition.metric)} {signs[condition.operator]} {condition.value}{unit}"
 
