@@ -62,10 +62,11 @@ class _Tree:
             shown.append(f'<div class="place faint">… {escape(more)}</div>')
         is_open = " open" if depth < _OPEN_DEPTH else ""
         signs = "{}" if isinstance(value, dict) else "[]"
-        size = f'<span class="faint">{signs} {len(entries)}</span>'
+        # The button stands beside what folds, not in it: a summary is a button itself.
         return (
-            f'<details class="place"{is_open}><summary>{button} {size}</summary>'
-            f'<div class="entries">{"".join(shown)}</div></details>'
+            f'<div class="place branch">{button}<details{is_open}><summary>'
+            f'<span class="sr-only">{escape(_dumps(name))}</span> <span class="faint">{signs} {len(entries)}</span>'
+            f'</summary><div class="entries">{"".join(shown)}</div></details></div>'
         )
 
 
