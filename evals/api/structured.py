@@ -82,6 +82,8 @@ class StructuredView(PublicView):
         return {**body, "details": details} if details else body
 
     def _code(self, error: Exception, status: int) -> str:
+        if status == 409 and self.has_telling_codes and self.request.method == "DELETE":
+            return "evaluator_in_use"
         if status in _CODES:
             return _CODES[status]
         if status >= 500:

@@ -90,7 +90,7 @@ class Judging:
                 **({"endTime": now.isoformat()} if ended else {}),
             }
             trace = {"id": trace_id, "timestamp": start, "name": "chat"}
-            own = {key: value for key, value in fields.items() if key in ("sessionId", "tags", "name", "environment")}
+            own = {key: value for key, value in fields.items() if key in ("sessionId", "tags", "environment")}
             trace |= own
             body |= {key: value for key, value in fields.items() if key not in own or key == "environment"}
             events.append(self._event("trace-create", f"{trace_id}-e", start, trace))
