@@ -134,10 +134,15 @@ class EvaluatorPage:
     def is_old(self) -> bool:
         return self.version.number != self.latest.number
 
-    @property
+    @cached_property
     def rules(self) -> list[dict[str, Any]]:
         found = self.evaluator.rules.order_by("-is_enabled", "name")
         return [{"rule": rule, "url": rule_url(rule)} for rule in found]
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a rule uses it on what arrives."""
+        return any(one["rule"].is_enabled for one in self.rules)
 
     @cached_property
     def judgements(self) -> list[ShownJudgement]:

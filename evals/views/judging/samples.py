@@ -61,7 +61,7 @@ class SamplePane:
         """`wish`: next, previous, or nothing. The chosen sample is written into the draft."""
         kind = TargetKind(self.draft.target)
         try:
-            self.samples = recent(self.scope, kind, filter=self._filter(), limit=_MOST_SAMPLES)
+            self.samples = self._recent(kind)
             self.target = self._chosen(wish)
             self.loaded = load(self.scope, self.target) if self.target else None
         except NotFound:  # it was deleted meanwhile
@@ -73,12 +73,19 @@ class SamplePane:
             self._preview(self.loaded)
         return self
 
-    def _filter(self) -> list[dict[str, str]]:
+    def _recent(self, kind: TargetKind) -> list[Sample]:
+        """Those with the words in their name. Of observations, calls to models are what is mostly judged: the others
+        are shown where there are none, or where a name asks for them."""
         name = self.draft.sample_name
-        if not name:
-            return []
-        column = "sessionId" if self.draft.target == TargetKind.SESSION else "name"
-        return [{"type": "string", "column": column, "operator": "contains", "value": name}]
+        if name:
+            column = "sessionId" if kind == TargetKind.SESSION else "name"
+            asked = {"type": "string", "column": column, "operator": "contains", "value": name}
+            return recent(self.scope, kind, filter=[asked], limit=_MOST_SAMPLES)
+        if kind == TargetKind.OBSERVATION:
+            calls = {"type": "string", "column": "type", "operator": "=", "value": "GENERATION"}
+            if found := recent(self.scope, kind, filter=[calls], limit=_MOST_SAMPLES):
+                return found
+        return recent(self.scope, kind, limit=_MOST_SAMPLES)
 
     def _chosen(self, wish: str) -> Target | None:
         asked = read_target(self.draft.target, self.draft.sample)
