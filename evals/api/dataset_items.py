@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 
 from django.http import HttpRequest
 from rest_framework.request import Request
@@ -15,12 +16,13 @@ from config.api.body import Body, parse_json
 from config.api.describe import PAGE, Message, Problem, describe, in_path, parameter
 from config.api.values import iso
 from config.api.views import PublicView
-from config.errors import Invalid
+from config.errors import Invalid, NotFound
 from config.snapshot import one_moment
 from evals.actions import items as actions
 from evals.api import dataset_shapes as shapes
 from evals.datasets import media, values
 from evals.datasets.changes import KEEP, ItemChange
+from evals.models import Dataset
 from evals.models.datasets import ITEM_ID_LENGTH
 from evals.queries import datasets as dataset_queries
 from evals.queries import items as queries
@@ -69,7 +71,7 @@ class DatasetItems(PublicView):
             params.refuse("version", "A version is one of a dataset: name it in datasetName.")
         params.check()
         with one_moment():
-            dataset = dataset_queries.find_dataset(self.scope, name) if name else None
+            dataset = _named(self.scope, name) if name else None
             found = queries.versions(
                 self.scope,
                 dataset=dataset,
@@ -118,6 +120,16 @@ class OneDatasetItem(PublicView):
     def delete(self, request: Request, item_id: str) -> Response:
         actions.delete_item(self.scope, item_id, actor=self.actor)
         return Response({"message": "Dataset item successfully deleted"})
+
+
+def _named(scope: ProjectScope, name: str) -> Dataset:
+    """Generation 2 of the Python SDK encodes names once more than the others do."""
+    try:
+        return dataset_queries.find_dataset(scope, name)
+    except NotFound:
+        if (meant := unquote(name)) == name:
+            raise
+        return dataset_queries.find_dataset(scope, meant)
 
 
 def present_items(scope: ProjectScope, request: HttpRequest, items: Sequence[Item]) -> list[dict[str, Any]]:

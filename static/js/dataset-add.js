@@ -22,7 +22,7 @@ async function ask(form) {
   const isPost = form.hasAttribute("data-picks-post");
   for (const box of form.querySelectorAll("textarea")) fields.delete(box.name);
   const headers = { "HX-Request": "true", "HX-Target": form.id };
-  const url = form.dataset.picks;
+  const url = form.getAttribute("data-picks"); // a field of this form is called dataset
   try {
     if (!isPost) fields.delete("csrfmiddlewaretoken");
     const query = new URLSearchParams(fields);

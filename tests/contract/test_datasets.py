@@ -291,6 +291,10 @@ def test_items_are_listed_by_dataset_and_source_the_last_written_first(api):
     assert [item["id"] for item in page["data"]] == ["i0"]
     assert page["meta"] == {"page": 3, "limit": 2, "totalItems": 5, "totalPages": 3}
     assert send(api, "GET", "dataset-items", status=404, datasetName="nothing") == DATASET_MISSING
+    # Generation 2 of the Python SDK encodes once too often.
+    make(api, "a b/50%")
+    write(api, dataset="a b/50%", id="encoded")
+    assert ids(api, datasetName="a%20b%2F50%25") == ids(api, datasetName="a b/50%") == ["encoded"]
     assert send(api, "GET", "dataset-items", status=400, limit=101)["error"][0]["path"] == ["limit"]
 
 
