@@ -72,6 +72,7 @@ GROUPS: tuple[tuple[str | Promise, tuple[Item, ...]], ...] = (
     (
         _("Evaluate"),
         (
+            Item("chart", _("Scores"), "evals:score-list", ("evals:score-",), True),
             Item(
                 "scale",
                 _("Evaluators"),

@@ -14,10 +14,12 @@ from evals.views.experiments import compare as experiments
 from evals.views.experiments import listing as experiment_listing
 from evals.views.judging.routes import urlpatterns as judging_routes
 from evals.views.queues import adding as queue_adding
+from evals.views.queues import old_addresses, process
 from evals.views.queues import pages as queues
-from evals.views.queues import process
 from evals.views.runs import pages as runs
 from evals.views.runs import remote
+from evals.views.scores import analytics as score_analytics
+from evals.views.scores import listing as score_listing
 
 app_name = "evals"
 
@@ -96,6 +98,16 @@ urlpatterns = [
         name="experiment-remote-save",
     ),
     path("projects/<str:project_id>/experiments/remote/ask/", remote.experiment_ask, name="experiment-ask"),
+    path("projects/<str:project_id>/scores/", score_listing.score_list, name="score-list"),
+    path("projects/<str:project_id>/scores/analytics/", score_analytics.score_analytics, name="score-analytics"),
+    path("projects/<str:project_id>/scores/delete-many/", score_listing.score_delete_many, name="score-delete-many"),
+    path("projects/<str:project_id>/scores/export/<str:format>/", score_listing.score_export, name="score-export"),
+    path("project/<str:project_id>/scores", old_addresses.scores),
+    path("project/<str:project_id>/scores/analytics", old_addresses.scores, {"page": "analytics"}),
+    path("project/<str:project_id>/annotation-queues", old_addresses.queues),
+    path("project/<str:project_id>/annotation-queues/<str:queue_id>", old_addresses.queues),
+    path("project/<str:project_id>/annotation-queues/<str:queue_id>/items", old_addresses.queues),
+    path("project/<str:project_id>/annotation-queues/<str:queue_id>/items/<str:item_id>", old_addresses.queues),
     path("projects/<str:project_id>/annotation-queues/", queues.queue_list, name="queue-list"),
     path("projects/<str:project_id>/annotation-queues/new/", queues.queue_new, name="queue-new"),
     path("projects/<str:project_id>/annotation-queues/create/", queues.queue_create, name="queue-create"),

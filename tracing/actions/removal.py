@@ -239,6 +239,18 @@ def delete_score(scope: ProjectScope, score_id: str) -> None:
     store.delete(scope, tables.scores, tables.scores.c.id == score_id, tag="delete-score")
 
 
+def delete_scores(scope: ProjectScope, places: Sequence[tuple[str, datetime]]) -> None:
+    """By id and time, which finds them fast. What is gone already is no error."""
+    scope.require(Role.MEMBER)
+    if not places:
+        return
+    s = tables.scores.c
+    times = [at for _score_id, at in places]
+    ids = [score_id for score_id, _at in places]
+    near = (s.timestamp >= min(times)) & (s.timestamp <= max(times))
+    store.delete(scope, tables.scores, near & s.id.in_(ids), tag="delete-scores")
+
+
 def deleted_projects() -> list[str]:
     """Projects whose telemetry may not be gone yet: of a week, because spans may arrive late and a broker be away."""
     since = timezone.now() - timedelta(days=7)
