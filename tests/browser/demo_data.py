@@ -35,6 +35,8 @@ class DemoData:
     user: str
     #: a playground
     playground: str = ""
+    #: two runs over one dataset
+    experiments: tuple[str, ...] = ()
 
 
 def send_demo(instance: Instance, traces: int) -> DemoData:
@@ -46,7 +48,7 @@ def send_demo(instance: Instance, traces: int) -> DemoData:
         sender.send(made)
     data = _points_of_interest(made)
     _wait_until_there(instance, made)
-    return replace(data, playground=_write_playground(instance))
+    return replace(data, playground=_write_playground(instance), experiments=_write_experiments(instance, made))
 
 
 #: Name, type, what each version says, oldest first.
@@ -77,6 +79,25 @@ def _write_prompts(instance: Instance) -> None:
                 body = {"name": name, "type": kind, "prompt": said, "labels": labels, "config": {"model": f"m{number}"}}
                 answer = api.post("/api/public/v2/prompts", json={**body, "commitMessage": f"Step {number}"})
                 assert answer.status_code == 201, answer.text
+
+
+def _write_experiments(instance: Instance, made: list[Draft]) -> tuple[str, ...]:
+    """The ids of two runs: the newest chats, linked to the items of a dataset."""
+    chats = [draft for draft in made[::-1] if draft.name == "support-chat"][:8]
+    found: dict[str, str] = {}
+    with instance.client() as api:
+        dataset = {"name": "demo/退货 questions", "description": "What customers ask"}
+        assert api.post("/api/public/v2/datasets", json=dataset).status_code == 200
+        for number, chat in enumerate(chats):
+            item = {"id": f"demo-question-{number % 4}", "input": {"question": number % 4}, "expectedOutput": "Kind."}
+            answer = api.post("/api/public/dataset-items", json={"datasetName": dataset["name"], **item})
+            assert answer.status_code == 200, answer.text
+            run = {"runName": "before" if number < 4 else "after", "metadata": {"model": "gpt-4o"}}
+            body = {**run, "datasetItemId": item["id"], "traceId": chat.id}
+            answer = api.post("/api/public/dataset-run-items", json=body)
+            assert answer.status_code == 200, answer.text
+            found[answer.json()["datasetRunName"]] = answer.json()["datasetRunId"]
+    return tuple(found.values())
 
 
 def _write_playground(instance: Instance) -> str:

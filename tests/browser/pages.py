@@ -8,6 +8,7 @@ from tests.instance import Instance
 
 def all_pages(server: Instance, demo: DemoData) -> dict[str, str]:
     project = f"/projects/{server.project_id}"
+    before, after = demo.experiments
     return {
         "traces": f"{project}/traces/?range=all",
         "observations": f"{project}/observations/?range=all",
@@ -48,6 +49,9 @@ def all_pages(server: Instance, demo: DemoData) -> dict[str, str]:
         "prompt-import": f"{project}/prompts-import/",
         "playgrounds": f"{project}/playground/",
         "playground": f"{project}/playground/{demo.playground}/",
+        "experiments": f"{project}/experiments/",
+        "experiment": f"{project}/experiments/compare/?baseline={before}",
+        "experiments-compared": f"{project}/experiments/compare/?baseline={before}&with={after}",
         "prompt-labels": f"{project}/settings/prompt-labels/",
         "evaluators": f"{project}/evaluators/",
         "evaluator-gallery": f"{project}/evaluators/gallery/?category=quality&template=helpfulness",

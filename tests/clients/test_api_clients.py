@@ -460,7 +460,12 @@ def test_experiments_and_dataset_runs(sdk):
     if sdk.has("datasets.get_run"):
         run = sdk("datasets.get_run", name, "第一次")
         assert (run["id"], run["description"], len(run["datasetRunItems"])) == (run_id, "by hand", 1)
-        assert [each["id"] for each in sdk("datasets.get_runs", name, page=1, limit=10)["data"]] == [run_id]
+        page = {"page": 1, "limit": 10}
+        if sdk.name == "langfuse-js-3":  # takes the name with the query
+            runs = sdk("datasets.get_runs", datasetName=name, **page)
+        else:
+            runs = sdk("datasets.get_runs", name, **page)
+        assert [each["id"] for each in runs["data"]] == [run_id]
     if sdk.has("datasets.delete_run"):
         assert sdk("datasets.delete_run", name, "第一次")["message"] == "Dataset run successfully deleted"
         assert is_gone(sdk, "datasets.get_run", name, "第一次")["message"] == "Dataset run not found"
