@@ -9,6 +9,7 @@ from evals.views.datasets import adding, transfer
 from evals.views.datasets import detail as dataset_pages
 from evals.views.datasets import items as dataset_items
 from evals.views.datasets import listing as datasets
+from evals.views.datasets.old import datasets as old_datasets
 from evals.views.experiments import changes as experiment_changes
 from evals.views.experiments import compare as experiments
 from evals.views.experiments import listing as experiment_listing
@@ -102,6 +103,10 @@ urlpatterns = [
     path("projects/<str:project_id>/scores/analytics/", score_analytics.score_analytics, name="score-analytics"),
     path("projects/<str:project_id>/scores/delete-many/", score_listing.score_delete_many, name="score-delete-many"),
     path("projects/<str:project_id>/scores/export/<str:format>/", score_listing.score_export, name="score-export"),
+    path("project/<str:project_id>/datasets", old_datasets),
+    path("project/<str:project_id>/datasets/<str:dataset_id>", old_datasets),
+    path("project/<str:project_id>/datasets/<str:dataset_id>/", old_datasets),
+    path("project/<str:project_id>/datasets/<str:dataset_id>/<id:rest>", old_datasets),
     path("project/<str:project_id>/scores", old_addresses.scores),
     path("project/<str:project_id>/scores/analytics", old_addresses.scores, {"page": "analytics"}),
     path("project/<str:project_id>/annotation-queues", old_addresses.queues),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from accounts.access import ProjectScope
 from accounts.audit import Actor
 from config.errors import Invalid, NotFound, SpanwiseError
+from evals.actions.item_acts import words_of
 from evals.actions.items import put_items
 from evals.datasets import picking, values
 from evals.datasets.changes import ItemChange
@@ -67,7 +68,12 @@ def start_adding(
     """Raises Invalid where nothing would be taken."""
     if not any(picks[name].source for name in FIELDS):
         raise Invalid(_("Choose where the input comes from."))
-    parameters = {"selection": selection.as_json(), "dataset": dataset.pk, "picks": picking.as_json(picks)}
+    parameters = {
+        "selection": selection.as_json(),
+        "dataset": dataset.pk,
+        "dataset_name": dataset.name,
+        "picks": picking.as_json(picks),
+    }
     total = None if selection.wanted else len(selection.ids)
     return start_job(scope, KIND, parameters, actor=actor, total=total, at_once_seconds=_AT_ONCE_SECONDS)
 
@@ -88,7 +94,7 @@ def work(scope: ProjectScope, job: Job, step: Step) -> None:
             **job.result,
             "counts": {
                 "items": counts.get("items", 0) + added,
-                "already there": counts.get("already there", 0) + present,
+                "known_items": counts.get("known_items", 0) + present,
             },
             "failures": [*job.result.get("failures", []), *failures][:_MOST_FAILURES],
         }
@@ -128,6 +134,4 @@ def _add(
 
 
 def _failure(source: Source, error: SpanwiseError) -> dict[str, str]:
-    issues = getattr(error, "issues", None) or []
-    words = " ".join(str(issue["message"]) for issue in issues) or error.message
-    return {"trace_id": source[0], "id": source[1] or source[0], "reason": words}
+    return {"trace_id": source[0], "id": source[1] or source[0], "reason": words_of(error)}

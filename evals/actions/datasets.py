@@ -20,7 +20,8 @@ from config.errors import Invalid, NotFound, SpanwiseError, TooExpensive
 from evals.actions.items import API_NAMES, MOST_AT_ONCE, put_items
 from evals.datasets import schemas, values
 from evals.datasets.changes import KEEP, DatasetChange, ItemChange
-from evals.models import Dataset, DatasetItem, DatasetItemVersion, ItemStatus
+from evals.datasets.files import forget_files
+from evals.models import Dataset, DatasetImport, DatasetItem, DatasetItemVersion, ItemStatus
 from evals.models.datasets import DATASET_NAME_LENGTH
 from evals.queries import datasets as queries
 from evals.queries import items as item_queries
@@ -116,11 +117,14 @@ def delete_dataset(scope: ProjectScope, dataset_id: str, *, actor: Actor) -> Non
         DatasetItemVersion.objects.filter(item__dataset=dataset).delete()
         items.delete()
         MediaLink.objects.filter(project_id=scope.project_id, dataset_id=dataset.pk).delete()
+        imports = list(DatasetImport.objects.filter(dataset=dataset))
+        transaction.on_commit(lambda: forget_files(imports))
         dataset.delete()
 
 
 def delete_project_datasets(project_id: str) -> None:
     """Removes the datasets of a project that was deleted."""
+    forget_files(DatasetImport.objects.filter(project_id=project_id))
     DatasetItemVersion.objects.filter(dataset__project_id=project_id).delete()
     DatasetItem.objects.filter(project_id=project_id).delete()
     Dataset.objects.filter(project_id=project_id).delete()

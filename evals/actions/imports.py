@@ -110,7 +110,13 @@ def start_import(
     job_mark = str(uuid.uuid4())
     if not DatasetImport.objects.filter(pk=kept.pk, job_id="", is_kept=True).update(job_id=job_mark):
         raise Conflict(_("This file has been imported already."))
-    parameters = {"import": kept.pk, "mapping": dict(mapping), "json": reads_json, "file": kept.file_name}
+    parameters = {
+        "dataset_name": kept.dataset.name,
+        "import": kept.pk,
+        "mapping": dict(mapping),
+        "json": reads_json,
+        "file": kept.file_name,
+    }
     job = start_job(scope, KIND, parameters, actor=actor, total=kept.rows, at_once_seconds=_AT_ONCE_SECONDS)
     DatasetImport.objects.filter(pk=kept.pk).update(job_id=str(job.pk))
     return job
@@ -246,13 +252,6 @@ def _csv_line(kept: DatasetImport, cells: Sequence[str]) -> bytes:
     text = io.StringIO()
     csv.writer(text, delimiter=kept.delimiter).writerow(cells)
     return text.getvalue().encode("utf-8", "replace")
-
-
-def forget_files(imports: Sequence[DatasetImport]) -> None:
-    """Removes the bytes of these, which are about to go."""
-    for kept in imports:
-        if kept.is_kept:
-            default_storage.delete(kept.storage_key)
 
 
 def _sweep() -> None:

@@ -70,7 +70,11 @@ def work(scope: ProjectScope, job: Job, step: Step) -> None:
         else:
             status = ItemStatus.ARCHIVED if act == "archive" else ItemStatus.ACTIVE
             outcomes = set_status(scope, dataset, ids, status, actor=actor)
-            failures = [{"id": "", "reason": one.message} for one in outcomes if isinstance(one, SpanwiseError)]
+            failures = [
+                {"id": item_id, "reason": words_of(outcome)}
+                for item_id, outcome in outcomes.items()
+                if isinstance(outcome, SpanwiseError)
+            ]
         known = job.result.get("failures", [])
         step.save(
             cursor={"pk": rows[-1][0]},
@@ -78,6 +82,11 @@ def work(scope: ProjectScope, job: Job, step: Step) -> None:
             failed=len(failures),
             result={**job.result, "failures": [*known, *failures][:_MOST_FAILURES]},
         )
+
+
+def words_of(error: SpanwiseError) -> str:
+    issues = getattr(error, "issues", None) or []
+    return " ".join(str(issue["message"]) for issue in issues) or error.message
 
 
 def _found(scope: ProjectScope, wanted: Wanted, until: datetime) -> QuerySet[DatasetItemVersion]:

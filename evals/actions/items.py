@@ -98,11 +98,13 @@ def put_items(
 
 def set_status(
     scope: ProjectScope, dataset: Dataset, ids: Sequence[str], status: str, *, actor: Actor
-) -> list[Outcome]:
-    """Archives items, or puts them to use again; ids that are not in the dataset are left out."""
+) -> dict[str, Outcome]:
+    """Archives items, or puts them to use again, and says what became of each that it changes; ids that are not in the
+    dataset are left out."""
     known = queries.find_items(scope, dataset, ids)
     changing = [ItemChange(id=one.id, status=status) for one in known.values() if one.status != status]
-    return put_items(scope, dataset, changing, actor=actor) if changing else []
+    outcomes = put_items(scope, dataset, changing, actor=actor) if changing else []
+    return {change.id: outcome for change, outcome in zip(changing, outcomes, strict=True)}
 
 
 def delete_items(scope: ProjectScope, dataset: Dataset, ids: Sequence[str], *, actor: Actor) -> int:

@@ -6,17 +6,20 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
 import orjson
+from django.core.files.storage import default_storage
 from django.utils.translation import gettext as _
 
 from config.api.body import parse_json
 from config.errors import Invalid
 from evals.datasets import values
 from evals.datasets.changes import KEEP, ItemChange
+from evals.models import DatasetImport
 
 CSV, JSONL = "csv", "jsonl"
 LARGEST = 50 << 20
@@ -145,6 +148,14 @@ def _describe_lines(file: IO[bytes]) -> Described:
         if len(columns) <= MOST_COLUMNS:
             columns.update(dict.fromkeys(row.cells))
     return Described(JSONL, "", list(columns), rows)
+
+
+def forget_files(imports: Iterable[DatasetImport]) -> None:
+    """Removes the bytes of these, which are about to go. What cannot be removed now is only room that is taken."""
+    for kept in imports:
+        if kept.is_kept:
+            with suppress(OSError):
+                default_storage.delete(kept.storage_key)
 
 
 # --- Rows -------------------------------------------------------------------------------------------------

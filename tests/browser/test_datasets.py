@@ -201,20 +201,21 @@ def test_a_trace_and_an_observation_become_items(
     expect(page.get_by_text("An item of this dataset comes from here already.")).to_be_visible()
 
 
-def test_selected_traces_become_items(listed: Page, project_url: str, name: str) -> None:
-    boxes = listed.locator("#rows .c-select input")
+def test_selected_traces_become_items(page: Page, project_url: str, name: str) -> None:
+    page.goto(f"{project_url}/traces/?range=all&q=name%3Asupport-chat")
+    boxes = page.locator("#rows .c-select input")
     boxes.nth(0).check()
     boxes.nth(1).check()
-    listed.locator("#selection").get_by_role("button", name="Add to a dataset").click()
-    dialog = listed.locator("#confirm-dialog")
+    page.locator("#selection").get_by_role("button", name="Add to a dataset").click()
+    dialog = page.locator("#confirm-dialog")
     expect(dialog.get_by_role("heading")).to_have_text("Add 2 traces to a dataset")
     dialog.get_by_label("Where Metadata comes from").select_option("Input")
     expect(dialog.get_by_label("Metadata", exact=True)).not_to_have_value("")
     dialog.get_by_label("Name of the new dataset").fill(name)
     dialog.get_by_role("button", name="Add", exact=True).press("Enter")
-    expect(listed.locator("h1")).to_have_text("questions")
-    expect(listed.locator("table.items tbody tr")).to_have_count(2)
-    expect(listed.locator("table.items tbody .wide a.num")).to_have_count(2)
+    expect(page.locator("h1")).to_have_text("questions")
+    expect(page.locator("table.items tbody tr")).to_have_count(2)
+    expect(page.locator("table.items tbody .wide a.num")).to_have_count(2)
 
 
 def test_reading_needs_no_script_and_fits_a_phone(

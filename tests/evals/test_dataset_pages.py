@@ -229,6 +229,18 @@ def test_an_item_is_written_and_edited(alice, project, scope, dataset):
     assert "added:" in compared
 
 
+def test_addresses_that_sdks_print_lead_to_the_dataset(alice, project, scope, dataset):
+    put(scope, dataset, "a/b", input=1)
+    old = f"/project/{project.pk}/datasets"
+    assert alice.get(old)["Location"] == address(project, "dataset-list")
+    detail = address(project, "dataset-detail", dataset.pk)
+    for path in (dataset.pk, f"{dataset.pk}/", f"{dataset.pk}/items"):
+        assert alice.get(f"{old}/{path}")["Location"] == detail
+    assert alice.get(f"{old}/{dataset.pk}/runs")["Location"] == f"{detail}?tab=experiments"
+    item = alice.get(f"{old}/{dataset.pk}/items/a%2Fb")["Location"]
+    assert item == address(project, "dataset-item", dataset.pk, "a/b")
+
+
 def test_several_items_are_archived_used_again_and_deleted(alice, project, scope, dataset):
     for number in range(5):
         put(scope, dataset, f"i{number}", input=f"{number} {'odd' if number % 2 else 'even'}")
@@ -243,6 +255,14 @@ def test_several_items_are_archived_used_again_and_deleted(alice, project, scope
     alice.post(act, {"dataset": dataset.pk, "act": "delete", "all": "1", "query": "q=even", "confirmed": "1"})
     assert set(ids(scope, dataset)) == {"i1", "i3"}
     assert set(ids(scope, dataset, status=None)) == {"i0", "i1", "i3"}
+    # What does not fit the schema any more is not put to use again, and that is said.
+    dataset_actions.update_dataset(scope, dataset.pk, DatasetChange(input_schema={"pattern": "odd"}), actor=SYSTEM)
+    alice.post(act, {"dataset": dataset.pk, "act": "restore", "id": "i0"})
+    assert "i0" not in ids(scope, dataset)
+    job = Job.objects.latest("created_at")
+    assert (job.failed, job.result["failures"][0]["id"]) == (1, "i0")
+    page = text_of(alice.get(reverse("tracing:job-detail", args=[project.pk, job.pk])))
+    assert "does not match 'odd'" in page
     assert alice.post(act, {"dataset": dataset.pk, "act": "nothing", "id": "i1"}).status_code == 400
     assert alice.post(act, {"dataset": dataset.pk, "act": "delete", "confirmed": "1"}).status_code == 303
     assert len(ids(scope, dataset)) == 2
@@ -501,7 +521,7 @@ def test_selected_traces_become_items_once(alice, project, scope, dataset):
     alice.post(add, {"all": "1", "query": "?range=all", "do": "start", "dataset": dataset.pk})
     assert sorted(item.source_trace_id for item in queries.list_items(scope, dataset)) == sorted(traces)
     job = Job.objects.latest("created_at")
-    assert (job.status, job.result["counts"]) == (JobStatus.DONE, {"items": 1, "already there": 2})
+    assert (job.status, job.result["counts"]) == (JobStatus.DONE, {"items": 1, "known_items": 2})
     Job.objects.filter(pk=job.pk).update(status=JobStatus.QUEUED, cursor={}, finished_at=None)
     jobs.run_job(Job.objects.get(pk=job.pk))
     assert DatasetItemVersion.objects.count() == 3
@@ -521,6 +541,9 @@ def test_selected_observations_that_do_not_fit_are_told(alice, project, scope):
     job = Job.objects.latest("created_at")
     assert (job.done, job.failed) == (1, 1)
     assert job.result["failures"][0]["trace_id"] == bad.id
+    page = text_of(alice.get(reverse("tracing:job-detail", args=[project.pk, job.pk])))
+    assert "is not of type 'object'" in page
+    assert "strict" in page
 
 
 def test_files_that_came_with_a_trace_are_kept_for_its_items(alice, project, scope, dataset):

@@ -42,6 +42,8 @@ _COUNTS: dict[str, str | Promise] = {
     "comments": gettext_lazy("Comments"),
     "media": gettext_lazy("Media files"),
     "sessions": gettext_lazy("Sessions left empty"),
+    "items": gettext_lazy("Items added"),
+    "known_items": gettext_lazy("In the dataset already"),
 }
 
 
@@ -109,6 +111,9 @@ def _asked(parameters: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if "names" in parameters:
         yield _("Model names"), ", ".join(parameters["names"]) or _("all")
         yield _("Time"), f"{_shortly(parameters['since'])} – {_shortly(parameters['until'])}"
+    for name, label in (("dataset_name", _("Dataset")), ("file", _("File"))):
+        if parameters.get(name):
+            yield label, str(parameters[name])
     if user := parameters.get("user_id"):
         yield _("User"), str(user)
     for name, label in (("add", _("Tags to add")), ("remove", _("Tags to remove"))):

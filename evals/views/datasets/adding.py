@@ -37,6 +37,8 @@ from tracing.views.bulk import selection_from, tell
 from tracing.views.lists.addresses import list_url
 
 _MOST_DATASETS = 500
+#: characters of a field that the dialog shows
+_SHOWN = 2000
 
 
 # --- One --------------------------------------------------------------------------------------------------
@@ -47,7 +49,7 @@ def dataset_add(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     source = _source(request.GET)
     picks = _picks(request.GET)
     found, problems = additions.picked(additions.document_of(scope, source), picks)
-    draft = ItemDraft(*(pretty(found[name]) for name in FIELDS))
+    draft = ItemDraft(pretty(found["input"]), pretty(found["expected_output"]), pretty(found["metadata"]))
     draft.errors = {name: [("", words)] for name, words in problems.items()}
     return _add_page(request, scope, source, request.GET, draft)
 
@@ -227,6 +229,7 @@ def _first_as_item(scope: ProjectScope, row: RowId, picks: dict[str, Pick]) -> I
         found, problems = additions.picked(additions.document_of(scope, source), picks)
     except NotFound as gone:
         return ItemDraft(errors={"whole": [("", gone.message)]})
-    draft = ItemDraft(*(pretty(found[name])[:2000] for name in FIELDS))
+    shown = {name: pretty(found[name])[:_SHOWN] for name in FIELDS}
+    draft = ItemDraft(shown["input"], shown["expected_output"], shown["metadata"])
     draft.errors = {name: [("", words)] for name, words in problems.items()}
     return draft
