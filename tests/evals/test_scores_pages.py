@@ -1,4 +1,4 @@
-"""The list of scores and their analytics, by their pages: filters, deletion, export, and numbers that others confirm."""
+"""Scores by their pages: filters, deletion, export, and numbers that other libraries confirm."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from accounts.audit import SYSTEM, Actor
 from accounts.models import AuditLog
 from accounts.roles import Role
 from config.errors import Invalid
+from evals.actions import score_removal
 from evals.actions.score_removal import start_score_deletion
 from evals.queries import score_analytics
 from evals.queries.score_analytics import ScoreKey, analyse
@@ -46,14 +47,15 @@ def scope(workspace):
     return ProjectScope(workspace.project.pk, Role.OWNER, user_id=workspace.alice.pk)
 
 
-def url(name, project, *args, **query):
-    return reverse(f"evals:{name}", args=[project.pk, *args], query=query or None)
+def url(view, project, *args, **query):
+    return reverse(f"evals:{view}", args=[project.pk, *args], query=query or None)
 
 
 def put(project, **fields):
     number = put.number = getattr(put, "number", 0) + 1
     given = {"id": f"s{number:04}", "timestamp": NOW - timedelta(minutes=number), "name": "helpful", "value": 1.0}
-    score = Score(project_id=project.pk, created_at=NOW - timedelta(seconds=5), row_version=1, **{**given, **fields})
+    given["created_at"] = NOW - timedelta(seconds=5)
+    score = Score(project_id=project.pk, row_version=1, **{**given, **fields})
     store.insert(scores=[score])
     return score
 
@@ -181,23 +183,18 @@ def test_ticked_ones_and_all_that_match_are_deleted(alice, workspace, scope):
     assert done.headers["Location"].endswith("?range=all&name=bad")
     assert ids_on(alice.get(url("score-list", project, range="all"))) == [kept.id]
     assert AuditLog.objects.filter(action="score.delete", project_id=project.pk).count() == 2
-    [left] = [
-        row.score for batch in each_score(ProjectScope(foreign.project_id, Role.OWNER), everything()) for row in batch
-    ]
-    assert left.id == foreign.id
+    assert ids_in(ProjectScope(foreign.project_id, Role.OWNER)) == [foreign.id]
     for query in ("low=x", "range=soon", "name=a%00", "from=yesterday"):
         assert alice.post(target, {"all": "1", "query": query, "confirmed": "1"}).status_code == 400
     with pytest.raises(Invalid):
         start_score_deletion(scope, ids=(), actor=SYSTEM)
 
 
-def everything():
-    return scores_from(QueryDict("range=all"), ALL)
+def ids_in(scope):
+    return [row.score.id for batch in each_score(scope, scores_from(QueryDict("range=all"), ALL)) for row in batch]
 
 
 def test_a_deletion_takes_steps_and_leaves_what_came_later(workspace, scope, monkeypatch):
-    from evals.actions import score_removal
-
     monkeypatch.setattr(score_removal, "_AT_A_TIME", 2)
     for _number in range(5):
         put(workspace.project, trace_id="t")
@@ -205,7 +202,7 @@ def test_a_deletion_takes_steps_and_leaves_what_came_later(workspace, scope, mon
     job = start_score_deletion(scope, query="range=all", actor=Actor(workspace.alice.pk, "alice"))
     job.refresh_from_db()
     assert (job.status, job.total, job.done) == (JobStatus.DONE, 5, 5)
-    assert [row.score.id for batch in each_score(scope, everything()) for row in batch] == [later.id]
+    assert ids_in(scope) == [later.id]
 
 
 def test_exact_filters_are_those_of_the_list():
@@ -247,7 +244,7 @@ def fill_pairs(project, count=300):
 
 def measures_of(page):
     text = page.content.decode()
-    return {label: value for label, value in re.findall(r"<dt>([^<]*)</dt><dd><b class=\"num\">([^<]*)</b>", text)}
+    return dict(re.findall(r"<dt>([^<]*)</dt><dd><b class=\"num\">([^<]*)</b>", text))
 
 
 def row_of(page, label):
