@@ -160,9 +160,9 @@ def scores_of(scope: ProjectScope, runs: Sequence[Ran]) -> dict[Key, list[Given]
     root alone. Corrections are no judgements."""
     if not runs:
         return {}
-    sharing: dict[str, list[Ran]] = {}
+    sharing: dict[str, set[str]] = {}
     for run in runs:
-        sharing.setdefault(run.trace_id, []).append(run)
+        sharing.setdefault(run.trace_id, set()).add(run.root_id)
     earliest = min(run.started_at or run.near for run in runs) - _SCORED_BEFORE
     columns = (s.trace_id, s.observation_id, s.id, s.name, s.data_type, s.value, s.string_value, s.comment)
     query = (
@@ -174,8 +174,7 @@ def scores_of(scope: ProjectScope, runs: Sequence[Ran]) -> dict[Key, list[Given]
     for row in store.rows(scope, query, tag="experiment-item-scores"):
         trace_id, observation_id, score_id, name, data_type, value, text, comment = row
         given = Given(score_id, name, data_type, value, text, observation_id, comment)
-        those = sharing[trace_id]
-        roots = {run.root_id for run in those}
+        roots = sharing[trace_id]
         for root in roots:
             if len(roots) == 1 or observation_id == root:
                 found.setdefault((trace_id, root), []).append(given)
