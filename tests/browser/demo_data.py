@@ -20,6 +20,9 @@ SEED = 7
 _VISIBLE_SECONDS = 60
 
 
+DATASET = "demo/退货 questions"
+
+
 @dataclass(frozen=True)
 class DemoData:
     """Ids of traces worth a look."""
@@ -37,6 +40,9 @@ class DemoData:
     playground: str = ""
     #: two runs over one dataset
     experiments: tuple[str, ...] = ()
+    #: the one that they ran over, and an item of it
+    dataset: str = ""
+    dataset_item: str = ""
 
 
 def send_demo(instance: Instance, traces: int) -> DemoData:
@@ -48,7 +54,10 @@ def send_demo(instance: Instance, traces: int) -> DemoData:
         sender.send(made)
     data = _points_of_interest(made)
     _wait_until_there(instance, made)
-    return replace(data, playground=_write_playground(instance), experiments=_write_experiments(instance, made))
+    data = replace(data, playground=_write_playground(instance), experiments=_write_experiments(instance, made))
+    with instance.client() as api:
+        [item] = api.get("/api/public/dataset-items", params={"datasetName": DATASET, "limit": 1}).json()["data"]
+    return replace(data, dataset=item["datasetId"], dataset_item=item["id"])
 
 
 #: Name, type, what each version says, oldest first.
@@ -86,7 +95,7 @@ def _write_experiments(instance: Instance, made: list[Draft]) -> tuple[str, ...]
     chats = [draft for draft in made[::-1] if draft.name == "support-chat"][:8]
     found: dict[str, str] = {}
     with instance.client() as api:
-        dataset = {"name": "demo/退货 questions", "description": "What customers ask"}
+        dataset = {"name": DATASET, "description": "What customers ask"}
         assert api.post("/api/public/v2/datasets", json=dataset).status_code == 200
         for number, chat in enumerate(chats):
             item = {"id": f"demo-question-{number % 4}", "input": {"question": number % 4}, "expectedOutput": "Kind."}
@@ -98,6 +107,27 @@ def _write_experiments(instance: Instance, made: list[Draft]) -> tuple[str, ...]
             assert answer.status_code == 200, answer.text
             found[answer.json()["datasetRunName"]] = answer.json()["datasetRunId"]
     return tuple(found.values())
+
+
+def _write_queue(instance: Instance, data: DemoData) -> tuple[str, ...]:
+    """The ids of an annotation queue and of its items: a trace, a session, a model call, and something that is gone."""
+    objects = [("TRACE", data.chat), ("SESSION", data.session), ("OBSERVATION", data.answer), ("TRACE", "gone")]
+    with instance.client() as api:
+        queues = api.get("/api/public/annotation-queues", params={"limit": 100}).json()["data"]
+        queue_id = next((queue["id"] for queue in queues if queue["name"] == "demo 回答"), "")
+        if not queue_id:
+            labels = [{"label": label, "value": value} for value, label in enumerate(("cold", "plain", "warm"))]
+            config = {"name": "demo warmth", "dataType": "CATEGORICAL", "categories": labels}
+            config_id = api.post("/api/public/score-configs", json=config).json()["id"]
+            body = {"name": "demo 回答", "description": "What was said", "scoreConfigIds": [config_id]}
+            queue_id = api.post("/api/public/annotation-queues", json=body).json()["id"]
+            for kind, object_id in objects:
+                item = {"objectType": kind, "objectId": object_id}
+                answer = api.post(f"/api/public/annotation-queues/{queue_id}/items", json=item)
+                assert answer.status_code == 200, answer.text
+        items = api.get(f"/api/public/annotation-queues/{queue_id}/items").json()["data"]
+    found = {(item["objectType"], item["objectId"]): item["id"] for item in items}
+    return queue_id, *(found[place] for place in objects)
 
 
 def _write_playground(instance: Instance) -> str:
