@@ -32,7 +32,7 @@ _ITEM_GROUPS = ("core", "dataset", "io", "metadata", "itemMetadata", "experiment
 _ITEM_DEFAULT = ("core", "dataset")
 
 
-class CursorMeta(Shape):
+class ExperimentMeta(Shape):
     cursor: str | None = None
 
 
@@ -50,7 +50,7 @@ class ExperimentShape(Shape):
 
 class ExperimentPage(Shape):
     data: list[ExperimentShape]
-    meta: CursorMeta
+    meta: ExperimentMeta
 
 
 class ExperimentItemShape(Shape):
@@ -77,7 +77,7 @@ class ExperimentItemShape(Shape):
 
 class ExperimentItemPage(Shape):
     data: list[ExperimentItemShape]
-    meta: CursorMeta
+    meta: ExperimentMeta
 
 
 def _list(groups: Sequence[str], default: str, *more: Parameter) -> tuple[Parameter, ...]:
