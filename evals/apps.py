@@ -30,8 +30,10 @@ class EvalsConfig(AppConfig):
 def _delete_data(project_id: str, **_: Any) -> None:
     from evals.actions.datasets import delete_project_datasets
     from evals.actions.queues import delete_project_queues
+    from evals.actions.rules import delete_project_schedules
     from evals.actions.score_configs import delete_project_configs
 
     delete_project_queues(project_id)
+    delete_project_schedules(project_id)
     delete_project_configs(project_id)
     delete_project_datasets(project_id)

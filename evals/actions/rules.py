@@ -139,10 +139,14 @@ def delete_rule(scope: ProjectScope, rule_id: str, *, actor: Actor) -> None:
         rule = get_rule(scope, rule_id)
         matching.drop_waiting(rule, _("The rule was deleted."))
         record(actor, "evaluation-rule.delete", rule, before=_said(rule))
-        task = rule.schedule
+        schedules.forget(rule)
         rule.delete()
-        if task is not None:
-            task.delete()
+
+
+def delete_project_schedules(project_id: str) -> None:
+    """Of a project that is deleted: nobody else would take its periodic tasks away."""
+    for rule in Rule.objects.filter(project_id=project_id, schedule__isnull=False).select_related("schedule"):
+        schedules.forget(rule)
 
 
 @dataclass(slots=True)

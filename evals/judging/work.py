@@ -47,7 +47,10 @@ from evals.models import (
 from evals.models.datasets import json_of
 from evals.queries.evaluators import average_cost, latest_of
 from prompts.llm import Cancelled
+from tracing.actions.removal import delete_scores
+from tracing.analytics import store
 from tracing.analytics.records import Score, ScoreSource
+from tracing.analytics.tables import scores as scores_table
 from tracing.ingest.write import put_scores
 
 log = logging.getLogger(__name__)
@@ -322,7 +325,8 @@ def _target_of(row: Judgement | Trial) -> Target:
 def _answer_of(judged: Judged, loaded: Loaded, name: str, definition: Definition) -> dict[str, Any]:
     """All that the score needs, so that writing it again writes the same."""
     value: Any = list(judged.value) if isinstance(judged.value, tuple) else judged.value
-    several = definition.output is not None and definition.output.allows_several
+    is_several = definition.output is not None and definition.output.allows_several
+    several = len(definition.output.categories) if definition.output is not None and is_several else 0
     return {
         "name": name,
         "value": value,
@@ -421,6 +425,7 @@ def _score(judgement: Judgement) -> None:
 
     def write() -> None:
         put_scores(scope, scores)
+        _remove_rest(scope, judgement, len(scores))
         _write(judgement, status=JudgementStatus.DONE, ended_at=timezone.now(), problem="", is_traced=False)
 
     try:
@@ -432,6 +437,22 @@ def _score(judgement: Judgement) -> None:
     except Invalid as error:
         said = error.message
         _patiently(lambda: _end(judgement, JudgementStatus.FAILED, judgement.log, said))
+
+
+def _remove_rest(scope: ProjectScope, judgement: Judgement, number: int) -> None:
+    """Where several categories fit, and it was judged before, more of them may have then."""
+    most = json_of(judgement.answer_text)["several"]
+    rest = [_score_id(judgement, place) for place in range(number, most)]
+    if not rest:
+        return
+    query = store.select(scope, scores_table, scores_table.c.id, scores_table.c.timestamp)
+    found = store.rows(scope, query.where(scores_table.c.id.in_(rest)), tag="judge-rest", is_anew=True)
+    delete_scores(scope, [(row.id, row.timestamp) for row in found])
+
+
+def _score_id(judgement: Judgement, place: int) -> str:
+    """Of several categories each has its own; the first has the judgement's."""
+    return f"{judgement.score_id}-and-{place}" if place else judgement.score_id
 
 
 def _scores_of(judgement: Judgement, answer: dict[str, Any]) -> list[Score]:
@@ -462,10 +483,7 @@ def _scores_of(judgement: Judgement, answer: dict[str, Any]) -> list[Score]:
             return [replace(score, value=1.0 if value else 0.0, string_value="True" if value else "False")]
         case "TEXT":
             return [replace(score, string_value=value)]
-    return [
-        replace(score, id=f"{score.id}-and-{number}" if number else score.id, string_value=label)
-        for number, label in enumerate(value)
-    ]
+    return [replace(score, id=_score_id(judgement, number), string_value=label) for number, label in enumerate(value)]
 
 
 def _metadata(judgement: Judgement) -> dict[str, Any]:

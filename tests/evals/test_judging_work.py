@@ -310,6 +310,20 @@ def test_categories_truths_and_texts_become_scores_of_their_type(judging):
     ]
 
 
+def test_a_target_that_is_judged_again_has_only_its_new_scores(judging):
+    output = {"dataType": "CATEGORICAL", "categories": ["a", "b", "c"], "shouldAllowMultipleMatches": True}
+    judging.stub.score = ["c", "a", "b"]
+    judging.rule(judging.evaluator(output=output))
+    judging.send(1)
+    judging.work()
+    assert sorted(one.string_value for one in judging.scores()) == ["a", "b", "c"]
+    judging.stub.score = ["b"]
+    [judgement] = judging.judgements()
+    assert judgement_actions.retry(judging.scope, [judgement.pk], actor=SYSTEM) == 1
+    judging.work()
+    assert [one.string_value for one in judging.scores()] == ["b"]
+
+
 def test_code_is_an_evaluator_that_reaches_nothing(judging):
     source = "def evaluate(input, output):\n    return {'value': len(output) > 5, 'reasoning': input['question']}"
     fields = {
