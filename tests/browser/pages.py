@@ -9,6 +9,7 @@ from tests.instance import Instance
 def all_pages(server: Instance, demo: DemoData) -> dict[str, str]:
     project = f"/projects/{server.project_id}"
     before, after = demo.experiments
+    queue, *queued = demo.queue
     return {
         "traces": f"{project}/traces/?range=all",
         "observations": f"{project}/observations/?range=all",
@@ -47,6 +48,18 @@ def all_pages(server: Instance, demo: DemoData) -> dict[str, str]:
         "prompt-delete": f"{project}/prompts-delete/?name=demo/answer",
         "prompt-duplicate": f"{project}/prompts-duplicate/?name=demo/answer",
         "prompt-import": f"{project}/prompts-import/",
+        "scores": f"{project}/scores/?range=all",
+        "score-analytics": f"{project}/scores/analytics/?range=all",
+        "score-compared": f"{project}/scores/analytics/?range=all"
+        "&score1=API:NUMERIC:correctness&score2=API:NUMERIC:relevance",
+        "annotation-queues": f"{project}/annotation-queues/",
+        "annotation-queue": f"{project}/annotation-queues/{queue}/",
+        "annotation-queue-new": f"{project}/annotation-queues/new/",
+        "annotation-queue-trace": f"{project}/annotation-queues/{queue}/process/?item={queued[0]}",
+        "annotation-queue-tree": f"{project}/annotation-queues/{queue}/process/?item={queued[0]}&tree=1",
+        "annotation-queue-session": f"{project}/annotation-queues/{queue}/process/?item={queued[1]}",
+        "annotation-queue-gone": f"{project}/annotation-queues/{queue}/process/?item={queued[3]}",
+        "annotation-queue-add": f"{project}/annotation-queues/add/?kind=TRACE&object={demo.chat}",
         "playgrounds": f"{project}/playground/",
         "playground": f"{project}/playground/{demo.playground}/",
         "experiments": f"{project}/experiments/",
