@@ -355,7 +355,8 @@ class ShownEvaluator:
 
 
 def scores_url(scope: ProjectScope, evaluator: Evaluator) -> str:
-    return with_query(f"/projects/{scope.project_id}/scores/", name=evaluator.name)
+    page = reverse("evals:score-list", args=[scope.project_id])
+    return with_query(page, name=evaluator.name, source="EVAL", range="all")
 
 
 def model_name(version: EvaluatorVersion, default_model: str) -> str:
