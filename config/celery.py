@@ -41,6 +41,8 @@ def _start(**_: Any) -> None:
     try:
         doorbell.wait_for_ring_again()
         drain.sweep(older_than_seconds=0)
+        # What was due while nothing ran is not left until the schedule comes to it.
+        app.send_task("evals.tasks.run_due_schedules", retry=False)
     except Exception as error:  # the broker may still be starting; the schedule sweeps in five seconds
         log.warning("The first sweep failed: %s", error)
     if os.environ.get("SPANWISE_BEAT", "true") == "true":
