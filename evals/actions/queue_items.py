@@ -213,6 +213,12 @@ def release(scope: ProjectScope, item: QueueItem) -> None:
     QueueItem.objects.filter(pk=item.pk, locked_by=scope.user_id).update(locked_by=None, locked_at=None)
 
 
+def release_others(scope: ProjectScope, item: QueueItem) -> None:
+    """Who goes on to another item of a queue, by whatever way, holds none of the others."""
+    held = QueueItem.objects.filter(queue_id=item.queue_id, locked_by=scope.user_id).exclude(pk=item.pk)
+    held.update(locked_by=None, locked_at=None)
+
+
 def require_hold(scope: ProjectScope, item: QueueItem) -> None:
     """Raises Conflict when somebody else judges the item now; else it is this person's, for a while again."""
     if take(scope, item):

@@ -404,6 +404,14 @@ def test_skipping_goes_round_and_lets_go(alice, workspace, scope, queue):
     assert list(queue.items.exclude(locked_by=None).values_list("pk", flat=True)) == [items[0].pk]
 
 
+def test_who_goes_back_holds_one_item_only(alice, workspace, scope, queue):
+    items = add(scope, queue, *(("TRACE", trace_of(workspace.project).id) for _ in range(3)))
+    address = url("queue-process", workspace.project, queue.pk)
+    for item in (items[2], items[1], items[0]):
+        alice.get(address, {"item": item.pk})
+        assert list(queue.items.exclude(locked_by=None).values_list("pk", flat=True)) == [item.pk]
+
+
 def test_items_of_somebody_else_are_left_to_them(alice, workspace, scope, queue, dora):
     items = add(scope, queue, *(("TRACE", trace_of(workspace.project).id) for _ in range(2)))
     queue_items.assign_items(scope, queue.pk, [items[0].pk], dora.pk, actor=SYSTEM)

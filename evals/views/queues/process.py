@@ -213,6 +213,8 @@ def queue_process(request: HttpRequest, scope: ProjectScope, queue_id: str) -> H
     get_token(request)
     shown = Processing(request, scope, item)
     holder = shown.holder  # before anything is read: from here on nobody else opens it
+    if shown.is_open:
+        actions.release_others(scope, item)
     context: dict[str, Any] = {
         "scope": scope,
         "queue": queue,
