@@ -202,7 +202,7 @@ def test_a_trace_and_an_observation_become_items(
 
 
 def test_selected_traces_become_items(page: Page, project_url: str, name: str) -> None:
-    page.goto(f"{project_url}/traces/?range=all&q=name%3Asupport-chat")
+    page.goto(f"{project_url}/traces/?range=all&q=name%3Asupport-chat+tokens%3A%3E200")
     boxes = page.locator("#rows .c-select input")
     boxes.nth(0).check()
     boxes.nth(1).check()
