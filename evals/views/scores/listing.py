@@ -112,6 +112,9 @@ class Shown:
         score = self.score
         if score.session_id:
             return reverse("tracing:session-detail", args=[self.project_id, score.session_id])
+        if score.dataset_run_id:
+            address = reverse("evals:experiment-compare", args=[self.project_id])
+            return f"{address}?{urlencode({'baseline': score.dataset_run_id})}"
         if not score.trace_id or self.row.trace is None:
             return ""
         url = reverse("tracing:trace-detail", args=[self.project_id, score.trace_id])
