@@ -43,6 +43,8 @@ class DemoData:
     #: the one that they ran over, and an item of it
     dataset: str = ""
     dataset_item: str = ""
+    #: an annotation queue, and items of it
+    queue: tuple[str, ...] = ()
 
 
 def send_demo(instance: Instance, traces: int) -> DemoData:
@@ -57,7 +59,8 @@ def send_demo(instance: Instance, traces: int) -> DemoData:
     data = replace(data, playground=_write_playground(instance), experiments=_write_experiments(instance, made))
     with instance.client() as api:
         [item] = api.get("/api/public/dataset-items", params={"datasetName": DATASET, "limit": 1}).json()["data"]
-    return replace(data, dataset=item["datasetId"], dataset_item=item["id"])
+    data = replace(data, dataset=item["datasetId"], dataset_item=item["id"])
+    return replace(data, queue=_write_queue(instance, data))
 
 
 #: Name, type, what each version says, oldest first.
