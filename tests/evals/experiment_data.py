@@ -17,6 +17,7 @@ from evals.models import Dataset, DatasetItem, DatasetItemVersion, Experiment
 from evals.models.experiments import experiment_id_of
 from tracing.analytics import store
 from tracing.analytics.records import Observation, Score, Trace
+from tracing.ingest.text import preview
 
 BEGAN = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 
@@ -131,6 +132,7 @@ def _observations(project_id: str, one: Did, start: datetime, told: dict[str, An
             level=one.level,
             input=_text(one.input),
             output=_text(one.output),
+            output_preview=preview(_text(one.output)),
             experiment_item_expected_output=one.expected if told else "",
             **shared,
         ),

@@ -425,3 +425,22 @@ def test_addresses_that_sdks_print(alice, project, dataset, runs):
     assert alice.get(f"/project/{project.pk}/experiments/results?baseline={runs[0]}")["Location"] == page
     assert alice.get(f"/project/{project.pk}/datasets/{dataset.pk}/runs/{runs[0]}")["Location"] == page
     assert alice.get(page).status_code == 200
+
+
+# --- One item ---------------------------------------------------------------------------------------------
+def test_the_page_of_an_item_tells_where_it_ran(alice, bob, project, dataset, runs):
+    elsewhere = make_project("Elsewhere", organization=project.organization)
+    theirs = make_dataset(elsewhere.pk, "theirs", ITEMS)
+    put_run(elsewhere.pk, "foreign", [Did("i2", output="secret")], dataset=theirs)
+    page = reverse("evals:dataset-item", args=[project.pk, dataset.pk, "i2"])
+    shown = alice.get(page).content.decode()
+    words = text_of(shown).partition("Where it ran")[2]
+    assert words.index("after") < words.index("before")
+    for part in ("gamma", "Error", "quality 0.8", "quality 0.1", "1.00 s"):
+        assert part in words
+    assert "secret" not in words
+    assert f"baseline={runs[1]}" in shown
+    assert "Where it ran" in bob.get(page).content.decode()
+    lonely = make_dataset(project.pk, "lonely", [("alone", 1, 2)])
+    page = reverse("evals:dataset-item", args=[project.pk, lonely.pk, "alone"])
+    assert "Where it ran" not in alice.get(page).content.decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -18,7 +19,7 @@ from accounts.access import ProjectScope, project_page
 from accounts.audit import Actor
 from accounts.roles import Role
 from accounts.views.answers import see_other
-from config.errors import Conflict, Invalid, NotFound
+from config.errors import Conflict, Invalid, NotFound, SpanwiseError, TooExpensive, Unavailable
 from config.posting import posted_from
 from config.rendering import render_page
 from evals.actions import item_acts
@@ -26,6 +27,7 @@ from evals.actions import items as actions
 from evals.models import Dataset
 from evals.queries import datasets as dataset_queries
 from evals.queries import items as queries
+from evals.queries.item_runs import RunOfItem, runs_of_item
 from evals.queries.items import Item
 from evals.views.datasets.addresses import dataset_url, form_url, item_url, list_url
 from evals.views.datasets.detail import version_from
@@ -116,6 +118,15 @@ class ShownItem:
         return f"{page}?{query}" if query else page
 
     @cached_property
+    def runs(self) -> tuple[list[ShownRun], SpanwiseError | None]:
+        """Where it ran lately, or why that cannot be told just now."""
+        try:
+            found = runs_of_item(self._scope, self._dataset, self.item.id)
+        except (TooExpensive, Unavailable) as problem:
+            return [], problem
+        return [ShownRun(self._scope, one) for one in found], None
+
+    @cached_property
     def parts(self) -> list[tuple[str, str, Content, str]]:
         """Field, title, content and JSON text of each."""
         item = self.item
@@ -175,6 +186,28 @@ class ShownItem:
             ("expected-diff", _("Expected output"), compare(pretty(old.expected_output), pretty(new.expected_output))),
             ("metadata-diff", _("Metadata"), compare(pretty(old.metadata), pretty(new.metadata))),
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRun:
+    scope: ProjectScope
+    run: RunOfItem
+
+    @property
+    def experiment_url(self) -> str:
+        page = reverse("evals:experiment-compare", args=[self.scope.project_id])
+        return f"{page}?{urlencode({'baseline': self.run.item.experiment.experiment_id})}"
+
+    @property
+    def trace_url(self) -> str:
+        item = self.run.item
+        page = reverse("tracing:trace-detail", args=[self.scope.project_id, item.trace_id])
+        return f"{page}?{urlencode({'observation': item.observation_id})}" if item.observation_id else page
+
+    @property
+    def scores(self) -> list[tuple[str, str]]:
+        """Name and value, as people read them."""
+        return [(one.name, one.text or f"{one.value:.4g}") for one in self.run.scores]
 
 
 # --- Written ----------------------------------------------------------------------------------------------
