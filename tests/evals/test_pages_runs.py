@@ -141,7 +141,11 @@ def test_how_far_it_is_and_what_went_wrong(alice, project, dataset):
     assert 'hx-trigger="every 2s"' in shown
     assert "&lt;script&gt;alert(1)" in shown
     assert HOSTILE not in shown
+    asked = {"experiment": experiment.experiment_id, "seen": "1"}
+    assert alice.get(at(project, "experiment-progress"), asked)["HX-Trigger"] == "runs-moved"
+    assert "HX-Trigger" not in alice.get(at(project, "experiment-progress"), {**asked, "seen": "2"})
     send(alice, project, "experiment-stop", experiment=experiment.experiment_id)
+    assert alice.get(at(project, "experiment-progress"), asked)["HX-Trigger"] == "runs-ended"
     stopped = page(alice, project, "experiment-progress", experiment=experiment.experiment_id)
     assert "Stopped after 1 of 3" in stopped
     assert "every 2s" not in stopped

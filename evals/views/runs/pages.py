@@ -85,8 +85,14 @@ def experiment_rest(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
 def experiment_progress(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """How far it is: a fragment that asks again while something is left, and a page of its own without scripts."""
     experiment = get_experiment(scope, request.GET.get("experiment", ""))
-    context = {"scope": scope, "progress": progress_of(experiment), "may_run": scope.role.allows(Role.MEMBER)}
-    return render_page(request, "evals/experiment_progress.html", context, fragment="run-progress")
+    progress = progress_of(experiment)
+    context = {"scope": scope, "progress": progress, "may_run": scope.role.allows(Role.MEMBER)}
+    response = render_page(request, "evals/experiment_progress.html", context, fragment="run-progress")
+    if not progress.is_open:
+        response["HX-Trigger"] = "runs-ended"
+    elif request.GET.get("seen", "") != str(progress.ended):
+        response["HX-Trigger"] = "runs-moved"
+    return response
 
 
 def page_of(experiment: Experiment) -> str:
