@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.sync_api import Browser
@@ -14,14 +15,16 @@ from tests.browser.chromium import chromium, new_context, signed_in_state
 from tests.browser.demo_data import send_demo
 from tests.browser.pages import all_pages
 from tests.browser.played import play
+from tests.clients.conftest import eventually
 from tests.instance import ROOT, Instance
+from tracing.demo import evaluation
 from tracing.demo.prompts import PROMPTS
 from tracing.demo.send import Sender
 
 FOLDER = ROOT / "docs" / "images"
 _TRACES = 600
-_IN_THE_DARK = {"traces", "trace", "playground"}
-_ON_A_PHONE = {"traces", "trace", "playground"}
+_IN_THE_DARK = {"traces", "trace", "playground", "comparison"}
+_ON_A_PHONE = {"traces", "trace", "playground", "comparison"}
 _PHONE = {"width": 390, "height": 844}
 
 
@@ -33,9 +36,11 @@ def main() -> int:
         instance.start()
         with Sender(instance.url, *instance.auth) as sender:
             sender.write(PROMPTS)
+            sender.evaluate(datetime.now(UTC), ())
         pages = all_pages(instance, send_demo(instance, _TRACES))
         pages["prompt"] = f"/projects/{instance.project_id}/prompts/support-answer/?version=3"
         pages["playground"] = play(instance)
+        pages["comparison"] = compared(instance)
         with chromium() as browser:
             state = signed_in_state(browser, instance)
             for name, path in pages.items():
@@ -50,6 +55,20 @@ def main() -> int:
     finally:
         instance.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def compared(instance: Instance) -> str:
+    """The demo's second experiment beside its first one."""
+
+    def ids() -> list[str]:
+        asked = {"fromStartTime": "2020-01-01T00:00:00Z", "limit": 10}
+        with instance.client() as api:
+            listed = api.get("/api/public/experiments", params=asked).json()["data"]
+        found = {one["name"]: one["id"] for one in listed if one["itemCount"] >= len(evaluation.items())}
+        return [found[trial.name] for trial in evaluation.TRIALS]
+
+    before, after = eventually(ids, 60)
+    return f"/projects/{instance.project_id}/experiments/compare/?baseline={before}&with={after}"
 
 
 def take(browser: Browser, state: object, url: str, path: Path, **options: object) -> None:
