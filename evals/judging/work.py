@@ -23,7 +23,7 @@ from django.db.models import Count, Min, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.access import ProjectScope, scope_for_task
+from accounts.access import ProjectScope, scope_for_job, scope_for_task
 from accounts.models import Project
 from config import runners
 from config.crew import DATABASE_AWAY, Crew
@@ -540,7 +540,7 @@ def _try_out(trial: Trial) -> None:
     changes: dict[str, Any]
     try:
         definition = from_json(said)
-        scope = ProjectScope(trial.project_id, scope_for_task(trial.project_id).role, user_id=trial.author_id or "")
+        scope = scope_for_job(trial.project_id, trial.author_id or "")
         loaded = load(scope, _target_of(trial))
         watch = _Watch(trial)
         question = Question(scope, definition, definition.mapping or [], loaded.document, watch.is_stopped)
