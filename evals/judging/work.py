@@ -540,7 +540,8 @@ def _try_out(trial: Trial) -> None:
     changes: dict[str, Any]
     try:
         definition = from_json(said)
-        scope = scope_for_job(trial.project_id, trial.author_id or "")
+        author, project_id = trial.author_id, trial.project_id
+        scope = scope_for_job(project_id, author) if author else scope_for_task(project_id)
         loaded = load(scope, _target_of(trial))
         watch = _Watch(trial)
         question = Question(scope, definition, definition.mapping or [], loaded.document, watch.is_stopped)
