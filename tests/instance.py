@@ -106,10 +106,12 @@ class Instance:
         self.pid = 0
 
     def kill_everything(self) -> None:
-        """SIGKILL to all processes at once, as a power cut does."""
-        for process in self.processes():
+        """SIGKILL to all processes at once, as a power cut does. Returns when they are gone, and their ports free."""
+        killed = self.processes()
+        for process in killed:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
+        psutil.wait_procs(killed, timeout=30)
         self.pid = 0
 
     def processes(self) -> list[psutil.Process]:

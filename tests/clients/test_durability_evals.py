@@ -45,6 +45,8 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 @pytest.fixture
 def api(product: Instance) -> Iterator[httpx.Client]:
+    if not product.processes():  # a test that failed left it dead
+        product.start()
     with product.client() as client:
         yield client
 
