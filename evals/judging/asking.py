@@ -19,7 +19,6 @@ from django.utils.translation import gettext as _
 from accounts.access import ProjectScope
 from config.outgoing import Limits
 from config.sealing import Unreadable as UnreadableSecret
-from config.sealing import masked
 from evals.judging import code
 from evals.judging.answers import read_text
 from evals.judging.costs import cost_of
@@ -28,6 +27,7 @@ from evals.judging.mapping import cut, fill, resolve
 from evals.judging.output import Judged, OutputDefinition, Unreadable
 from evals.models import DefaultJudge, EvaluatorKind, ModelAbility
 from prompts.llm import Answer, Call, Finished, FinishReason, ProviderError, Tool, Trouble, stream
+from prompts.llm.hiding import hiding
 from prompts.llm.words import explained
 from prompts.models import LlmConnection
 from prompts.playground.calls import to_json
@@ -286,19 +286,13 @@ def _failed(error: ProviderError, words: str, way: Way) -> Exception:
 
 # --- What is kept ------------------------------------------------------------------------------------------
 def _hiding(connection: LlmConnection) -> Callable[[str], str]:
-    """Takes the connection's own secrets out of what a provider said: some tell which key they refuse."""
+    """Takes the connection's own secrets out of a text, and what no database keeps. Where they cannot be read, nothing
+    was asked with them either."""
     try:
-        known = (connection.secret, *connection.headers.values())
+        masked_in = hiding(connection)
     except UnreadableSecret:
-        known = ()
-    secrets = [text for text in known if len(text) >= 8]
-
-    def hide(text: str) -> str:
-        for secret in secrets:
-            text = text.replace(secret, masked(secret))
-        return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
-
-    return hide
+        masked_in = str
+    return lambda text: masked_in(text).replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 def _bounded(text: str, hide: Callable[[str], str]) -> str:
