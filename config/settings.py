@@ -240,6 +240,8 @@ JUDGEMENTS_PER_WORKER = env.number("SPANWISE_JUDGEMENTS_PER_WORKER", 8)
 JUDGEMENT_RETRY_SECONDS = [
     int(text) for text in env.words("SPANWISE_JUDGEMENT_RETRY_SECONDS", ("5", "30", "120", "600"))
 ]
+#: after this long without an answer, a judge's call is given up and counts as an attempt that failed
+JUDGEMENT_TIMEOUT_SECONDS = env.number("SPANWISE_JUDGEMENT_TIMEOUT_SECONDS", 300)
 #: how many items of experiments one worker runs at once, for all projects
 EXPERIMENT_RUNS_PER_WORKER = env.number("SPANWISE_EXPERIMENT_RUNS_PER_WORKER", 8)
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -35,7 +36,7 @@ from prompts.playground.calls import to_json
 TOOL = "give_score"
 #: what is kept of requests and answers, in characters of each text
 KEPT = 20_000
-_LIMITS = Limits(connect_seconds=10, silence_seconds=300, total_seconds=300, most_bytes=4 * 1024 * 1024)
+_MOST_BYTES = 4 * 1024 * 1024
 #: statuses with which a provider says that it does not know a part of the request
 _NOT_KNOWN = (400, 404, 405, 415, 422, 501)
 #: statuses after which nothing comes of asking again until somebody changes something
@@ -185,7 +186,7 @@ class Question:
         began = time.monotonic()
         answer = Answer()
         try:
-            for event in stream(self.scope, connection, call, is_cancelled=self.is_cancelled, limits=_LIMITS):
+            for event in stream(self.scope, connection, call, is_cancelled=self.is_cancelled, limits=_limits()):
                 answer.add(event)
             return _read(output, answer)
         except ProviderError as error:
@@ -216,6 +217,12 @@ class Question:
             if cost is not None:
                 entry.model, entry.cost = model, str(cost)
                 break
+
+
+def _limits() -> Limits:
+    patience = settings.JUDGEMENT_TIMEOUT_SECONDS
+    connecting = min(10, patience)
+    return Limits(connect_seconds=connecting, silence_seconds=patience, total_seconds=patience, most_bytes=_MOST_BYTES)
 
 
 class _WayNotKnown(Exception):
