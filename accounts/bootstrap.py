@@ -193,6 +193,11 @@ def _ensure_owner(organization: Organization, email: str) -> None:
 
 
 def _ensure_project(init: Init, organization: Organization) -> Project:
+    is_there = Project.objects.filter(pk=init.project_id).exists()
+    if not is_there and Project.objects.present().filter(organization=organization, name=init.project_name).exists():
+        raise ImproperlyConfigured(
+            f"LANGFUSE_INIT_PROJECT_NAME: {organization.name} has another project that is called {init.project_name}."
+        )
     defaults = {
         "name": init.project_name,
         "organization": organization,

@@ -122,6 +122,19 @@ def test_existing_password_and_names_stay(db, monkeypatch):
     assert (Project.objects.get().name, Organization.objects.get().name) == ("Chatbot", "Acme")
 
 
+def test_a_name_that_another_project_has_is_explained_and_a_renamed_project_stays(db, monkeypatch):
+    give(monkeypatch, **INIT)
+    bootstrap.ensure_first_account()
+    give(monkeypatch, PROJECT_ID="second")
+    with pytest.raises(ImproperlyConfigured, match="LANGFUSE_INIT_PROJECT_NAME: Acme has another project"):
+        bootstrap.ensure_first_account()
+    give(monkeypatch, PROJECT_NAME="Second")
+    bootstrap.ensure_first_account()
+    give(monkeypatch, PROJECT_NAME="Chatbot")
+    assert bootstrap.ensure_first_account() is None
+    assert list(Project.objects.order_by("name").values_list("name", flat=True)) == ["Chatbot", "Second"]
+
+
 def test_without_a_user_somebody_can_still_sign_in(db, monkeypatch):
     give(monkeypatch, **{name: value for name, value in INIT.items() if not name.startswith("USER")})
     first = bootstrap.ensure_first_account()
