@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -146,6 +146,14 @@ class Instance:
         loaded = json.loads((self.data_dir / "run" / "services.json").read_text())
         return loaded if isinstance(loaded, dict) else {}
 
+    def with_project(self, project_id: str) -> Instance:
+        """The same product with another project, made where it is not there: its user sees nobody else's traces."""
+        keys = {"public_key": f"pk-lf-{project_id}", "secret_key": f"sk-lf-{project_id}"}
+        other = replace(self, project_id=project_id, **keys)
+        command = [sys.executable, "manage.py", "bootstrap", "--verbosity=0"]
+        subprocess.run(command, cwd=ROOT, env=other._environment(), check=True)
+        return other
+
     def log(self) -> str:
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
@@ -158,7 +166,7 @@ class Instance:
             "LANGFUSE_INIT_ORG_ID": "demo-org",
             "LANGFUSE_INIT_ORG_NAME": "Nimbus Retail",
             "LANGFUSE_INIT_PROJECT_ID": self.project_id,
-            "LANGFUSE_INIT_PROJECT_NAME": "Assistants",
+            "LANGFUSE_INIT_PROJECT_NAME": "Assistants" if self.project_id == PROJECT else self.project_id,
             "LANGFUSE_INIT_PROJECT_PUBLIC_KEY": self.public_key,
             "LANGFUSE_INIT_PROJECT_SECRET_KEY": self.secret_key,
             "LANGFUSE_INIT_USER_EMAIL": self.email,

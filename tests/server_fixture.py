@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -46,10 +47,8 @@ def _folder() -> Path:
 def server() -> Instance:
     """The product on a folder of its own with one project; ended after the last test of the run."""
     folder = _folder()
-    folder.mkdir(exist_ok=True, mode=0o700)
     facts = folder / "instance.json"
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _locked():
         if not facts.exists():
             instance = Instance(folder, free_port(), environment=_ENVIRONMENT)
             try:
@@ -60,6 +59,21 @@ def server() -> Instance:
         if not instance.processes():
             pytest.fail(f"The product is not running any more:\n{instance.log()[-4000:]}", pytrace=False)
         return instance
+
+
+def project_of(server: Instance, name: str) -> Instance:
+    """The shared product with a project for some of the tests, whose counts and lists the others do not change."""
+    with _locked():
+        return server.with_project(name)
+
+
+@contextlib.contextmanager
+def _locked() -> Iterator[None]:
+    """For one worker at a time."""
+    _folder().mkdir(exist_ok=True, mode=0o700)
+    with (_folder() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture

@@ -8,6 +8,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.hostile_data import KINDS, SIGN, Hostile, send_hostile
+from tests.instance import Instance
+from tests.server_fixture import project_of
+
+
+@pytest.fixture(scope="session")
+def server(server: Instance) -> Instance:
+    """With a project of its own: the pages that other tests look at are not to be full of this."""
+    return project_of(server, "hostile-project")
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +61,6 @@ def _pages(hostile: Hostile, project_url: str, kind: str) -> dict[str, str]:
 def _visit(page: Page, hostile: Hostile, project_url: str, guard, kinds) -> None:
     watch, check = guard
     watch(page)
-    # By name, as what other tests send meanwhile is newer.
     lists = {"traces": "name", "observations": "name", "sessions": "id", "users": "id"}
     addresses = {name: f"{project_url}/{name}/?range=all&q={field}:*{SIGN}*" for name, field in lists.items()}
     for name, address in addresses.items():

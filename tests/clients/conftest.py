@@ -19,6 +19,7 @@ import pytest
 from tests.clients import environments, openai_stub
 from tests.clients.openai_stub import ANSWER, COMPLETION_TOKENS, PROMPT_TOKENS
 from tests.instance import Instance
+from tests.server_fixture import project_of
 
 PYTHON = [f"langfuse-python-{major}" for major in (2, 3, 4, 5)]
 OTEL_PYTHON = PYTHON[1:]
@@ -43,6 +44,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _counts_the_others(item: pytest.Item) -> bool:
     """A test that tells what no other test of its file did, and so comes after them in any order."""
     return item.name.startswith("test_every_method[")
+
+
+@pytest.fixture(scope="session")
+def server(server: Instance) -> Instance:
+    """With a project for the SDKs: pages that browsers look at meanwhile are not to change under them."""
+    return project_of(server, "sdk-project")
 
 
 @pytest.fixture(scope="session")
