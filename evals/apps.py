@@ -9,7 +9,7 @@ class EvalsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.signals import project_deleted
         from evals import arrivals
-        from evals.actions import additions, datasets, imports, item_acts, score_removal  # noqa: F401 - the kinds of their jobs
+        from evals.actions import additions, datasets, imports, item_acts, rules, score_removal, selected  # noqa: F401 - the kinds of their jobs
         from evals.actions.queue_bulk import check_queue, enqueue
         from evals.queries.queues import list_queue_choices
         from evals.queries.score_configs import find_score_rules, list_score_choices

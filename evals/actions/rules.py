@@ -24,7 +24,7 @@ from evals.judging.calling import call_worker
 from evals.judging.mapping import check_mapping, sources_of, variables_of
 from evals.judging.output import Issue, issue
 from evals.judging.schedules import Schedule
-from evals.judging.targets import Target, conditions_of
+from evals.judging.targets import conditions_of
 from evals.models import (
     Assignment,
     Evaluator,
@@ -39,17 +39,14 @@ from evals.queries.evaluators import evaluators, latest_versions
 from evals.queries.rules import get_rule
 from tracing.actions.jobs import Step, job_kind, start_job
 from tracing.models.jobs import Job
-from tracing.queries.explorer.nouns import Noun
-from tracing.queries.selection import RowId, Selection, next_selected
 
 __all__ = ["RuleFields", "Schedule"]
 
-BACKFILL, SELECTION = "judge-stored", "judge-selection"
+BACKFILL = "judge-stored"
 MOST_ASSIGNMENTS = 100
 LONGEST_DELAY = 7 * 24 * 3600
 _NAME_LENGTH = 255
 _ROWS_PER_STEP = 500
-_AT_ONCE_SECONDS = 2.0
 
 #: (id of the evaluator, mapping over its own or None)
 GivenAssignment = tuple[str, Sequence[Mapping[str, Any]] | None]
@@ -282,15 +279,20 @@ def _mapping_of(
             message = _("The variables of “%(name)s” are not mapped yet.") % {"name": evaluator.name}
             issues.append({**issue((*at, "variableMapping"), message), "code": "missing_variable_mapping"})
         return checked
-    offered = {one.key for one in sources_of(target)} if target else set()
-    if target == TargetKind.OBSERVATION:  # some of them are items of experiments
-        offered |= {"expected_output", "experiment_item_metadata"}
-    wrong = [str(one["source"]) for one in used if target and one["source"] not in offered]
+    wrong = _not_there(used, target) if target else []
     if wrong and (is_enabled or checked is not None):
         said = {"name": evaluator.name, "sources": ", ".join(dict.fromkeys(wrong)), "target": TargetKind(target).label}
         message = _("“%(name)s” needs %(sources)s, which no %(target)s has: map it anew for this rule.") % said
         issues.append({**issue((*at, "variableMapping"), message), "code": "invalid_variable_mapping"})
     return checked
+
+
+def _not_there(mapping: Sequence[Mapping[str, Any]], target: str) -> list[str]:
+    """Sources that such targets do not have."""
+    offered = {one.key for one in sources_of(target)}
+    if target == TargetKind.OBSERVATION:  # some of them are items of experiments
+        offered |= {"expected_output", "experiment_item_metadata"}
+    return [str(one["source"]) for one in mapping if one["source"] not in offered]
 
 
 def _assign(rule: Rule, assignments: list[tuple[Evaluator, list[dict[str, Any]] | None]]) -> None:
@@ -428,9 +430,14 @@ def _judge_stored(scope: ProjectScope, job: Job, step: Step) -> None:
             call_worker()
         if targets:
             cursor = {**cursor, "last": stored.key_of(targets[-1]), "found": cursor["found"] + made}
-        step.save(cursor=cursor, done=len(targets), result={"judgements": cursor["found"]}, stops=bool(targets))
+        step.save(cursor=cursor, done=len(targets), result=counted(cursor["found"]), stops=bool(targets))
         if len(targets) < _ROWS_PER_STEP:
             return
+
+
+def counted(number: int) -> dict[str, Any]:
+    """The result of a job that began so many judgements."""
+    return {"counts": {"judgements": number}}
 
 
 def _share_of(scope: ProjectScope, stored: matching.Stored, seed: str, most: int) -> float:
@@ -448,42 +455,9 @@ def _share_of(scope: ProjectScope, stored: matching.Stored, seed: str, most: int
     return -lowest[0] if len(lowest) > most else 1.0
 
 
-def judge_selection(scope: ProjectScope, selection: Selection, evaluator_ids: Sequence[str], *, actor: Actor) -> Job:
-    """Judges the selected traces or observations by these evaluators, without a rule; again where they were before.
-    Raises Invalid for evaluators that are not there, or that cannot judge such targets."""
-    scope.require(Role.MEMBER)
-    ids = list(dict.fromkeys(evaluator_ids))
-    kind = TargetKind.TRACE if selection.noun is Noun.TRACES else TargetKind.OBSERVATION
-    assignments: list[GivenAssignment] = [(id_, None) for id_ in ids]
-    if not assignments:
-        raise Invalid(_("Choose at least one evaluator."))
-    _checked(scope, RuleFields("selection", target=kind, is_enabled=True, assignments=assignments))
-    parameters = {"selection": selection.as_json(), "evaluator_ids": ids}
-    total = None if selection.wanted else len(selection.ids)
-    return start_job(scope, SELECTION, parameters, actor=actor, total=total, at_once_seconds=_AT_ONCE_SECONDS)
-
-
-@job_kind(SELECTION, title=gettext_lazy("Judge"))
-def _judge_selected(scope: ProjectScope, job: Job, step: Step) -> None:
-    selection = Selection.from_json(job.parameters["selection"])
-    ids = list(evaluators(scope).filter(pk__in=job.parameters["evaluator_ids"]).values_list("pk", flat=True))
-    while True:
-        found = next_selected(scope, selection, step.cursor.get("at", ""), size=_ROWS_PER_STEP)
-        if found is None:
-            return
-        rows, at = found
-        targets = _targets_of(scope, selection, rows)
-        made = matching.add_judgements(scope.project_id, targets, ids, origin="manual")
-        # Only what had ended before this was asked for: a step that is done twice judges nothing twice.
-        owner = f"manual:{scope.project_id}"
-        known = [matching.judgement_id(owner, id_, target) for target in targets for id_ in ids]
-        made += matching.start_anew(Judgement.objects.filter(pk__in=known, ended_at__lt=job.created_at))
-        call_worker()
-        total = {"judgements": step.cursor.get("found", 0) + made}
-        step.save(cursor={"at": at, "found": total["judgements"]}, done=len(rows), result=total)
-
-
-def _targets_of(scope: ProjectScope, selection: Selection, rows: Sequence[RowId]) -> list[Target]:
-    if selection.noun is Noun.TRACES:
-        return [Target(TargetKind.TRACE, trace_id=row.trace_id) for row in rows]
-    return matching.observations_by_id(scope, [(row.trace_id, row.id) for row in rows])
+def why_unfit(version: EvaluatorVersion, target: str) -> str:
+    """Why an evaluator cannot judge such targets as it is; empty where it can."""
+    if version.mapping is None:
+        return _("Its variables are not mapped yet.") if variables_of(version.messages) else ""
+    missing = dict.fromkeys(_not_there(version.mapping, target))
+    return _("It reads %(sources)s, which these do not have.") % {"sources": ", ".join(missing)} if missing else ""

@@ -13,7 +13,7 @@ from accounts.access import ProjectScope
 from config.errors import SpanwiseError
 from evals.judging.definition import Definition, model_of
 from evals.judging.mapping import fill, resolve, suggest
-from evals.judging.targets import load, recent
+from evals.judging.targets import Target, load, recent
 from evals.models import DefaultJudge, EvaluatorKind
 from tracing.analytics.encode import MONEY_LIMIT
 from tracing.analytics.records import Observation, ObservationType
@@ -26,7 +26,7 @@ _PLACES = Decimal("0.000000000001")
 #: characters of most languages that make a token, and tokens of a judge's answer
 _CHARACTERS_PER_TOKEN = 4
 _ANSWER_TOKENS = 150
-_SAMPLES = 5
+MOST_SAMPLES = 5
 
 
 def cost_of(project_id: str, model: str, usage: Mapping[str, int], at: datetime) -> Decimal | None:
@@ -47,9 +47,15 @@ def cost_of(project_id: str, model: str, usage: Mapping[str, int], at: datetime)
 
 
 def expected(
-    scope: ProjectScope, definition: Definition, target: str, filter: Sequence[Mapping[str, Any]]
+    scope: ProjectScope,
+    definition: Definition,
+    target: str,
+    filter: Sequence[Mapping[str, Any]] = (),
+    *,
+    samples: Sequence[Target] | None = None,
 ) -> Decimal | None:
-    """Of one judgement, by the length of what matched lately; None where nothing tells. Code costs nothing."""
+    """Of one judgement, by the length of these targets, or without them of what matched lately; None where nothing
+    tells. Code costs nothing."""
     if definition.kind == EvaluatorKind.CODE:
         return Decimal(0)
     chosen = definition.model
@@ -58,19 +64,21 @@ def expected(
         chosen = model_of(default.model) if default else None
     if chosen is None:
         return None
-    characters = _characters(scope, definition, target, filter)
+    if samples is None:
+        samples = [one.target for one in recent(scope, target, filter=filter, limit=MOST_SAMPLES)]
+    characters = _characters(scope, definition, samples, target)
     usage = {"input": characters // _CHARACTERS_PER_TOKEN, "output": _ANSWER_TOKENS}
     return cost_of(scope.project_id, chosen.model, usage, timezone.now())
 
 
-def _characters(scope: ProjectScope, definition: Definition, target: str, filter: Sequence[Mapping[str, Any]]) -> int:
+def _characters(scope: ProjectScope, definition: Definition, samples: Sequence[Target], target: str) -> int:
     """Of a request, on average over a few samples; of the bare messages where there is none."""
     mapping = definition.mapping or suggest(definition.variables, target)
     bare = sum(len(message["content"]) for message in definition.messages)
     lengths = []
-    for sample in recent(scope, target, filter=filter, limit=_SAMPLES):
+    for sample in samples:
         try:
-            document = load(scope, sample.target).document
+            document = load(scope, sample).document
         except SpanwiseError:
             continue
         values = {name: found.value for name, found in resolve(document, mapping).items()}

@@ -73,6 +73,7 @@ def all_pages(server: Instance, demo: DemoData) -> dict[str, str]:
         "evaluation-rules": f"{project}/evaluation-rules/",
         "evaluation-rule-new": f"{project}/evaluation-rules/new/?target=session",
         "judgements": f"{project}/judgements/?range=all",
+        "judge": f"{project}/judge/?trace={demo.chat}",
         "datasets": f"{project}/datasets/",
         "dataset-new": f"{project}/datasets/new/",
         "dataset": f"{project}/datasets/{demo.dataset}/",

@@ -18,11 +18,11 @@ from evals.actions.rules import (
     Schedule,
     create_rule,
     delete_rule,
-    judge_selection,
     run_due_schedules,
     start_backfill,
     update_rule,
 )
+from evals.actions.selected import judge_selection
 from evals.judging import matching, schedules
 from evals.judging.targets import Target, load, recent
 from evals.models import Candidate, Judgement, Rule
@@ -161,11 +161,11 @@ def test_what_is_stored_is_judged_once_whatever_was_judged_before(judging):
     now = timezone.now()
     assert count_matches(judging.scope, "observation", NAMED, now - timedelta(hours=1), now) == 12
     job = finished(start_backfill(judging.scope, rule.pk, since=now - timedelta(hours=1), until=now, actor=SYSTEM))
-    assert (job.total, job.done, job.result) == (12, 12, {"judgements": 10})
+    assert (job.total, job.done, job.result) == (12, 12, {"counts": {"judgements": 10}})
     judging.work()
     assert len(judging.scores()) == 12
     again = start_backfill(judging.scope, rule.pk, since=now - timedelta(hours=1), until=now, actor=SYSTEM)
-    assert finished(again).result == {"judgements": 0}
+    assert finished(again).result == {"counts": {"judgements": 0}}
 
 
 def test_a_backfill_takes_just_as_many_as_are_wanted(judging):
@@ -264,7 +264,7 @@ def test_a_schedule_that_was_due_runs_once_over_what_began_since(judging):
     run_due_schedules()
     run_due_schedules()
     [job] = Job.objects.all()
-    assert finished(job).result == {"judgements": 3}
+    assert finished(job).result == {"counts": {"judgements": 3}}
     judging.work()
     assert len(judging.scores()) == 3
     assert {one.origin for one in judging.judgements()} == {"schedule"}

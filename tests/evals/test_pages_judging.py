@@ -498,6 +498,89 @@ def test_one_without_evaluators_cannot_be_switched_on(alice, project, scope):
     assert "Choose at least one evaluator" in text_of(alice.get(at("rule-detail", project, rule.pk)))
 
 
+# --- A selection ------------------------------------------------------------------------------------------
+def test_chosen_traces_are_judged_once_it_is_said_by_whom_and_for_how_much(alice, project, scope, evaluator):
+    chosen = [put_trace(project.pk, name=f"chat {number}").trace.id for number in range(2)]
+    expensive = judgement(evaluator, number=9, cost=Decimal("0.02"))
+    broken = create_evaluator(scope, fields("unmapped", mapping=None), actor=SYSTEM)
+    of_sessions = create_evaluator(
+        scope, fields("of sessions", mapping=[{"variable": "answer", "source": "conversation"}]), actor=SYSTEM
+    )
+    pick = {"ids": " ".join(chosen)}
+    asked = alice.post(at("judge-traces", project), pick)
+    said = text_of(asked)
+    assert asked.status_code == 200
+    for words in (
+        "Judge 2 traces", "quality", "Choose evaluators to see what they cost.",
+        "Its variables are not mapped yet.", "It reads conversation, which these do not have.",
+    ):  # fmt: skip
+        assert words in said
+    assert not Job.objects.exists()
+    priced = text_of(alice.post(at("judge-traces", project), {**pick, "evaluator": [evaluator.pk]}))
+    assert "≈ $0.0400 for 2 judgements" in priced
+    nobody = alice.post(at("judge-traces", project), {**pick, "do": "start"})
+    assert nobody.status_code == 422
+    assert "Choose at least one evaluator." in text_of(nobody)
+    for other in (broken, of_sessions):
+        refused = alice.post(at("judge-traces", project), {**pick, "evaluator": [other.pk], "do": "start"})
+        assert refused.status_code == 422
+    assert not Job.objects.exists()
+    begun = alice.post(at("judge-traces", project), {**pick, "evaluator": [evaluator.pk], "do": "start"}, follow=True)
+    assert begun.redirect_chain == [(f"{at('judgement-list', project)}?origin=manual&evaluator={evaluator.pk}", 303)]
+    assert "Hand to evaluators: done, 2 rows." in text_of(begun)
+    made = Judgement.objects.exclude(pk=expensive.pk)
+    assert {(one.trace_id, one.origin, one.target) for one in made} == {(id_, "manual", "trace") for id_ in chosen}
+    job = Job.objects.get()
+    shown = text_of(alice.get(reverse("tracing:job-detail", args=[project.pk, job.pk])))
+    assert "Judgements begun 2" in shown
+    assert "quality" in shown
+    log = text_of(alice.get(f"{at('judgement-list', project)}?trace={chosen[0]}&range=all"))
+    assert "All 1" in log
+
+
+def test_one_trace_or_observation_is_judged_from_its_own_page(alice, project, evaluator):
+    traced = put_trace(project.pk, {"name": "answer"}, name="chat")
+    trace_id, step = traced.trace.id, traced.observations[1].id
+    page = alice.get(f"{at('judge-one', project)}?trace={trace_id}&observation={step}")
+    assert "Judge 1 observation" in text_of(page)
+    form = fields_of(page.content.decode(), "confirm")
+    answer = alice.post(at("judge-observations", project), {**form, "evaluator": [evaluator.pk], "do": "start"})
+    assert answer.status_code == 303
+    assert [(one.trace_id, one.observation_id) for one in Judgement.objects.all()] == [(trace_id, step)]
+    assert "Judge 1 trace" in text_of(alice.get(f"{at('judge-one', project)}?trace={trace_id}"))
+    for query in ("", "?trace=gone", f"?trace={trace_id}&observation=gone", "?trace=a%00b"):
+        assert alice.get(f"{at('judge-one', project)}{query}").status_code == 404, query
+
+
+def test_all_that_match_are_judged(alice, project, evaluator):
+    for number in range(3):
+        put_trace(project.pk, name="wanted" if number else "other")
+    pick = {"all": "1", "query": "?q=name:wanted&range=all", "evaluator": [evaluator.pk]}
+    assert "Judge 2 traces" in text_of(alice.post(at("judge-traces", project), pick))
+    assert alice.post(at("judge-traces", project), {**pick, "do": "start"}).status_code == 303
+    assert Judgement.objects.count() == 2
+
+
+def test_a_selection_is_judged_by_members_and_with_evaluators_of_the_project(alice, bob, charlie, project, evaluator):
+    trace_id = put_trace(project.pk).trace.id
+    pick = {"ids": trace_id, "evaluator": [evaluator.pk], "do": "start"}
+    for page in ("judge-traces", "judge-observations"):
+        assert bob.post(at(page, project), pick).status_code == 403
+        assert charlie.post(at(page, project), pick).status_code == 404
+    assert bob.get(f"{at('judge-one', project)}?trace={trace_id}").status_code == 403
+    assert charlie.get(f"{at('judge-one', project)}?trace={trace_id}").status_code == 404
+    elsewhere = make_project("Elsewhere")
+    other = create_evaluator(scope_for_task(elsewhere.pk), fields("hidden"), actor=SYSTEM)
+    assert "hidden" not in text_of(alice.post(at("judge-traces", project), {"ids": trace_id}))
+    for id_ in (other.pk, "nobody", "a\x00b"):
+        answer = alice.post(at("judge-traces", project), {**pick, "evaluator": [id_]})
+        assert answer.status_code == 422, id_
+    theirs = put_trace(elsewhere.pk).trace.id
+    assert alice.get(f"{at('judge-one', project)}?trace={theirs}").status_code == 404
+    assert alice.post(at("judge-traces", project), {"evaluator": [evaluator.pk], "do": "start"}).status_code == 400
+    assert not Judgement.objects.exists()
+
+
 # --- Judgements -------------------------------------------------------------------------------------------
 def test_the_log_is_narrowed_and_what_failed_is_tried_again(alice, project, scope, evaluator, rule):
     other = create_evaluator(scope, fields("tone"), actor=SYSTEM)

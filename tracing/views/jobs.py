@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -44,6 +45,7 @@ _COUNTS: dict[str, str | Promise] = {
     "sessions": gettext_lazy("Sessions left empty"),
     "items": gettext_lazy("Items added"),
     "known_items": gettext_lazy("In the dataset already"),
+    "judgements": gettext_lazy("Judgements begun"),
 }
 
 
@@ -101,6 +103,14 @@ class ShownJob:
         return recompute.receipt_of(self.job) if self.job.kind == recompute.KIND else None
 
     @property
+    def judgements_query(self) -> str:
+        """Of the log of judgements, narrowed to what this job began; empty for a job that judges nothing."""
+        if "judgements" not in self.job.result.get("counts", {}):
+            return ""
+        rule = self.job.parameters.get("rule_id")
+        return urlencode({"range": "all", **({"rule": rule} if rule else {"origin": "manual"})})
+
+    @property
     def is_deletion(self) -> bool:
         return self.job.kind in ("delete", "delete-user")
 
@@ -111,7 +121,12 @@ def _asked(parameters: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if "names" in parameters:
         yield _("Model names"), ", ".join(parameters["names"]) or _("all")
         yield _("Time"), f"{_shortly(parameters['since'])} – {_shortly(parameters['until'])}"
-    for name, label in (("dataset_name", _("Dataset")), ("file", _("File"))):
+    for name, label in (
+        ("dataset_name", _("Dataset")),
+        ("rule", _("Rule")),
+        ("evaluators", _("Evaluators")),
+        ("file", _("File")),
+    ):
         if parameters.get(name):
             yield label, str(parameters[name])
     if user := parameters.get("user_id"):

@@ -28,7 +28,7 @@ from evals.queries import judgements as queries
 from evals.queries import rules as rule_queries
 from evals.views.judging.links import judgement_url, log_url
 from evals.views.judging.rules import paused_evaluators
-from evals.views.judging.shown import ShownJudgement
+from evals.views.judging.shown import ORIGINS, ShownJudgement
 from tracing.forms import text_from
 
 _PAGE = 50
@@ -50,6 +50,8 @@ class Wanted:
     rule: str = ""
     evaluator: str = ""
     target: str = ""
+    origin: str = ""
+    trace: str = ""
     range: str = _USUAL_RANGE
 
     @classmethod
@@ -62,6 +64,8 @@ class Wanted:
             rule=text_from(data, "rule")[:255],
             evaluator=text_from(data, "evaluator")[:255],
             target=one_of("target", TargetKind.values),
+            origin=one_of("origin", ORIGINS),
+            trace=text_from(data, "trace")[:255],
             range=one_of("range", [name for name, *_ in RANGES], _USUAL_RANGE),
         )
 
@@ -78,17 +82,19 @@ class Wanted:
             "rule_id": self.rule,
             "evaluator_id": self.evaluator,
             "target": self.target,
+            "origin": self.origin,
+            "trace_id": self.trace,
             "since": self.since,
         }
 
     @property
     def parameters(self) -> dict[str, str]:
-        names = ("status", "rule", "evaluator", "target", "range")
+        names = ("status", "rule", "evaluator", "target", "origin", "trace", "range")
         return {name: value for name in names if (value := getattr(self, name)) and value != _USUAL_RANGE}
 
     @property
     def is_narrowed(self) -> bool:
-        return bool(self.status or self.rule or self.evaluator or self.target)
+        return bool(self.status or self.rule or self.evaluator or self.target or self.origin or self.trace)
 
 
 @require_safe
@@ -111,6 +117,7 @@ def judgement_list(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
         "rules": [(one.pk, one.name) for one in rule_queries.rules(scope).order_by("name")],
         "evaluators": [(one.pk, one.name) for one in evaluator_queries.evaluators(scope).order_by("name")],
         "targets": TargetKind.choices,
+        "origins": list(ORIGINS.items()),
         "ranges": [(name, label) for name, label, _days in RANGES],
         "paused": paused_evaluators(scope),
         "may_edit": scope.role.allows(Role.MEMBER),

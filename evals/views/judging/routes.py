@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from evals.views.judging import editor, evaluators, log, rules
+from evals.views.judging import editor, evaluators, log, rules, selecting
 
 urlpatterns = [
     path("evaluators/", evaluators.evaluator_list, name="evaluator-list"),
@@ -28,6 +28,9 @@ urlpatterns = [
     path("evaluation-rules/<str:rule_id>/", rules.rule_detail, name="rule-detail"),
     path("evaluation-rules/<str:rule_id>/edit/", rules.rule_edit, name="rule-edit"),
     path("evaluation-rules/<str:rule_id>/backfill/", rules.rule_backfill, name="rule-backfill"),
+    path("judge/", selecting.judge_one, name="judge-one"),
+    path("judge/traces/", selecting.judge_traces, name="judge-traces"),
+    path("judge/observations/", selecting.judge_observations, name="judge-observations"),
     path("judgements/", log.judgement_list, name="judgement-list"),
     path("judgements/retry/", log.judgement_retry, name="judgement-retry"),
     path("judgements/cancel/", log.judgement_cancel, name="judgement-cancel"),
