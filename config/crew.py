@@ -1,6 +1,6 @@
 """Threads of a worker's own, beside Celery's: for work that mostly waits for somebody else, as calls to models do.
 
-What is to be done is in rows, and whoever takes one leaves a mark in it (config/runners.py), so a crew holds nothing
+What is to be done is in rows, and whoever takes one leaves a mark in it (config/claims.py), so a crew holds nothing
 that could be lost. A task calls it, also as a sweep; as many threads start as there is work, up to its size, and each
 goes on until there is none.
 """
@@ -14,12 +14,30 @@ from collections.abc import Callable
 
 from django.db import DatabaseError, InterfaceError, connection
 
+from config.errors import Unavailable
+
 log = logging.getLogger(__name__)
 
 #: what a database that is away raises
 DATABASE_AWAY = (DatabaseError, InterfaceError)
 
 _crews: list[Crew] = []
+
+
+def patiently(write: Callable[[], None], seconds: float = 60.0) -> None:
+    """Tries to write what came of some work for so long: a store that is away for a moment must not lose what somebody
+    has paid for. Raises what it raised last."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return write()
+        except (*DATABASE_AWAY, Unavailable) as error:
+            if connection.in_atomic_block or time.monotonic() >= until:
+                raise
+            log.warning("What came of some work cannot be written: %s. Trying again.", error)
+            if not isinstance(error, Unavailable):
+                connection.close()
+            time.sleep(1.0)
 
 
 class Crew:
@@ -47,24 +65,6 @@ class Crew:
                 thread = threading.Thread(target=self._work_until_empty, name=self._name, daemon=True)
                 self._threads.add(thread)
                 thread.start()
-
-    def rest(self, seconds: float) -> None:
-        """Waits so long, or until the process ends."""
-        self._ending.wait(seconds)
-
-    def patiently(self, write: Callable[[], None], seconds: float = 60.0) -> None:
-        """Tries to write what came of some work for so long: a database that is away for a moment must not lose what
-        somebody has paid for. Raises what it raised last."""
-        until = time.monotonic() + seconds
-        while True:
-            try:
-                return write()
-            except DATABASE_AWAY as error:
-                if connection.in_atomic_block or time.monotonic() >= until:
-                    raise
-                log.warning("What came of some work (%s) cannot be written: %s. Trying again.", self._name, error)
-                connection.close()
-                self.rest(1.0)
 
     def stop(self) -> None:
         self._ending.set()

@@ -8,20 +8,18 @@ anew replaces the broken one.
 from __future__ import annotations
 
 import logging
-import time
 from datetime import timedelta
 from typing import Any
 
 import orjson
 from django.conf import settings
-from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.access import ProjectScope, scope_for_job
-from config import runners
-from config.crew import DATABASE_AWAY, Crew
+from config.claims import Claims, Watch
+from config.crew import Crew, patiently
 from config.errors import Forbidden, SpanwiseError, Unavailable
 from config.outgoing import Limits
 from evals.experiments import spans
@@ -36,16 +34,14 @@ from prompts.queries.prompts import get_version
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=30)
 #: seconds after an attempt that failed in passing until the next one; after the last there is none
 PLAN = (5, 30, 120)
 #: begun this often by processes that ended, an item is taken to be what ends them
 _MOST_ATTEMPTS = 6
-_HEARTBEAT_SECONDS = 5.0
-_LOOK_SECONDS = 0.5
 _LIMITS = Limits(connect_seconds=10, silence_seconds=180, total_seconds=900, most_bytes=16 * 1024 * 1024)
 _LONGEST_BODY = 16 * 1024
 UNFINISHED = (RunStatus.QUEUED, RunStatus.RUNNING)
+claims = Claims(ExperimentItem, waiting=RunStatus.QUEUED, running=RunStatus.RUNNING)
 
 
 # --- Who works -------------------------------------------------------------------------------------------
@@ -57,8 +53,8 @@ def work_on_items() -> None:
 
 def work_on_next() -> bool:
     """Runs the item that has waited longest, in this thread, to its end. False where none waits."""
-    for item in _due().select_related("experiment", "experiment__dataset").order_by("due_at", "pk")[:20]:
-        if _claim(item):
+    for item in _due().order_by("due_at", "pk")[:20]:
+        if _take(item):
             _work(item)
             return True
     return False
@@ -72,17 +68,12 @@ def _due() -> QuerySet[ExperimentItem]:
     return ExperimentItem.objects.filter(is_wanted, status=RunStatus.QUEUED, due_at__lte=timezone.now())
 
 
-def _claim(item: ExperimentItem) -> bool:
-    free = ExperimentItem.objects.filter(pk=item.pk, status=RunStatus.QUEUED, attempts=item.attempts)
-    item.runner, item.attempts = runners.new_mark(), item.attempts + 1
-    now = timezone.now()
-    claimed = free.update(
-        status=RunStatus.RUNNING, runner=item.runner, heartbeat_at=now, attempts=item.attempts, updated_at=now
-    )
-    if claimed and item.experiment.status == RunStatus.QUEUED:
-        waiting = Experiment.objects.filter(pk=item.experiment.pk, status=RunStatus.QUEUED)
-        waiting.update(status=RunStatus.RUNNING, updated_at=now)
-    return bool(claimed)
+def _take(item: ExperimentItem) -> bool:
+    if not claims.take(item, attempts=F("attempts") + 1):
+        return False
+    waiting = Experiment.objects.filter(pk=item.experiment_id, status=RunStatus.QUEUED)
+    waiting.update(status=RunStatus.RUNNING, updated_at=timezone.now())
+    return True
 
 
 # --- One item --------------------------------------------------------------------------------------------
@@ -95,26 +86,27 @@ class _LaterAgain(Exception):
 
 
 def _work(item: ExperimentItem) -> None:
-    watch = _Watch(item)
+    held = claims.held(item)
+    watch = Watch(crew, held, held.filter(experiment__status__in=UNFINISHED))
     try:
         problem = _run(item, watch)
     except Cancelled:
-        return crew.patiently(lambda: _put_back(item, seconds=0))
+        return patiently(lambda: _put_back(item, seconds=0))
     except _LaterAgain as later:
         said, seconds = later.problem, later.seconds
-        return crew.patiently(lambda: _put_back(item, seconds=seconds, problem=said))
+        return patiently(lambda: _put_back(item, seconds=seconds, problem=said))
     except Unavailable as error:
         said = _problem(error.message)
-        return crew.patiently(lambda: _put_back(item, seconds=PLAN[0], problem=said))
+        return patiently(lambda: _put_back(item, seconds=PLAN[0], problem=said))
     except SpanwiseError as error:
         problem = _problem(error.message)
     except Exception as error:
         log.exception("Item %s of an experiment failed", item.pk)
         problem = _problem(_("An unexpected error (%(name)s).") % {"name": type(error).__name__})
-    return crew.patiently(lambda: _finish(item, problem))
+    return patiently(lambda: _finish(item, problem))
 
 
-def _run(item: ExperimentItem, watch: _Watch) -> dict[str, Any] | None:
+def _run(item: ExperimentItem, watch: Watch) -> dict[str, Any] | None:
     """What went wrong for good, None where nothing did. The trace is handed in either way."""
     if item.attempts > _MOST_ATTEMPTS:
         return _problem(_("Given up: its worker ended several times while it ran."))
@@ -131,7 +123,7 @@ def _run(item: ExperimentItem, watch: _Watch) -> dict[str, Any] | None:
 
 
 def _ask(
-    scope: ProjectScope, item: ExperimentItem, version: DatasetItemVersion, plan: Plan, ran: Ran, watch: _Watch
+    scope: ProjectScope, item: ExperimentItem, version: DatasetItemVersion, plan: Plan, ran: Ran, watch: Watch
 ) -> dict[str, Any] | None:
     """Fills `ran`. Raises Cancelled when somebody stops it, _LaterAgain for what may pass."""
     window = window_for(scope, plan, get_version(scope, plan.prompt, number=plan.version))
@@ -184,52 +176,18 @@ def _problem_of(error: ProviderError, connection_: LlmConnection) -> dict[str, A
     }
 
 
-class _Watch:
-    """Looks now and then whether the item shall be run on, and tells others that somebody is at it."""
-
-    def __init__(self, item: ExperimentItem) -> None:
-        self._item = item
-        self._look_at = self._beat_at = 0.0
-
-    def is_stopped(self) -> bool:
-        now = time.monotonic()
-        if crew.is_ending:
-            return True
-        if now < self._look_at:
-            return False
-        self._look_at = now + _LOOK_SECONDS
-        try:
-            return not self._may_go_on(now)
-        except DATABASE_AWAY:  # nobody can stop it just now
-            connection.close()
-            return False
-
-    def _may_go_on(self, now: float) -> bool:
-        mine = _mine(self._item).filter(experiment__status__in=UNFINISHED)
-        if not mine.exists():
-            return False
-        if now >= self._beat_at:
-            self._beat_at = now + _HEARTBEAT_SECONDS
-            _mine(self._item).update(heartbeat_at=timezone.now())
-        return True
-
-
 # --- What became of it -----------------------------------------------------------------------------------
-def _mine(item: ExperimentItem) -> QuerySet[ExperimentItem]:
-    return ExperimentItem.objects.filter(pk=item.pk, runner=item.runner, status=RunStatus.RUNNING)
-
-
 def _finish(item: ExperimentItem, problem: dict[str, Any] | None) -> None:
     status = RunStatus.FAILED if problem else RunStatus.DONE
     said = orjson.dumps(problem).decode() if problem else ""
-    _mine(item).update(status=status, problem=said, runner="", updated_at=timezone.now())
+    claims.held(item).update(status=status, problem=said, runner="", updated_at=timezone.now())
     settle(item.experiment_id)
 
 
 def _put_back(item: ExperimentItem, *, seconds: float, problem: dict[str, Any] | None = None) -> None:
     """It waits again; where the whole experiment was stopped meanwhile, so is the item."""
     is_wanted = Experiment.objects.filter(pk=item.experiment_id, status__in=UNFINISHED).exists()
-    _mine(item).update(
+    claims.held(item).update(
         status=RunStatus.QUEUED if is_wanted else RunStatus.STOPPED,
         due_at=timezone.now() + timedelta(seconds=seconds),
         problem=orjson.dumps(problem).decode() if problem else "",
@@ -249,9 +207,7 @@ def settle(experiment_id: int) -> None:
 # --- What nobody works on any more -----------------------------------------------------------------------
 def sweep() -> None:
     """Items whose process ended wait again, and experiments of which nothing is left have ended."""
-    running = ExperimentItem.objects.filter(status=RunStatus.RUNNING, experiment__status__in=UNFINISHED)
-    for item in running.select_related("experiment"):
-        if runners.is_gone(item.runner, item.heartbeat_at, LEASE):
-            _put_back(item, seconds=0)
+    for item in claims.lost(claims.at_work()):
+        _put_back(item, seconds=0)
     for experiment_id in Experiment.objects.filter(status__in=UNFINISHED).values_list("pk", flat=True):
         settle(experiment_id)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,15 +17,15 @@ from typing import Any
 
 import orjson
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count, Min, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.access import ProjectScope, scope_for_job, scope_for_task
 from accounts.models import Project
-from config import runners
-from config.crew import DATABASE_AWAY, Crew
+from config.claims import Claims, Watch
+from config.crew import DATABASE_AWAY, Crew, patiently
 from config.errors import Invalid, NotFound, SpanwiseError, Unavailable
 from evals.actions.evaluators import pause_for
 from evals.judging import traces
@@ -51,16 +50,11 @@ from tracing.actions.removal import delete_scores
 from tracing.analytics import store
 from tracing.analytics.records import Score, ScoreSource
 from tracing.analytics.tables import scores as scores_table
+from tracing.ingest.own import trace_row, untraced
 from tracing.ingest.write import put_scores
 
 log = logging.getLogger(__name__)
 
-_LEASE = timedelta(seconds=30)
-_HEARTBEAT_SECONDS = 5.0
-#: how long an outcome is held on to while a store is away
-_PATIENCE_SECONDS = 60.0
-#: a trace is not handed in again by a sweep while whoever ended the row is just doing it
-_UNTRACED_AFTER = timedelta(seconds=10)
 #: of what a score says as its comment
 _LONGEST_COMMENT = 10_000
 #: entries of a log: more come of a judgement that was retried by people again and again
@@ -68,6 +62,9 @@ _MOST_ENTRIES = 50
 _AVAILABLE_AGAIN = timedelta(seconds=10)
 #: how long this process goes by what it knows of who waits
 _TURNS_SECONDS = 1.0
+
+judgements = Claims(Judgement, waiting=JudgementStatus.WAITING, running=JudgementStatus.RUNNING)
+trials = Claims(Trial, waiting=JudgementStatus.WAITING, running=JudgementStatus.RUNNING)
 
 
 # --- Who works -------------------------------------------------------------------------------------------
@@ -86,7 +83,7 @@ def work_on_next() -> bool:
     Trials come first, as somebody looks on; then whoever of the projects has the least at work.
     """
     for trial in Trial.objects.filter(status=JudgementStatus.WAITING).order_by("created_at")[:10]:
-        if _claim_trial(trial):
+        if trials.take(trial, started_at=timezone.now()):
             _try_out(trial)
             return True
     judgement = _claim_next()
@@ -153,22 +150,17 @@ def _claim_next() -> Judgement | None:
 
 def _claim(judgement: Judgement) -> bool:
     """Under the rule's lock where it has a cap, so that two threads do not spend the same rest of it."""
-    now, mark = timezone.now(), runners.new_mark()
+    now = timezone.now()
     with transaction.atomic():
         rule = None
         if judgement.rule_id is not None:
             capped = Rule.objects.filter(pk=judgement.rule_id, daily_cap__isnull=False)
             rule = capped.select_for_update().first()
-        free = Judgement.objects.filter(pk=judgement.pk, status=JudgementStatus.WAITING, due_at=judgement.due_at)
-        claimed = free.update(
-            status=JudgementStatus.RUNNING, runner=mark, heartbeat_at=now, started_at=now, held_by="", problem=""
-        )
-        if not claimed:
+        if not judgements.take(judgement, unchanged=("due_at",), started_at=now, held_by="", problem=""):
             return False
         if rule is not None and not judgement.answer_text and not _is_within_cap(rule, judgement, now):
             _hold_until_tomorrow(rule, judgement, now)
             return False
-    judgement.refresh_from_db()
     return True
 
 
@@ -196,42 +188,9 @@ def _hold_until_tomorrow(rule: Rule, taken: Judgement, now: datetime) -> None:
     mine.filter(status=JudgementStatus.WAITING, due_at__lt=tomorrow, answer_text="").update(**held)
 
 
-def _claim_trial(trial: Trial) -> bool:
-    now, mark = timezone.now(), runners.new_mark()
-    free = Trial.objects.filter(pk=trial.pk, status=JudgementStatus.WAITING)
-    if not free.update(status=JudgementStatus.RUNNING, runner=mark, heartbeat_at=now, started_at=now):
-        return False
-    trial.refresh_from_db()
-    return True
-
-
 # --- One judgement ---------------------------------------------------------------------------------------
 class _Lost(Exception):
     """The row is gone, or somebody else has taken it over."""
-
-
-class _Watch:
-    """Tells others that somebody works on a row, and whether that shall go on."""
-
-    def __init__(self, row: Judgement | Trial) -> None:
-        self._row = row
-        self._beat_at = time.monotonic() + _HEARTBEAT_SECONDS
-
-    def is_stopped(self) -> bool:
-        if crew.is_ending:
-            return True
-        now = time.monotonic()
-        if now < self._beat_at:
-            return False
-        self._beat_at = now + _HEARTBEAT_SECONDS
-        try:
-            mine = type(self._row)._default_manager.filter(
-                pk=self._row.pk, runner=self._row.runner, status=JudgementStatus.RUNNING
-            )
-            return not mine.update(heartbeat_at=timezone.now())
-        except DATABASE_AWAY:  # the answer goes on
-            connection.close()
-            return False
 
 
 def _judge(judgement: Judgement) -> None:
@@ -259,41 +218,41 @@ def _answer(judgement: Judgement) -> None:
         scope = scope_for_task(judgement.project_id)
         loaded = load(scope, _target_of(judgement), only=_sources_in(definition, mapping))
         unread = sum(1 for one in entries[-judgement.attempts :] if _was_unread(one)) if judgement.attempts else 0
-        watch = _Watch(judgement)
+        watch = Watch(crew, judgements.held(judgement))
         question = Question(scope, definition, mapping, loaded.document, watch.is_stopped, skipped=unread // 2)
         judged = question.ask()
     except Cancelled:
         # The process ends, or the row is somebody else's: this attempt did not happen.
-        _patiently(lambda: _put_back(judgement))
+        patiently(lambda: _put_back(judgement))
         raise _Lost from None
     except NotFound as error:
         said = error.message
-        _patiently(lambda: _end(judgement, JudgementStatus.CANCELLED, entries, said))
+        patiently(lambda: _end(judgement, JudgementStatus.CANCELLED, entries, said))
     except Unavailable as error:
         said = error.message
-        _patiently(lambda: _put_back(judgement, rest=_AVAILABLE_AGAIN, problem=said))
+        patiently(lambda: _put_back(judgement, rest=_AVAILABLE_AGAIN, problem=said))
         raise _Lost from None
     except Failed as error:
         failure = error
         entries += _logged(question)
-        _patiently(lambda: _failed(judgement, evaluator, failure, entries))
+        patiently(lambda: _failed(judgement, evaluator, failure, entries))
     except DATABASE_AWAY:
         raise
     except SpanwiseError as error:
         said = error.message
-        _patiently(lambda: _end(judgement, JudgementStatus.FAILED, [*entries, *_logged(question)], said))
+        patiently(lambda: _end(judgement, JudgementStatus.FAILED, [*entries, *_logged(question)], said))
     except Exception as error:
         log.exception("Judgement %s failed", judgement.pk)
         said = _("An unexpected error (%(name)s).") % {"name": type(error).__name__}
-        _patiently(lambda: _end(judgement, JudgementStatus.FAILED, [*entries, *_logged(question)], said))
+        patiently(lambda: _end(judgement, JudgementStatus.FAILED, [*entries, *_logged(question)], said))
     else:
         entries += _logged(question)
         if judged is None:
             said = _("The code found nothing to score.")
-            _patiently(lambda: _end(judgement, JudgementStatus.CANCELLED, entries, said))
+            patiently(lambda: _end(judgement, JudgementStatus.CANCELLED, entries, said))
         else:
             answer = _answer_of(judged, loaded, evaluator.name, definition)
-            _patiently(lambda: _note(judgement, answer, judged, entries))
+            patiently(lambda: _note(judgement, answer, judged, entries))
 
 
 def _logged(question: Question | None) -> list[dict[str, Any]]:
@@ -346,13 +305,9 @@ def _data_type(judged: Judged, definition: Definition) -> str:
 
 
 # --- What becomes of it ------------------------------------------------------------------------------------
-def _mine(judgement: Judgement) -> Any:
-    return Judgement.objects.filter(pk=judgement.pk, runner=judgement.runner, status=JudgementStatus.RUNNING)
-
-
 def _write(judgement: Judgement, **changes: Any) -> None:
     """Raises _Lost where the row is not this thread's any more."""
-    if not _mine(judgement).update(**changes):
+    if not judgements.held(judgement).update(**changes):
         raise _Lost
     for name, value in changes.items():
         setattr(judgement, name, value)
@@ -429,14 +384,14 @@ def _score(judgement: Judgement) -> None:
         _write(judgement, status=JudgementStatus.DONE, ended_at=timezone.now(), problem="", is_traced=False)
 
     try:
-        _patiently(write)
+        patiently(write)
     except Unavailable as error:
         said = error.message
-        _patiently(lambda: _put_back(judgement, rest=_AVAILABLE_AGAIN, problem=said))
+        patiently(lambda: _put_back(judgement, rest=_AVAILABLE_AGAIN, problem=said))
         raise _Lost from None
     except Invalid as error:
         said = error.message
-        _patiently(lambda: _end(judgement, JudgementStatus.FAILED, judgement.log, said))
+        patiently(lambda: _end(judgement, JudgementStatus.FAILED, judgement.log, said))
 
 
 def _remove_rest(scope: ProjectScope, judgement: Judgement, number: int) -> None:
@@ -506,30 +461,11 @@ def _trace(judgement: Judgement) -> None:
 
 
 def _hand_in(row: Judgement | Trial, name: str, metadata: dict[str, Any]) -> None:
-    try:
+    def hand_in() -> None:
         if row.log:
             traces.hand_in(scope_for_task(row.project_id), row, name=name, metadata=metadata)
-    except Unavailable as error:
-        log.warning("The trace of %s waits: %s", row.pk, error)
-        return
-    except Invalid as error:
-        log.error("%s cannot be traced: %s", row.pk, error.message)
-    type(row)._default_manager.filter(pk=row.pk).update(is_traced=True)
 
-
-def _patiently(write: Callable[[], None]) -> None:
-    """A store that is away for a moment must not lose what was paid for."""
-    until = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        try:
-            return write()
-        except (*DATABASE_AWAY, Unavailable) as error:
-            if connection.in_atomic_block or time.monotonic() >= until or crew.is_ending:
-                raise
-            log.warning("What a judge said cannot be written (%s); trying again.", error)
-            if not isinstance(error, Unavailable):
-                connection.close()
-            crew.rest(1.0)
+    trace_row(row, hand_in)
 
 
 # --- Trials ------------------------------------------------------------------------------------------------
@@ -543,7 +479,7 @@ def _try_out(trial: Trial) -> None:
         author, project_id = trial.author_id, trial.project_id
         scope = scope_for_job(project_id, author) if author else scope_for_task(project_id)
         loaded = load(scope, _target_of(trial))
-        watch = _Watch(trial)
+        watch = Watch(crew, trials.held(trial))
         question = Question(scope, definition, definition.mapping or [], loaded.document, watch.is_stopped)
         judged = question.ask()
         if judged is None:
@@ -562,8 +498,7 @@ def _try_out(trial: Trial) -> None:
         changes = {"status": JudgementStatus.FAILED, "problem": words}
     entries = _logged(question)
     changes |= {"log_text": _text(entries), "cost": total_cost(entries), "ended_at": timezone.now()}
-    mine = Trial.objects.filter(pk=trial.pk, runner=trial.runner, status=JudgementStatus.RUNNING)
-    _patiently(lambda: _update(mine, changes))
+    patiently(lambda: _update(trials.held(trial), changes))
     trial.refresh_from_db()
     _trace_trial(trial, name)
 
@@ -580,27 +515,14 @@ def _trace_trial(trial: Trial, name: str) -> None:
 # --- What nobody works on any more -------------------------------------------------------------------------
 def sweep() -> None:
     """Finds rows whose process ended, and ended ones whose trace was not handed in."""
-    for row in Judgement.objects.filter(status=JudgementStatus.RUNNING).only("pk", "runner", "heartbeat_at", "status"):
-        if runners.is_gone(row.runner, row.heartbeat_at, _LEASE):
-            mine = Judgement.objects.filter(pk=row.pk, runner=row.runner, status=JudgementStatus.RUNNING)
-            mine.update(status=JudgementStatus.WAITING, runner="", due_at=timezone.now())
-    for trial in Trial.objects.filter(status=JudgementStatus.RUNNING).only("pk", "runner", "heartbeat_at", "status"):
-        if runners.is_gone(trial.runner, trial.heartbeat_at, _LEASE):
-            lost = Trial.objects.filter(pk=trial.pk, runner=trial.runner, status=JudgementStatus.RUNNING)
-            words = _("The worker ended while this ran. Test it again.")
-            lost.update(status=JudgementStatus.FAILED, problem=words, ended_at=timezone.now())
-    before = timezone.now() - _UNTRACED_AFTER
+    for judgement in judgements.lost(judgements.at_work().only("runner", "heartbeat_at")):
+        judgements.held(judgement).update(status=JudgementStatus.WAITING, runner="", due_at=timezone.now())
+    for trial in trials.lost(trials.at_work().only("runner", "heartbeat_at")):
+        words = _("The worker ended while this ran. Test it again.")
+        trials.held(trial).update(status=JudgementStatus.FAILED, problem=words, ended_at=timezone.now())
     present = Project.objects.present().values("pk")
-    untraced = Judgement.objects.filter(is_traced=False, ended_at__lt=before, project__in=present)
-    for judgement in untraced.exclude(status=JudgementStatus.WAITING).select_related("evaluator", "version")[:100]:
+    rows = untraced(Judgement.objects.filter(project__in=present)).exclude(status=JudgementStatus.WAITING)
+    for judgement in rows.select_related("evaluator", "version")[:100]:
         _trace(judgement)
-    for trial in Trial.objects.filter(is_traced=False, ended_at__lt=before, project__in=present)[:20]:
+    for trial in untraced(Trial.objects.filter(project__in=present))[:20]:
         _trace_trial(trial, json_of(trial.definition_text)["name"] or _("Test of an evaluator"))
-
-
-def settle(trial: Trial) -> Trial:
-    """One whose process ended is said so to whoever asks, without waiting for the sweep."""
-    if trial.status == JudgementStatus.RUNNING and runners.is_gone(trial.runner, trial.heartbeat_at, _LEASE):
-        sweep()
-        trial.refresh_from_db()
-    return trial

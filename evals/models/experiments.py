@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from config.claims import Claimed
 from evals.models.datasets import DATASET_NAME_LENGTH, ITEM_ID_LENGTH, Dataset, json_of
 
 EXPERIMENT_ID_LENGTH = TRACE_ID_LENGTH = 255
@@ -74,7 +75,7 @@ class Experiment(models.Model):
         return found
 
 
-class ExperimentItem(models.Model):
+class ExperimentItem(Claimed):
     """One item that was run once: its trace, and in that the span of the run. The same item again is a repetition."""
 
     experiment = models.ForeignKey(Experiment, models.CASCADE, related_name="items")
@@ -101,8 +102,6 @@ class ExperimentItem(models.Model):
     problem = models.TextField(blank=True, default="")
     attempts = models.PositiveIntegerField(default=0)
     due_at = models.DateTimeField(null=True, blank=True)
-    runner = models.CharField(max_length=300, blank=True, default="")
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
 
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField(auto_now=True)

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from config.claims import Claimed
 from evals.models.datasets import json_of
 from evals.models.ids import new_id
 
@@ -178,7 +179,7 @@ class Assignment(models.Model):
         return found
 
 
-class Judgement(models.Model):
+class Judgement(Claimed):
     """One evaluator's look at one target: waiting, at work, or what came of it. `log_text` holds its attempts.
 
     The id is made of rule (or experiment), evaluator and target, and the score's and the trace's ids are made of it:
@@ -206,8 +207,6 @@ class Judgement(models.Model):
     #: not before
     due_at = models.DateTimeField()
     attempts = models.PositiveIntegerField(default=0)
-    runner = models.CharField(max_length=300, blank=True, default="")
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
     #: "cap" while the daily cap of its rule keeps it waiting; else empty
     held_by = models.CharField(max_length=10, blank=True, default="")
 
@@ -276,7 +275,7 @@ class Candidate(models.Model):
         return self.id
 
 
-class Trial(models.Model):
+class Trial(Claimed):
     """A definition tried on one target before it is saved. It is asked once, traced, and writes no score."""
 
     id = models.CharField(primary_key=True, max_length=255, default=new_id, editable=False)
@@ -293,8 +292,6 @@ class Trial(models.Model):
 
     #: WAITING, RUNNING, DONE or FAILED
     status = models.CharField(max_length=10, choices=JudgementStatus.choices, default=JudgementStatus.WAITING)
-    runner = models.CharField(max_length=300, blank=True, default="")
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
 
     value = models.CharField(max_length=500, blank=True, default="")
     reasoning = models.TextField(blank=True, default="")

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Index, JSONField
 from django.utils.translation import gettext_lazy as _
 
+from config.claims import Claimed
 from prompts.models.prompts import new_id
 
 TITLE_LENGTH = 200
@@ -65,7 +66,7 @@ class Playground(models.Model):
         return found
 
 
-class PlaygroundRun(models.Model):
+class PlaygroundRun(Claimed):
     """One call of one window: what was sent, and what became of it. Keys are never part of it."""
 
     id = models.CharField(primary_key=True, max_length=255, default=new_id, editable=False)
@@ -100,9 +101,6 @@ class PlaygroundRun(models.Model):
     #: whether ingestion has the trace
     is_traced = models.BooleanField(default=False)
 
-    #: who works on it (config/runners.py); empty for nobody
-    runner = models.CharField(max_length=300, blank=True, default="")
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
     is_stopping = models.BooleanField(default=False)
 
     created_at = models.DateTimeField(auto_now_add=True)

@@ -8,10 +8,9 @@ by the sweep, or by the page that asks for its news, and says so.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -22,9 +21,9 @@ from django.utils.translation import gettext as _
 
 from accounts.access import ProjectScope, scope_for_job, scope_for_task
 from accounts.models import Project
-from config import runners
-from config.crew import DATABASE_AWAY, Crew
-from config.errors import Forbidden, Invalid, NotFound, Unavailable
+from config.claims import Claims, Watch
+from config.crew import DATABASE_AWAY, Crew, patiently
+from config.errors import Forbidden, Invalid, NotFound
 from config.outgoing import Limits
 from config.sealing import Unreadable
 from prompts.llm import Answer, Call, Cancelled, ProviderError, Trouble, stream
@@ -32,19 +31,16 @@ from prompts.llm.hiding import hiding
 from prompts.models import LlmConnection, PlaygroundRun, RunStatus
 from prompts.playground import calls, traces
 from prompts.playground.pieces import Writer
+from tracing.ingest.own import trace_row, untraced
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=30)
-_HEARTBEAT_SECONDS = 5.0
-#: how often a run looks whether somebody wants it to stop
-_LOOK_SECONDS = 0.4
 _TOTAL_SECONDS = 900.0
 _SILENCE_SECONDS = 180.0
 _MOST_BYTES = 16 * 1024 * 1024
 _LONGEST_BODY = 64 * 1024
-#: a trace is not handed in again by a sweep while whoever ended the run is just doing it
-_UNTRACED_AFTER = timedelta(seconds=10)
+
+claims = Claims(PlaygroundRun, waiting=RunStatus.QUEUED, running=RunStatus.RUNNING)
 
 
 # --- Who works -------------------------------------------------------------------------------------------
@@ -57,19 +53,10 @@ def work_on_runs() -> None:
 def work_on_next() -> bool:
     """Works on the run that has waited longest, in this thread, to its end. False where none waits."""
     for run in PlaygroundRun.objects.filter(status=RunStatus.QUEUED).order_by("created_at", "id")[:20]:
-        if _claim(run):
+        if claims.take(run, started_at=timezone.now()):
             _work(run)
             return True
     return False
-
-
-def _claim(run: PlaygroundRun) -> bool:
-    now, mark = timezone.now(), runners.new_mark()
-    free = PlaygroundRun.objects.filter(pk=run.pk, status=RunStatus.QUEUED)
-    if not free.update(status=RunStatus.RUNNING, runner=mark, heartbeat_at=now, started_at=now):
-        return False
-    run.refresh_from_db()
-    return True
 
 
 crew = Crew("playground", lambda: settings.PLAYGROUND_RUNS_PER_WORKER, work_on_next)
@@ -88,12 +75,13 @@ class _Outcome:
 
 def _work(run: PlaygroundRun) -> None:
     outcome = _outcome_of(run)
-    crew.patiently(lambda: _finish(run, outcome))
+    patiently(lambda: _finish(run, outcome))
 
 
 def _outcome_of(run: PlaygroundRun) -> _Outcome:
     outcome = _Outcome(RunStatus.DONE)
-    watch = _Watch(run)
+    held = claims.held(run)
+    watch = Watch(crew, held, held.filter(is_stopping=False))
     writer = Writer(run.pk)
     hide: Callable[[str], str] = str
     try:
@@ -101,7 +89,7 @@ def _outcome_of(run: PlaygroundRun) -> _Outcome:
         connection_ = _connection_of(scope, run)
         hide = hiding(connection_)
         call = calls.from_json(run.call)
-        _receive(scope, connection_, call, watch, writer if call.stream else None, outcome)
+        _receive(run, scope, connection_, call, watch, writer if call.stream else None, outcome)
     except Cancelled:
         outcome.status = RunStatus.LOST if watch.is_worker_ending else RunStatus.STOPPED
         outcome.problem = _problem("", LOST if watch.is_worker_ending else _("Stopped."))
@@ -125,10 +113,11 @@ LOST = "The worker ended while this ran."
 
 
 def _receive(
+    run: PlaygroundRun,
     scope: ProjectScope,
     connection_: LlmConnection,
     call: Call,
-    watch: _Watch,
+    watch: Watch,
     writer: Writer | None,
     outcome: _Outcome,
 ) -> None:
@@ -147,7 +136,7 @@ def _receive(
     for event in stream(scope, connection_, call, is_cancelled=is_stopped, limits=limits):
         if outcome.first_token_at is None:
             outcome.first_token_at = timezone.now()
-            watch.tell_first(outcome.first_token_at)
+            _tell_first(run, outcome.first_token_at)
         outcome.answer.add(event)
         if writer is not None:
             writer.add(event)
@@ -182,42 +171,11 @@ def _problem_of(error: ProviderError, hide: Callable[[str], str]) -> dict[str, A
     }
 
 
-class _Watch:
-    """Looks now and then whether the run shall go on, and tells others that somebody works on it."""
-
-    def __init__(self, run: PlaygroundRun) -> None:
-        self._run = run
-        self._look_at = self._beat_at = 0.0
-        self._is_stopped = False
-        self.is_worker_ending = False
-
-    def is_stopped(self) -> bool:
-        if crew.is_ending:
-            self.is_worker_ending = True
-            return True
-        now = time.monotonic()
-        if not self._is_stopped and now >= self._look_at:
-            self._look_at = now + _LOOK_SECONDS
-            try:
-                self._is_stopped = not self._may_go_on(now)
-            except DATABASE_AWAY:  # nobody can stop it just now; the answer goes on
-                connection.close()
-        return self._is_stopped
-
-    def tell_first(self, at: datetime) -> None:
-        try:
-            PlaygroundRun.objects.filter(pk=self._run.pk, runner=self._run.runner).update(first_token_at=at)
-        except DATABASE_AWAY:  # it is told again with the outcome
-            connection.close()
-
-    def _may_go_on(self, now: float) -> bool:
-        mine = PlaygroundRun.objects.filter(
-            pk=self._run.pk, runner=self._run.runner, status=RunStatus.RUNNING, is_stopping=False
-        )
-        if now >= self._beat_at:
-            self._beat_at = now + _HEARTBEAT_SECONDS
-            return bool(mine.update(heartbeat_at=timezone.now()))
-        return mine.exists()
+def _tell_first(run: PlaygroundRun, at: datetime) -> None:
+    try:
+        claims.held(run).update(first_token_at=at)
+    except DATABASE_AWAY:  # it is told again with the outcome
+        connection.close()
 
 
 # --- What became of it -----------------------------------------------------------------------------------
@@ -235,9 +193,9 @@ def _finish(run: PlaygroundRun, outcome: _Outcome) -> None:
         run.answered_model = finished.model.replace("\x00", "")[:255]
         run.usage = {kind.replace("\x00", ""): units for kind, units in finished.usage.items()}
         run.cost = traces.cost_of(run)
-    mine = PlaygroundRun.objects.filter(pk=run.pk, runner=run.runner, status=RunStatus.RUNNING)
     fields = ("status", "ended_at", "first_token_at", "answer", "problem", "finish_reason", "answered_model", "usage")
-    if mine.update(**{name: getattr(run, name) for name in (*fields, "cost")}, is_stopping=False):
+    said = {name: getattr(run, name) for name in (*fields, "cost")}
+    if claims.held(run).update(**said, is_stopping=False):
         _trace(run)
     elif _was_deleted(run):
         _trace(run)  # the provider was asked all the same
@@ -250,35 +208,23 @@ def _was_deleted(run: PlaygroundRun) -> bool:
 
 
 def _trace(run: PlaygroundRun) -> None:
-    """Once, or again with the same ids: whatever is not marked as traced is found by the sweep."""
-    try:
-        traces.hand_in(scope_for_task(run.project_id), run)
-    except Unavailable as error:
-        log.warning("The trace of run %s waits: %s", run.pk, error)
-        return
-    except Invalid as error:
-        log.error("Run %s cannot be traced: %s", run.pk, error.message)
-    PlaygroundRun.objects.filter(pk=run.pk).update(is_traced=True)
+    trace_row(run, lambda: traces.hand_in(scope_for_task(run.project_id), run))
 
 
 # --- What nobody works on any more -----------------------------------------------------------------------
 def sweep() -> None:
     """Finds runs whose process ended, and ended runs whose trace was not handed in."""
-    settle(PlaygroundRun.objects.filter(status=RunStatus.RUNNING))
-    before = timezone.now() - _UNTRACED_AFTER
-    untraced = PlaygroundRun.objects.filter(is_traced=False, started_at__isnull=False, ended_at__lt=before)
-    for run in untraced.order_by("ended_at")[:100]:
+    settle(claims.at_work())
+    for run in untraced(PlaygroundRun.objects.filter(started_at__isnull=False)).order_by("ended_at")[:100]:
         _trace(run)
 
 
 def settle(running: Iterable[PlaygroundRun]) -> None:
     """Ends those of these runs whose process is gone."""
-    for run in running:
-        if run.status != RunStatus.RUNNING or not runners.is_gone(run.runner, run.heartbeat_at, LEASE):
-            continue
-        mine = PlaygroundRun.objects.filter(pk=run.pk, runner=run.runner, status=RunStatus.RUNNING)
+    for run in claims.lost(running):
         run.status = RunStatus.STOPPED if run.is_stopping else RunStatus.LOST
         run.ended_at = timezone.now()
         run.problem = orjson.dumps(_problem("", LOST)).decode()
-        if mine.update(status=run.status, ended_at=run.ended_at, problem=run.problem, is_stopping=False):
+        said = {"status": run.status, "ended_at": run.ended_at, "problem": run.problem}
+        if claims.held(run).update(**said, is_stopping=False):
             _trace(run)

@@ -364,6 +364,17 @@ def test_items_of_a_killed_worker_are_run_again_under_the_same_ids(scope, datase
     }
 
 
+def test_an_item_that_was_stopped_while_its_worker_was_killed_is_stopped(scope, dataset, provider):
+    experiment = start(scope, dataset)
+    ExperimentItem.objects.filter(experiment=experiment, item_id="one").update(
+        status=RunStatus.RUNNING, runner="elsewhere:1:aaaa:bbbb", heartbeat_at=timezone.now() - timedelta(minutes=5)
+    )
+    stop_experiment(scope, experiment, actor=SYSTEM)
+    running.sweep()
+    assert {one.status for one in rows(experiment)} == {"stopped"}
+    assert run_rest(scope, experiment, actor=SYSTEM) == 2
+
+
 def test_what_ends_its_worker_every_time_is_given_up(scope, dataset, provider):
     experiment = start(scope, dataset)
     ExperimentItem.objects.filter(experiment=experiment, item_id="one").update(attempts=6)

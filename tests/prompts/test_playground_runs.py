@@ -18,6 +18,7 @@ from django.utils import timezone
 from accounts.models import Membership, Project
 from accounts.roles import Role
 from config import runners
+from config.claims import LEASE
 from config.crew import Crew
 from config.ports import free_port
 from config.sealing import seal
@@ -463,7 +464,7 @@ def test_a_run_elsewhere_is_lost_after_a_while_of_silence(alice, playground):
     [going] = started(alice, playground)
     _claimed_by(going, "another-machine:1:aa:bb")
     assert news(alice, playground, **{going.pk: 0})[going.pk]["status"] == "running"
-    _claimed_by(going, "another-machine:1:aa:bb", timezone.now() - work.LEASE)
+    _claimed_by(going, "another-machine:1:aa:bb", timezone.now() - LEASE)
     assert news(alice, playground, **{going.pk: 0})[going.pk]["status"] == "lost"
 
 

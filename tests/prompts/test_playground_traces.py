@@ -9,6 +9,7 @@ import orjson
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.roles import Role
 from config.errors import Unavailable
@@ -145,7 +146,7 @@ def test_failed_stopped_and_lost_runs_are_traced_with_what_came_of_them(alice, p
         status=RunStatus.RUNNING, runner="elsewhere:1:a:b", started_at=BEFORE, heartbeat_at=BEFORE
     )
     stopping = PlaygroundRun.objects.get(window="d")
-    work._claim(stopping)
+    work.claims.take(stopping, started_at=timezone.now())
     PlaygroundRun.objects.filter(window="d").update(is_stopping=True)
     work._work(stopping)
     while work.work_on_next():
@@ -167,7 +168,7 @@ def test_failed_stopped_and_lost_runs_are_traced_with_what_came_of_them(alice, p
 def test_a_run_whose_playground_is_deleted_meanwhile_is_traced_too(alice, playground, sender):
     run(alice, playground, state(window()))
     going = PlaygroundRun.objects.get()
-    work._claim(going)
+    work.claims.take(going, started_at=timezone.now())
     alice.post(at("playground-delete", sender.project, playground.pk))
     work._work(going)
     _traces, [generation] = traced(sender)

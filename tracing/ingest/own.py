@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
+from django.db import models
+from django.utils import timezone
 
 from accounts.access import AccessLevel, ProjectScope
-from config.errors import Invalid
+from config.errors import Invalid, Unavailable
 from tracing.analytics.records import EPOCH
 from tracing.ingest import legacy
 from tracing.ingest.model import Envelope
 from tracing.ingest.receive import keep_body, keep_payload
 from tracing.ingest.text import as_text
 
+log = logging.getLogger(__name__)
+Row = TypeVar("Row", bound=models.Model)
+
 #: environments of the server itself begin with it, as in Langfuse; of what clients send it is taken away
 OWN_PREFIX = "langfuse-"
+#: a trace is not handed in again while whoever ended the row is just doing it
+_UNTRACED_AFTER = timedelta(seconds=10)
 
 
 def keep_own_events(scope: ProjectScope, events: list[dict[str, Any]]) -> None:
@@ -87,3 +95,22 @@ def _value(value: Any) -> dict[str, Any]:
 
 def _nanoseconds(at: datetime) -> str:
     return str((at - EPOCH) // timedelta(microseconds=1) * 1000)
+
+
+# --- Rows that are traced --------------------------------------------------------------------------------
+def trace_row(row: models.Model, hand_in: Callable[[], None]) -> None:
+    """Calls `hand_in` and marks the row as traced (`is_traced`). What cannot be handed in now is handed in later, from
+    `untraced`; the ids are those of the row, so that doing it again changes nothing."""
+    try:
+        hand_in()
+    except Unavailable as error:
+        log.warning("The trace of %s waits: %s", row.pk, error)
+        return
+    except Invalid as error:
+        log.error("%s cannot be traced: %s", row.pk, error.message)
+    type(row)._default_manager.filter(pk=row.pk).update(is_traced=True)
+
+
+def untraced(rows: models.QuerySet[Row]) -> models.QuerySet[Row]:
+    """Those that ended (`ended_at`) and were not traced."""
+    return rows.filter(is_traced=False, ended_at__lt=timezone.now() - _UNTRACED_AFTER)
