@@ -179,8 +179,50 @@ class Assignment(models.Model):
         return found
 
 
-class Judgement(Claimed):
-    """One evaluator's look at one target: waiting, at work, or what came of it. `log_text` holds its attempts.
+class Assessment(Claimed):
+    """A look at one target and what came of it, as judgements and trials have it. `log_text` holds its attempts."""
+
+    target = models.CharField(max_length=20, choices=TargetKind.choices)
+    trace_id = models.CharField(max_length=255, blank=True, default="")
+    observation_id = models.CharField(max_length=255, blank=True, default="")
+    session_id = models.CharField(max_length=255, blank=True, default="")
+    #: when the target began; the analytics store finds it by that
+    target_at = models.DateTimeField(null=True, blank=True)
+
+    status = models.CharField(max_length=10, choices=JudgementStatus.choices, default=JudgementStatus.WAITING)
+    #: as shown: number, True or False, category
+    value = models.CharField(max_length=500, blank=True, default="")
+    reasoning = models.TextField(blank=True, default="")
+    execution_trace_id = models.CharField(max_length=64, blank=True, default="")
+    is_traced = models.BooleanField(default=False)
+    #: in US dollars over all attempts; None where no attempt had a price
+    cost = models.DecimalField(max_digits=18, decimal_places=12, null=True, blank=True)
+    #: what went wrong last, in words; empty where nothing did
+    problem = models.TextField(blank=True, default="")
+    #: JSON list of attempts, as `evals.judging.asking.Entry` has them
+    log_text = models.TextField(blank=True, default="")
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        return json_of(self.log_text) or []
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the last attempt and all after it took; None until it has ended."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.started_at).total_seconds()
+
+
+class Judgement(Assessment):
+    """One evaluator's look at one target: waiting, at work, or what came of it.
 
     The id is made of rule (or experiment), evaluator and target, and the score's and the trace's ids are made of it:
     whatever is retried, killed or matched again comes to the same ones.
@@ -196,14 +238,6 @@ class Judgement(Claimed):
     #: live, backfill, schedule, experiment or manual
     origin = models.CharField(max_length=20)
 
-    target = models.CharField(max_length=20, choices=TargetKind.choices)
-    trace_id = models.CharField(max_length=255, blank=True, default="")
-    observation_id = models.CharField(max_length=255, blank=True, default="")
-    session_id = models.CharField(max_length=255, blank=True, default="")
-    #: when the target began; the analytics store finds it by that
-    target_at = models.DateTimeField(null=True, blank=True)
-
-    status = models.CharField(max_length=10, choices=JudgementStatus.choices, default=JudgementStatus.WAITING)
     #: not before
     due_at = models.DateTimeField()
     attempts = models.PositiveIntegerField(default=0)
@@ -214,21 +248,6 @@ class Judgement(Claimed):
     #: empty until then
     answer_text = models.TextField(blank=True, default="")
     score_id = models.CharField(max_length=255, blank=True, default="")
-    #: as shown: number, True or False, category
-    value = models.CharField(max_length=500, blank=True, default="")
-    reasoning = models.TextField(blank=True, default="")
-    execution_trace_id = models.CharField(max_length=64, blank=True, default="")
-    is_traced = models.BooleanField(default=False)
-    #: in US dollars over all attempts; None where no attempt had a price
-    cost = models.DecimalField(max_digits=18, decimal_places=12, null=True, blank=True)
-    #: what went wrong last, in words; empty where nothing did
-    problem = models.TextField(blank=True, default="")
-    #: JSON list of attempts: {at, seconds, way, request, response, status, problem}
-    log_text = models.TextField(blank=True, default="")
-
-    created_at = models.DateTimeField(auto_now_add=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes = [
@@ -241,17 +260,6 @@ class Judgement(Claimed):
 
     def __str__(self) -> str:
         return self.id
-
-    @property
-    def log(self) -> list[dict[str, Any]]:
-        return json_of(self.log_text) or []
-
-    @property
-    def seconds(self) -> float | None:
-        """How long the last attempt and all after it took; None until it has ended."""
-        if self.started_at is None or self.ended_at is None:
-            return None
-        return (self.ended_at - self.started_at).total_seconds()
 
 
 class Candidate(models.Model):
@@ -275,35 +283,15 @@ class Candidate(models.Model):
         return self.id
 
 
-class Trial(Claimed):
-    """A definition tried on one target before it is saved. It is asked once, traced, and writes no score."""
+class Trial(Assessment):
+    """A definition tried on one target before it is saved. It is asked once, traced, and writes no score; its
+    status is never CANCELLED."""
 
     id = models.CharField(primary_key=True, max_length=255, default=new_id, editable=False)
     project = models.ForeignKey("accounts.Project", models.CASCADE, related_name="+")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     #: JSON, as `evals.judging.definition` reads it
     definition_text = models.TextField()
-
-    target = models.CharField(max_length=20, choices=TargetKind.choices)
-    trace_id = models.CharField(max_length=255, blank=True, default="")
-    observation_id = models.CharField(max_length=255, blank=True, default="")
-    session_id = models.CharField(max_length=255, blank=True, default="")
-    target_at = models.DateTimeField(null=True, blank=True)
-
-    #: WAITING, RUNNING, DONE or FAILED
-    status = models.CharField(max_length=10, choices=JudgementStatus.choices, default=JudgementStatus.WAITING)
-
-    value = models.CharField(max_length=500, blank=True, default="")
-    reasoning = models.TextField(blank=True, default="")
-    execution_trace_id = models.CharField(max_length=64, blank=True, default="")
-    is_traced = models.BooleanField(default=False)
-    cost = models.DecimalField(max_digits=18, decimal_places=12, null=True, blank=True)
-    problem = models.TextField(blank=True, default="")
-    log_text = models.TextField(blank=True, default="")
-
-    created_at = models.DateTimeField(auto_now_add=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes = [
@@ -313,17 +301,6 @@ class Trial(Claimed):
 
     def __str__(self) -> str:
         return self.id
-
-    @property
-    def log(self) -> list[dict[str, Any]]:
-        return json_of(self.log_text) or []
-
-    @property
-    def seconds(self) -> float | None:
-        """How long it took; None until it has ended."""
-        if self.started_at is None or self.ended_at is None:
-            return None
-        return (self.ended_at - self.started_at).total_seconds()
 
 
 class DefaultJudge(models.Model):
