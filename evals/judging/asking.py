@@ -39,10 +39,8 @@ KEPT = 20_000
 _MOST_BYTES = 4 * 1024 * 1024
 #: statuses with which a provider says that it does not know a part of the request
 _NOT_KNOWN = (400, 404, 405, 415, 422, 501)
-#: statuses after which nothing comes of asking again until somebody changes something
-_HOPELESS = (401, 402, 403, 404)
-#: statuses that pass by themselves
-_PASSING = (408, 409, 425, 429)
+#: statuses with which it says that nothing comes of asking until somebody changes something, and why
+_PAUSING = {401: "key_refused", 402: "no_credit", 403: "key_not_allowed"}
 
 
 class Way(StrEnum):
@@ -193,7 +191,7 @@ class Question:
             entry.status = error.provider_status
             entry.problem = hide(_words(error))
             entry.response = hide(error.body)[:KEPT] or None
-            raise _failed(error, entry.problem, way) from None
+            raise _failed(error, entry.problem) from None
         except Unreadable as error:
             entry.problem = str(error)
             said = _("The answer could not be read: %(why)s") % {"why": error}
@@ -273,22 +271,18 @@ def _words(error: ProviderError) -> str:
     return "\n".join(part for part in (said.title, said.said, said.advice) if part)
 
 
-def _failed(error: ProviderError, words: str, way: Way) -> Exception:
-    status = error.provider_status or 0
-    if error.trouble is Trouble.STATUS:
-        if status in (401, 402, 403):
-            return Failed(words, pauses={401: "key_refused", 402: "no_credit", 403: "key_not_allowed"}[status])
-        if status in _NOT_KNOWN:
-            final = Failed(words, is_final=True, pauses="model_not_found" if status == 404 else "")
-            # A model that is not there is not there in words either; but some servers answer 404 to tools.
-            return _WayNotKnown(final)
-        is_final = 400 <= status < 500 and status not in _PASSING
-        return Failed(words, is_final=is_final, retry_after=error.retry_after_seconds or 0.0)
+def _failed(error: ProviderError, words: str) -> Exception:
+    status = error.provider_status if error.trouble is Trouble.STATUS else None
+    if status in _PAUSING:
+        return Failed(words, pauses=_PAUSING[status])
+    if status in _NOT_KNOWN:
+        # A model that is not there is not there in words either; but some servers answer 404 to tools.
+        return _WayNotKnown(Failed(words, is_final=True, pauses="model_not_found" if status == 404 else ""))
     if error.trouble is Trouble.CALL:
         return _WayNotKnown(Failed(words, is_final=True))
     if error.trouble in (Trouble.SETUP, Trouble.ADDRESS_REFUSED):
         return Failed(words, pauses="no_connection")
-    return Failed(words, retry_after=error.retry_after_seconds or 0.0)
+    return Failed(words, is_final=not error.may_pass, retry_after=error.retry_after_seconds or 0.0)
 
 
 # --- What is kept ------------------------------------------------------------------------------------------

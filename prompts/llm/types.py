@@ -235,7 +235,15 @@ class ProviderError(SpanwiseError):
 
 
 _PASSING = frozenset(
-    (Trouble.IN_STREAM, Trouble.CUT_OFF, Trouble.NOT_UNDERSTOOD, Trouble.NO_CONNECTION, Trouble.TIME_OUT)
+    (
+        Trouble.IN_STREAM,
+        Trouble.CUT_OFF,
+        Trouble.NOT_UNDERSTOOD,
+        # Names are not found either while the line or the name server is away.
+        Trouble.HOST_NOT_FOUND,
+        Trouble.NO_CONNECTION,
+        Trouble.TIME_OUT,
+    )
 )
 
 

@@ -129,6 +129,28 @@ def test_a_provider_says_how_long_it_wants_to_be_left_alone(judging):
     assert len(judging.scores()) == 1
 
 
+def test_a_server_that_cannot_be_trusted_is_not_asked_again(judging):
+    """Neither does an experiment: what may pass is said in one place."""
+    judging.connection.base_url = judging.stub.url.replace("http:", "https:")
+    judging.connection.save()
+    judging.rule()
+    judging.send(1)
+    judging.work()
+    [failed] = judging.judgements()
+    assert (failed.status, failed.attempts) == ("failed", 1)
+    assert "certificate" in failed.problem
+
+
+def test_a_host_that_is_not_found_may_be_later(judging):
+    judging.connection.base_url = "http://no-such-host.invalid/v1"
+    judging.connection.save()
+    judging.rule()
+    judging.send(1)
+    judging.work()
+    [failed] = judging.judgements()
+    assert (failed.status, failed.attempts) == ("failed", 5)
+
+
 def test_what_fails_for_good_shows_its_log_and_can_be_retried(judging):
     judging.stub.script = [500] * 5
     judging.rule()
