@@ -393,7 +393,7 @@ def run_schedule(rule_id: str) -> Job | None:
         if not Rule.objects.filter(pk=rule.pk, scheduled_at=rule.scheduled_at).update(scheduled_at=now):
             return None
         scope = scope_for_task(rule.project_id)
-        seed = f"{rule.pk} {until.isoformat()}"
+        seed = schedules.seed_of(rule, until)
         return _start(scope, rule, since, until, rule.sampling, rule.schedule_sample, "schedule", seed, SYSTEM)
 
 

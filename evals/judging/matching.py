@@ -41,6 +41,8 @@ _IDS = uuid.UUID("5d7c2f0e-58a2-4c55-8f8b-0f9f6f1f4d21")
 QUIET = {TargetKind.OBSERVATION: 0, TargetKind.EXPERIMENT: 0, TargetKind.TRACE: 30, TargetKind.SESSION: 1800}
 _UNFINISHED_QUIET = 30
 _KEYS_PER_QUERY = 1000
+#: many evaluators of many targets are more than a database takes at once
+_ROWS_PER_STATEMENT = 200
 _CANDIDATES_PER_TURN = 500
 
 _one_at_a_time = threading.Lock()
@@ -84,10 +86,14 @@ def add_judgements(
     ]
     for row in rows:
         row.rule, row.experiment = rule, experiment
-    known = set(Judgement.objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
-    new = [row for row in {row.pk: row for row in rows}.values() if row.pk not in known]
-    Judgement.objects.bulk_create(new, batch_size=200, ignore_conflicts=True)
-    return len(new)
+    unique, made = list({row.pk: row for row in rows}.values()), 0
+    for start in range(0, len(unique), _ROWS_PER_STATEMENT):
+        some = unique[start : start + _ROWS_PER_STATEMENT]
+        known = set(Judgement.objects.filter(pk__in=[row.pk for row in some]).values_list("pk", flat=True))
+        new = [row for row in some if row.pk not in known]
+        Judgement.objects.bulk_create(new, ignore_conflicts=True)
+        made += len(new)
+    return made
 
 
 def _row(project_id: str, owner: str, target: Target, evaluator_id: str, origin: str, due_at: datetime) -> Judgement:

@@ -20,6 +20,8 @@ from evals.models import Rule
 TASK = "evals.tasks.run_scheduled_rule"
 WINDOWS = ("since_last", "yesterday", "last_7_days")
 _LARGEST_SAMPLE = 1_000_000
+#: what began before the last run may have arrived after it: spans come when they end
+_LATE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ def is_due(rule: Rule) -> bool:
 
 
 def span_of(rule: Rule, now: datetime) -> tuple[datetime, datetime]:
-    """When what a run judges began: from, until."""
+    """When what a run judges began: from, until. A run since the last one looks back a little further, for what arrived
+    late; what was judged then is not judged again."""
     schedule = schedule_of(rule)
     window = schedule.window if schedule else "since_last"
     if window == "yesterday":
@@ -118,7 +121,15 @@ def span_of(rule: Rule, now: datetime) -> tuple[datetime, datetime]:
         return today - timedelta(days=1), today
     if window == "last_7_days":
         return now - timedelta(days=7), now
-    return rule.scheduled_at or now - timedelta(days=1), now
+    return (rule.scheduled_at or now - timedelta(days=1)) - _LATE, now
+
+
+def seed_of(rule: Rule, until: datetime) -> str:
+    """By what a run chooses its sample. One since the last run leaves out what the last one left out, as the two
+    overlap; one over the same days again takes others of them."""
+    schedule = schedule_of(rule)
+    is_share = schedule is not None and schedule.window == "since_last" and schedule.sample is None
+    return rule.pk if is_share else f"{rule.pk} {until.isoformat()}"
 
 
 def forget(rule: Rule) -> None:

@@ -271,6 +271,34 @@ def test_a_schedule_that_was_due_runs_once_over_what_began_since(judging):
     assert schedules.next_run(get_rule(judging.scope, rule.pk)) > timezone.now()
 
 
+def test_what_began_before_the_last_run_and_arrived_after_it_is_judged_once(judging):
+    rule = judging.rule(is_enabled=False, schedule=Schedule("* * * * *"))
+
+    def run() -> None:
+        # The next time of the schedule has come, after the last run.
+        Rule.objects.update(scheduled_at=timezone.now() - timedelta(seconds=61))
+        run_due_schedules()
+        for job in Job.objects.filter(status=JobStatus.QUEUED):
+            finished(job)
+        judging.work()
+
+    judging.send(2, ids="soon")
+    run()
+    judging.send(2, ids="late", startTime=(datetime.now(UTC) - timedelta(minutes=20)).isoformat())
+    run()
+    assert sorted(one.trace_id for one in judging.scores()) == ["late0", "late1", "soon0", "soon1"]
+    update_rule(judging.scope, rule.pk, {"sampling": 0.5}, actor=SYSTEM)
+    judging.send(20, ids="share")
+    run()
+    run()
+    chosen = {one.trace_id for one in judging.scores() if one.trace_id.startswith("share")}
+    assert chosen == {
+        f"share{n}"
+        for n in range(20)
+        if matching.is_sampled(rule.pk, Target("observation", f"share{n}", f"share{n}-g"), 0.5)
+    }
+
+
 def test_a_schedule_is_a_periodic_task_that_can_be_changed_and_taken_away(judging):
     rule = judging.rule(is_enabled=False, schedule=Schedule("0 3 * * *", window="yesterday"))
     task = PeriodicTask.objects.get(task=schedules.TASK)
