@@ -78,12 +78,9 @@ class Failed(Exception):
     """No answer. `is_final`: asking again the same way brings the same; else `retry_after` are the seconds that the
     provider wants to be left alone for. `pauses` is a word for why nothing can be asked of this evaluator."""
 
-    def __init__(
-        self, message: str, *, is_final: bool = False, retry_after: float = 0.0, pauses: str = "", unread: bool = False
-    ) -> None:
+    def __init__(self, message: str, *, is_final: bool = False, retry_after: float = 0.0, pauses: str = "") -> None:
         super().__init__(message)
         self.message, self.is_final, self.retry_after, self.pauses = message, is_final, retry_after, pauses
-        self.unread = unread
 
 
 @dataclass(slots=True)
@@ -98,6 +95,11 @@ class Question:
     #: how many ways to pass over, since their answers could not be read
     skipped: int = 0
     log: list[Entry] = field(default_factory=list)
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """The log, as rows keep it."""
+        return [one.as_json() for one in self.log]
 
     def ask(self) -> Judged | None:
         """None where code says that there is nothing to score. Raises Failed, and Cancelled."""
@@ -195,7 +197,7 @@ class Question:
         except Unreadable as error:
             entry.problem = str(error)
             said = _("The answer could not be read: %(why)s") % {"why": error}
-            raise Failed(said, unread=True) from None
+            raise Failed(said) from None
         except UnreadableSecret as error:
             entry.problem = error.message
             raise Failed(error.message, pauses="no_connection") from None

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_
 from accounts.access import ProjectScope
 from config.errors import Invalid, NotFound
 from evals.judging.mapping import cut
-from evals.models import DatasetItem, DatasetItemVersion, TargetKind
+from evals.models import Assessment, DatasetItem, DatasetItemVersion, TargetKind
 from evals.models.datasets import json_of
 from tracing.analytics import functions as fn
 from tracing.analytics import store
@@ -53,6 +53,10 @@ class Target:
     observation_id: str = ""
     session_id: str = ""
     at: datetime | None = None
+
+    @classmethod
+    def of(cls, row: Assessment) -> Target:
+        return cls(row.target, row.trace_id, row.observation_id, row.session_id, row.target_at)
 
     @property
     def key(self) -> str:

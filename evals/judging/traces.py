@@ -5,15 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from accounts.access import ProjectScope
+from accounts.access import ProjectScope, scope_for_task
 from evals.judging.asking import ended_at
 from evals.models import Judgement, JudgementStatus, Trial
 from tracing.analytics.records import Level
-from tracing.ingest.own import OWN_PREFIX, keep_own_events
+from tracing.ingest.own import OWN_PREFIX, keep_own_events, trace_row
 
 ENVIRONMENT = f"{OWN_PREFIX}llm-as-a-judge"
 TAG = "evaluator"
 _LONGEST_STATUS = 5_000
+
+
+def hand_in_row(row: Judgement | Trial, name: str, metadata: dict[str, Any]) -> None:
+    """Where nobody was asked there is nothing to trace. What cannot be handed in now is found by the sweep."""
+
+    def hand_in_log() -> None:
+        if row.log:
+            hand_in(scope_for_task(row.project_id), row, name=name, metadata=metadata)
+
+    trace_row(row, hand_in_log)
 
 
 def hand_in(scope: ProjectScope, row: Judgement | Trial, *, name: str, metadata: dict[str, Any]) -> None:

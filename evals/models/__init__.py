@@ -13,6 +13,7 @@ from evals.models.datasets import (
 from evals.models.experiments import Experiment, ExperimentItem, RunStatus
 from evals.models.judging import (
     Arrival,
+    Assessment,
     Assignment,
     Candidate,
     DefaultJudge,
@@ -34,6 +35,7 @@ __all__ = [
     "CONFIG_NAME_LENGTH",
     "AnnotationQueue",
     "Arrival",
+    "Assessment",
     "Assignment",
     "Candidate",
     "Dataset",

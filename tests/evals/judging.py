@@ -15,7 +15,7 @@ from config.sealing import seal
 from evals import arrivals
 from evals.actions.evaluators import EvaluatorFields, create_evaluator
 from evals.actions.rules import RuleFields, create_rule
-from evals.judging import matching, work
+from evals.judging import claiming, matching, work
 from evals.models import Candidate, Evaluator, Judgement, JudgementStatus, Rule
 from prompts.models import Adapter, LlmConnection
 from tests.evals.judge_stub import KEY, JudgeStub
@@ -109,7 +109,7 @@ class Judging:
         """All that is due, in this thread, whatever arrived first."""
         arrivals.work()
         matching.settle_candidates()
-        work._turns.forget()
+        claiming.turns.forget()
         while work.work_on_next():
             pass
 

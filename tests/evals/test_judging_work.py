@@ -23,7 +23,7 @@ from evals.actions.evaluators import (
     start_trial,
 )
 from evals.actions.rules import update_rule
-from evals.judging import work
+from evals.judging import claiming, scoring, work
 from evals.judging.targets import Target
 from evals.models import Evaluator, Judgement, JudgementStatus, ModelAbility
 from evals.queries.evaluators import get_trial, latest_of, list_evaluators
@@ -230,16 +230,16 @@ def test_a_process_killed_between_answer_and_score_asks_nobody_twice(judging, mo
     """The row says that it is worked on by a process that is gone."""
     judging.rule()
     judging.send(1)
-    put, calls = work.put_scores, []
+    put, calls = scoring.put_scores, []
 
     def killed(scope, scores):
         calls.append(len(scores))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(work, "put_scores", killed)
+    monkeypatch.setattr(scoring, "put_scores", killed)
     with pytest.raises(KeyboardInterrupt):
         judging.work()
-    monkeypatch.setattr(work, "put_scores", put)
+    monkeypatch.setattr(scoring, "put_scores", put)
     Judgement.objects.update(runner="elsewhere:1:x:y", heartbeat_at=timezone.now() - timedelta(minutes=5))
     work.sweep()
     judging.work()
@@ -251,17 +251,17 @@ def test_a_process_killed_between_answer_and_score_asks_nobody_twice(judging, mo
 def test_a_score_that_was_written_before_a_kill_is_written_again_as_the_same(judging, monkeypatch):
     judging.rule()
     judging.send(1)
-    put = work.put_scores
+    put = scoring.put_scores
 
     def written_then_killed(scope, scores):
         put(scope, scores)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(work, "put_scores", written_then_killed)
+    monkeypatch.setattr(scoring, "put_scores", written_then_killed)
     with pytest.raises(KeyboardInterrupt):
         judging.work()
     assert len(judging.scores()) == 1
-    monkeypatch.setattr(work, "put_scores", put)
+    monkeypatch.setattr(scoring, "put_scores", put)
     Judgement.objects.update(runner="elsewhere:1:x:y", heartbeat_at=timezone.now() - timedelta(minutes=5))
     work.sweep()
     judging.work()
@@ -428,7 +428,7 @@ def test_projects_take_turns(judging, judge):  # noqa: F811
     from evals import arrivals
 
     arrivals.work()
-    work._turns.forget()
+    claiming.turns.forget()
     running = Judgement.objects.filter(project=judging.project).first()
     assert running is not None
     Judgement.objects.filter(pk=running.pk).update(
