@@ -101,7 +101,7 @@ def test_runs_are_chosen_and_laid_beside_each_other(page: Page, project_url: str
     page.keyboard.press("Space")
     expect(status).to_have_text("2 chosen")
     compare.click()
-    expect(page).to_have_url(re.compile(r"compare/\?baseline="))
+    expect(page).to_have_url(re.compile(rf"compare/\?baseline={runs[0]}&with={runs[1]}"))
     expect(page.locator(".x-item")).to_have_count(ITEMS)
     # The test of significance comes as a part of its own.
     expect(page.locator("#summary .x-verdict").first).to_contain_text("p = ")

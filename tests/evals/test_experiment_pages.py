@@ -268,8 +268,9 @@ def test_a_form_is_led_to_the_address_of_what_it_asks(alice, project, runs):
         "with": [runs[1]],
         "where": ["1:lt:0.6:score:quality"],
     }
+    # In a list the newest stands first, and it is the older one that it is compared with.
     chosen = alice.get(page, {"id": [runs[1], runs[0]]})
-    assert parse_qs(urlsplit(chosen["Location"]).query) == {"baseline": [runs[1]], "with": [runs[0]]}
+    assert parse_qs(urlsplit(chosen["Location"]).query) == {"baseline": [runs[0]], "with": [runs[1]]}
     assert alice.get(page)["Location"] == reverse("evals:experiment-list", args=[project.pk])
 
 

@@ -37,6 +37,8 @@ def experiment_compare(request: HttpRequest, scope: ProjectScope) -> HttpRespons
     if not state.baseline:
         return redirect("evals:experiment-list", scope.project_id)
     if not is_canonical(request.GET):
+        if "baseline" not in request.GET:
+            state = _oldest_first(scope, state)
         return redirect(f"{request.path}?{state.query}")
     found = found_of(scope, state)
     context: dict[str, Any] = {
@@ -53,6 +55,12 @@ def experiment_compare(request: HttpRequest, scope: ProjectScope) -> HttpRespons
     except (TooExpensive, Unavailable) as problem:
         context["problem"] = problem
     return render_page(request, "evals/experiment_compare.html", context, fragment=("summary", "comparison"))
+
+
+def _oldest_first(scope: ProjectScope, state: State) -> State:
+    """Runs that were chosen from a list, whatever its order: the one that was first is what the others changed."""
+    ids = [one.experiment_id for one in sorted(find_experiments(scope, state.ids), key=lambda one: one.created_at)]
+    return replace(state, baseline=ids[0], others=tuple(ids[1:])) if ids else state
 
 
 def found_of(scope: ProjectScope, state: State) -> list[Experiment]:

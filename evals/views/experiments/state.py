@@ -80,7 +80,7 @@ class State:
 
 
 def state_from(query: QueryDict) -> State:
-    """`id` names runs without saying which is the baseline: the first. A new condition may come in parts."""
+    """`id` names runs without saying which is the baseline. A new condition may come in parts."""
     baseline = _text(query.get("baseline", ""))
     named = [_text(one) for one in (*query.getlist("with"), *query.getlist("id"))]
     ids = list(dict.fromkeys(one for one in (baseline, *named) if one))
