@@ -21,8 +21,12 @@ from tests.instance import Instance
 _RUN = "SPANWISE_TEST_RUN"
 #: the one address of this machine that the shared server may call, for tests of calls to models
 OPEN_HOST = "127.0.0.2"
-#: judgements that fail are tried again soon
-_ENVIRONMENT = {"SPANWISE_OUTGOING_ALLOWED": OPEN_HOST, "SPANWISE_JUDGEMENT_RETRY_SECONDS": "1,1,1"}
+#: judgements that fail are tried again soon, and a model that says nothing is given up soon
+_ENVIRONMENT = {
+    "SPANWISE_OUTGOING_ALLOWED": OPEN_HOST,
+    "SPANWISE_JUDGEMENT_RETRY_SECONDS": "1,1,1",
+    "SPANWISE_JUDGEMENT_TIMEOUT_SECONDS": "5",
+}
 
 
 def pytest_configure() -> None:

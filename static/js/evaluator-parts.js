@@ -2,12 +2,15 @@
 import { failed, succeeded } from "./failures.js";
 
 let asking = null;
+// What each field held when the form was sent last.
+let sent = new Map();
 
 // Resolves to the page, or null: given up for a later one, or no answer.
 export async function ask(form, wish, busy) {
   asking?.abort();
   const own = (asking = new AbortController());
   const body = new FormData(form);
+  sent = new Map([...form.elements].map((one) => [one, one.value]));
   body.set("do", wish);
   busy.setAttribute("aria-busy", "true");
   try {
@@ -28,13 +31,29 @@ export async function ask(form, wish, busy) {
   }
 }
 
-// What has the focus, or was typed into meanwhile, stays as it is.
+// What has the focus keeps it, and what was typed meanwhile stays as it is.
 export function take(page, id) {
   const here = document.getElementById(id);
   const there = page.getElementById(id);
   if (!here || !there) return;
-  const focused = document.activeElement?.id && here.contains(document.activeElement) ? document.activeElement.id : "";
+  for (const field of here.querySelectorAll("input:not([type=hidden], [type=checkbox], [type=radio]), textarea")) {
+    const other = counterpart(here, there, field);
+    if (other && sent.has(field) && field.value !== sent.get(field)) other.value = field.value;
+  }
+  const old = here.contains(document.activeElement) ? document.activeElement : null;
+  const next = old && counterpart(here, there, old);
   here.replaceChildren(...there.childNodes);
-  if (focused) document.getElementById(focused)?.focus();
+  if (next && next.isConnected) {
+    next.focus();
+    if (next.matches("input, textarea") && old.selectionStart !== null) next.setSelectionRange(old.selectionStart, old.selectionEnd);
+  }
   window.htmx?.process(here);
+}
+
+// The field of the new part that stands for one of the old: by its id, or its place among those of its name.
+function counterpart(here, there, field) {
+  if (field.id) return there.querySelector(`#${CSS.escape(field.id)}`);
+  if (!field.name) return null;
+  const named = `[name="${CSS.escape(field.name)}"]`;
+  return there.querySelectorAll(named)[[...here.querySelectorAll(named)].indexOf(field)] ?? null;
 }

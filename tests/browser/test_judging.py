@@ -4,6 +4,7 @@ on a phone and without a script."""
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from uuid import uuid4
@@ -14,6 +15,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.chromium import Watch
 from tests.browser.content_data import wait_for
 from tests.browser.test_accessibility import serious
+from tests.clients.conftest import PROGRAMS, command_of, variables_of
 from tests.evals.judge_stub import KEY, JudgeStub
 from tests.instance import Instance
 from tests.server_fixture import OPEN_HOST
@@ -53,6 +55,19 @@ def send(server: Instance, name: str, number: int = 1) -> list[str]:
     with server.client() as api:
         assert api.post("/api/public/otel/v1/traces", json=request).status_code == 200
     ids = [str(one["traceId"]) for one in spans]
+    for trace_id in ids:
+        wait_for(server, trace_id, 1)
+    return ids
+
+
+def send_by_sdk(server: Instance, name: str, number: int = 1) -> list[str]:
+    """The same by a program with the Python SDK."""
+    command = command_of("langfuse-python-5", PROGRAMS / "support_answers.py")
+    variables = variables_of(server, openai_url="", environment="support")
+    done = subprocess.run([*command, name, str(number)], env=variables, capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    ids = done.stdout.split()
+    assert len(ids) == number
     for trace_id in ids:
         wait_for(server, trace_id, 1)
     return ids
@@ -102,7 +117,7 @@ def serious_in_both_themes(page: Page) -> list[str]:
 def test_a_judge_from_the_gallery_to_scores(
     page: Page, watch: Watch, server: Instance, project_url: str, judge: JudgeStub, name: str
 ) -> None:
-    send(server, name)
+    send_by_sdk(server, name)
     # Connected.
     page.goto(f"{project_url}/settings/llm-connections/new/?preset=compatible")
     page.get_by_label("Name", exact=True).fill(name)
@@ -178,7 +193,7 @@ def test_a_judge_from_the_gallery_to_scores(
     rule = page.url
 
     # What arrives is judged, and the page tells by itself.
-    traces = send(server, name, 2)
+    traces = send_by_sdk(server, name, 2)
     rows = page.locator("#judgements tbody tr")
     expect(rows).to_have_count(2)
     expect(rows.locator(".tag.good")).to_have_count(2)
@@ -207,9 +222,9 @@ def test_a_provider_that_breaks_is_told_of_and_no_score_is_lost(
 ) -> None:
     evaluator = make_judge(server, judge, name)
     log = f"{project_url}/judgements/?evaluator={evaluator}"
-    judge.script = [429, 500, "no JSON at all", 500, 500, 500, 500, 500]
+    judge.script = [429, 500, "no JSON at all", 60.0]
     page.goto(log)
-    broken = send(server, name)
+    broken = send_by_sdk(server, name)
     row = page.locator("#judgements tbody tr")
     expect(row.locator(".tag")).to_have_text("Failed", timeout=60_000)
     assert scores_of(server, broken[0]) == []
@@ -217,9 +232,9 @@ def test_a_provider_that_breaks_is_told_of_and_no_score_is_lost(
     judgement = page.locator("#judgement")
     for number in range(1, 5):
         expect(judgement).to_contain_text(f"Attempt {number}")
-    for words in ("429", "500", "Too many requests"):
+    for words in ("429", "500", "Too many requests", "no JSON object", "No answer in time"):
         expect(judgement).to_contain_text(words)
-    judgement.locator(".attempt summary").first.click()
+    judgement.locator(".attempt summary").last.click()
     expect(judgement).to_contain_text("The stub says")
     assert KEY not in page.content()
     assert serious_in_both_themes(page) == []
@@ -233,7 +248,7 @@ def test_a_provider_that_breaks_is_told_of_and_no_score_is_lost(
 
     # A key that is refused pauses the evaluator; what comes meanwhile waits for it.
     judge.script = [401] * 20
-    waiting = send(server, name, 2)
+    waiting = send_by_sdk(server, name, 2)
     page.goto(log)
     expect(row).to_have_count(3)
     expect(row.filter(has_text="Paused").first).to_be_visible()
@@ -255,6 +270,43 @@ def test_a_provider_that_breaks_is_told_of_and_no_score_is_lost(
     expect(page.get_by_role("row", name=name).locator(".dot.good")).to_have_count(3)
     page.get_by_role("row", name=name).locator(".dot").last.click()
     expect(page.locator(".judgement-value")).to_have_text("4")
+
+
+def test_chosen_traces_are_judged_from_the_list_and_one_from_its_page(
+    page: Page, watch: Watch, server: Instance, project_url: str, judge: JudgeStub, name: str
+) -> None:
+    make_judge(server, judge, name, rule=False)
+    traces = send(server, name, 2)
+    page.goto(f"{project_url}/traces/?q=name:{name}")
+    page.locator("#select-page").check()
+    page.locator("#selection").get_by_role("button", name="Judge").click()
+    dialog = page.locator("#confirm-dialog")
+    expect(dialog.get_by_role("heading")).to_have_text("Judge 2 traces")
+    choice = dialog.get_by_role("checkbox", name=name)
+    choice.focus()
+    page.keyboard.press(" ")
+    expect(dialog.locator("#judge-cost")).to_contain_text("for 2 judgements")
+    expect(choice).to_be_focused()
+    assert serious_in_both_themes(page) == []
+    dialog.get_by_role("button", name="Judge").press("Enter")
+    expect(page.get_by_text("Hand to evaluators: done, 2 rows.")).to_be_visible()
+    rows = page.locator("#judgements tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.locator(".tag.good")).to_have_count(2)
+    for trace_id in traces:
+        assert scores_of(server, trace_id) == [(name, 4, "EVAL")]
+    # Once more, one of them: its new score takes the place of the old one.
+    judge.score = 2
+    page.goto(f"{project_url}/traces/{traces[0]}/")
+    page.locator("#trace-acts").get_by_label("More").click()
+    page.get_by_role("link", name="Judge…").click()
+    page.get_by_role("checkbox", name=name).check()
+    page.locator("#confirm-do").click()
+    expect(rows.first.locator(".tag.good")).to_be_visible()
+    page.goto(f"{project_url}/judgements/?trace={traces[0]}")
+    expect(rows).to_have_count(1)
+    expect(rows.locator(".j-value")).to_have_text("2")
+    assert scores_of(server, traces[0]) == [(name, 2, "EVAL")]
 
 
 def test_the_main_way_by_keyboard(page: Page, server: Instance, project_url: str, judge: JudgeStub, name: str) -> None:

@@ -17,24 +17,28 @@ USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
 
 class JudgeStub:
     """Use as a context manager. `script` is worked off first: a status (int), a text as it comes, or a float of seconds
-    that the answer takes; then each answer is `score`."""
+    of silence after which it hangs up; then each answer is `score`."""
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.host = host
         self.requests: list[dict[str, Any]] = []
         self.score: Any = 0.5
         self.reasoning = "Because of the stub."
-        self.script: list[int | str] = []
+        self.script: list[int | str | float] = []
         self.retry_after = ""
         self.finish_reason = "stop"
         #: cleared, answers wait until it is set
         self.may_answer = threading.Event()
         self.may_answer.set()
         self.lock = threading.Lock()
+        self._ended = threading.Event()
         handler = type("Handler", (_Handler,), {"stub": self})
         self._server = ThreadingHTTPServer((host, 0), handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    def be_silent(self, seconds: float) -> None:
+        self._ended.wait(seconds)
 
     @property
     def port(self) -> int:
@@ -51,6 +55,7 @@ class JudgeStub:
 
     def __exit__(self, *_: object) -> None:
         self.may_answer.set()
+        self._ended.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -68,6 +73,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.stub.requests.append(body)
             scripted = self.stub.script.pop(0) if self.stub.script else None
         self.stub.may_answer.wait(60)
+        if isinstance(scripted, float):
+            self.stub.be_silent(scripted)
+            self.close_connection = True
+            return
         model = body["model"]
         has_schema, has_tools = "response_format" in body, bool(body.get("tools"))
         if isinstance(scripted, int):
