@@ -269,8 +269,10 @@ def _read(output: OutputDefinition, answer: Answer) -> Judged:
 
 
 def _words(error: ProviderError) -> str:
+    """In one line, as lists show it."""
     said = explained(error)
-    return "\n".join(part for part in (said.title, said.said, said.advice) if part)
+    details = " ".join(part for part in (said.said, said.advice) if part)
+    return f"{said.title}: {details}" if details else said.title
 
 
 def _failed(error: ProviderError, words: str) -> Exception:
