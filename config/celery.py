@@ -21,6 +21,7 @@ app.conf.beat_schedule = {
     "work-on-playground-runs": {"task": "prompts.tasks.work_on_runs", "schedule": 5.0, "options": {"expires": 5}},
     "work-on-jobs": {"task": "tracing.tasks.work_on_jobs", "schedule": 5.0, "options": {"expires": 5}},
     "work-on-judgements": {"task": "evals.tasks.work_on_judgements", "schedule": 5.0, "options": {"expires": 5}},
+    "prune-judgements": {"task": "evals.tasks.prune_judgements", "schedule": 3600.0},
     "run-due-schedules": {"task": "evals.tasks.run_due_schedules", "schedule": 60.0, "options": {"expires": 60}},
     "work-on-arrivals": {"task": "evals.tasks.work_on_arrivals", "schedule": 5.0, "options": {"expires": 5}},
     "work-on-experiments": {"task": "evals.tasks.work_on_items", "schedule": 5.0, "options": {"expires": 5}},

@@ -242,6 +242,10 @@ JUDGEMENT_RETRY_SECONDS = [
 ]
 #: after this long without an answer, a judge's call is given up and counts as an attempt that failed
 JUDGEMENT_TIMEOUT_SECONDS = env.number("SPANWISE_JUDGEMENT_TIMEOUT_SECONDS", 300)
+#: days after which a judgement forgets what was sent and answered, and after which a test of an evaluator is removed;
+#: 0 keeps them
+JUDGEMENT_LOG_DAYS = env.number("SPANWISE_JUDGEMENT_LOG_DAYS", 90)
+TRIAL_DAYS = env.number("SPANWISE_TRIAL_DAYS", 7)
 #: how many items of experiments one worker runs at once, for all projects
 EXPERIMENT_RUNS_PER_WORKER = env.number("SPANWISE_EXPERIMENT_RUNS_PER_WORKER", 8)
 

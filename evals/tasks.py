@@ -8,7 +8,7 @@ from config.errors import Unavailable
 from evals import arrivals
 from evals.actions import rules
 from evals.experiments import running
-from evals.judging import matching, work
+from evals.judging import matching, pruning, work
 
 
 @shared_task(ignore_result=True, autoretry_for=(Unavailable,), retry_backoff=True, max_retries=3)
@@ -28,6 +28,11 @@ def work_on_judgements() -> None:
     """Also a sweep: the schedule asks every few seconds, and so judgements whose worker was killed go on."""
     matching.settle_candidates()
     work.work_on_judgements()
+
+
+@shared_task(ignore_result=True)
+def prune_judgements() -> None:
+    pruning.prune()
 
 
 @shared_task(ignore_result=True)

@@ -6,7 +6,6 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -46,7 +45,6 @@ log = logging.getLogger(__name__)
 _LONGEST_DESCRIPTION = 10_000
 #: of a project that wait or run, so that nobody fills the crew with tests
 _MOST_TRIALS = 10
-_TRIALS_KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +218,6 @@ def start_trial(scope: ProjectScope, fields: EvaluatorFields, target: Target, *,
     )
     if going.count() >= _MOST_TRIALS:
         raise Conflict(_("Other tests of this project still run. Wait for one of them."))
-    # Whoever tried something has seen what came of it; its trace stays.
-    Trial.objects.filter(project_id=scope.project_id, created_at__lt=timezone.now() - _TRIALS_KEPT).delete()
     said = {**definition.as_json(), "name": fields.name.strip()[:EVALUATOR_NAME_LENGTH]}
     trial = Trial.objects.create(
         project_id=scope.project_id,

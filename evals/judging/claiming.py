@@ -87,7 +87,8 @@ def _take(judgement: Judgement) -> bool:
     now = timezone.now()
     with transaction.atomic():
         rule = _capped_rule(judgement)
-        if not judgements.take(judgement, unchanged=("due_at",), started_at=now, held_by="", problem=""):
+        begun = {"started_at": now, "held_by": "", "problem": "", "is_pruned": False}
+        if not judgements.take(judgement, unchanged=("due_at",), **begun):
             return False
         if rule is not None and not judgement.answer_text and not _is_within_cap(rule, now):
             _hold_until_tomorrow(rule, judgement, now)

@@ -64,16 +64,25 @@ def _call(trace_id: str, number: int, entry: dict[str, Any], is_last_failure: bo
         "name": f"judge ({entry['way']})",
         "startTime": entry["at"],
         "endTime": ended_at(entry).isoformat(),
-        "output": entry["response"],
         "level": level.value,
         "statusMessage": entry["problem"][:_LONGEST_STATUS],
     }
+    if "response" in entry:
+        found["output"] = entry["response"]
     if entry["way"] != "code":
-        request = dict(entry["request"])
-        found["input"] = request.get("messages")
         found["model"] = entry["model"]
-        found["modelParameters"] = {
-            key: value for key, value in request.get("parameters", {}).items() if isinstance(value, str | int | float)
-        }
         found["usageDetails"] = entry["usage"] or None
+        found |= _asked(entry)
     return found
+
+
+def _asked(entry: dict[str, Any]) -> dict[str, Any]:
+    """Nothing of a call whose texts were pruned: the trace has had them for long."""
+    if "request" not in entry:
+        return {}
+    request = dict(entry["request"])
+    parameters = request.get("parameters", {})
+    return {
+        "input": request.get("messages"),
+        "modelParameters": {key: value for key, value in parameters.items() if isinstance(value, str | int | float)},
+    }

@@ -248,6 +248,8 @@ class Judgement(Assessment):
     #: empty until then
     answer_text = models.TextField(blank=True, default="")
     score_id = models.CharField(max_length=255, blank=True, default="")
+    #: whether `log_text` has lost what was sent and answered, for its age, and `answer_text` is gone
+    is_pruned = models.BooleanField(default=False)
 
     class Meta:
         indexes = [
@@ -256,6 +258,7 @@ class Judgement(Assessment):
             models.Index(fields=["rule", "-created_at"], name="evals_judgement_of_rule"),
             models.Index(fields=["evaluator", "-created_at"], name="evals_judgement_of_evaluator"),
             models.Index(fields=["is_traced"], condition=models.Q(is_traced=False), name="evals_judgement_untraced"),
+            models.Index(fields=["ended_at"], condition=models.Q(is_pruned=False), name="evals_judgement_unpruned"),
         ]
 
     def __str__(self) -> str:

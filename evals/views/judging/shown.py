@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.access import ProjectScope
+from evals.judging.pruning import FORGOTTEN
 from evals.judging.targets import Target
 from evals.models import (
     Evaluator,
@@ -82,6 +83,11 @@ class ShownAttempt:
     @property
     def problem(self) -> str:
         return str(self.entry.get("problem") or "")
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether it has lost what was sent and answered, for its age."""
+        return not any(name in self.entry for name in FORGOTTEN)
 
     @property
     def request(self) -> str:
