@@ -10,6 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.instance import Instance
+from tests.prompts.provider_stub import HELLO, KEY, ProviderStub
+from tests.server_fixture import OPEN_HOST
 
 ITEMS = 8
 
@@ -190,6 +192,40 @@ def test_an_experiment_is_deleted_after_a_question(page: Page, project_url: str,
     expect(page.locator("#messages, .message-line").first).to_contain_text("is deleted")
     page.goto(f"{project_url}/experiments/?q={mark}")
     expect(page.locator("table.runs .row-link")).to_have_text([f"{mark} after"])
+
+
+def test_a_comparison_follows_a_run_that_goes_on(page: Page, project_url: str, server: Instance) -> None:
+    name = f"t{uuid4().hex[:8]}"
+    with ProviderStub(OPEN_HOST) as stub, server.client() as api:
+        connection = {"provider": name, "adapter": "openai", "secretKey": KEY, "baseURL": f"{stub.url}/v1"}
+        connection |= {"customModels": ["held"], "withDefaultModels": False}
+        assert api.put("/api/public/llm-connections", json=connection).is_success
+        prompt = {"name": name, "prompt": "Greet {{who}}", "config": {"model": "held", "provider": name}}
+        assert api.post("/api/public/v2/prompts", json=prompt).is_success
+        dataset = api.post("/api/public/v2/datasets", json={"name": name}).json()["id"]
+        for who in ("Ada", "Grace", "Joan"):
+            item = {"id": f"{name}-{who}", "datasetName": name, "input": {"who": who}, "expectedOutput": "Hello"}
+            assert api.post("/api/public/dataset-items", json=item).is_success
+        page.goto(f"{project_url}/experiments/new/?dataset={dataset}&prompt={name}")
+        page.get_by_label("Name", exact=True).fill(f"{name} live")
+        page.get_by_role("button", name="Run it").click()
+        expect(page).to_have_url(re.compile("compare/"))
+        progress, said = page.locator("#run-progress"), page.locator(".x-out .words", has_text=HELLO)
+        expect(progress).to_contain_text("0 of 3 done")
+        expect(page.locator(".x-item")).to_have_count(3)
+        expect(said).to_have_count(0)
+        page.evaluate("window.isSamePage = true")
+        stub.let.release()
+        expect(progress).to_contain_text("1 of 3 done")
+        expect(said).to_have_count(1)
+        expect(progress.get_by_role("button", name="Stop")).to_be_visible()
+        stub.let.release(2)
+        expect(progress).to_contain_text("3 of 3 answered")
+        expect(said).to_have_count(3)
+        expect(progress.get_by_role("button", name="Stop")).to_have_count(0)
+        # All has arrived: nothing is asked for any more.
+        expect(page.locator("[data-poll]")).to_have_count(0)
+        assert page.evaluate("window.isSamePage") is True
 
 
 def test_without_scripts_and_on_a_phone(scriptless: Page, phone: Page, project_url: str, runs: tuple[str, str]) -> None:

@@ -141,9 +141,20 @@ def test_how_far_it_is_and_what_went_wrong(alice, project, dataset):
     assert 'hx-trigger="every 2s"' in shown
     assert "&lt;script&gt;alert(1)" in shown
     assert HOSTILE not in shown
-    asked = {"experiment": experiment.experiment_id, "seen": "1"}
-    assert alice.get(at(project, "experiment-progress"), asked)["HX-Trigger"] == "runs-moved"
-    assert "HX-Trigger" not in alice.get(at(project, "experiment-progress"), {**asked, "seen": "2"})
+    asked = {"experiment": experiment.experiment_id, "seen": "1.0"}
+    moved = alice.get(at(project, "experiment-progress"), asked)
+    assert moved["HX-Trigger"] == "runs-moved"
+    seen = dict(re.findall(r"amp;(seen|at)=([0-9.]+)", moved.content.decode()))
+    assert seen["seen"] == "2.0"
+    assert "HX-Trigger" not in alice.get(at(project, "experiment-progress"), {**asked, **seen})
+    # The trace of what was answered is stored: there is more to see, and it is told, but not at once again.
+    ExperimentItem.objects.filter(experiment=experiment, status=RunStatus.DONE).update(ended_at=timezone.now())
+    soon = alice.get(at(project, "experiment-progress"), {**asked, **seen})
+    assert "HX-Trigger" not in soon
+    assert dict(re.findall(r"amp;(seen|at)=([0-9.]+)", soon.content.decode())) == seen
+    later = alice.get(at(project, "experiment-progress"), {**asked, **seen, "at": str(int(seen["at"]) - 10)})
+    assert later["HX-Trigger"] == "runs-moved"
+    assert "seen=2.1" in later.content.decode()
     send(alice, project, "experiment-stop", experiment=experiment.experiment_id)
     assert alice.get(at(project, "experiment-progress"), asked)["HX-Trigger"] == "runs-ended"
     stopped = page(alice, project, "experiment-progress", experiment=experiment.experiment_id)
@@ -156,6 +167,11 @@ def test_how_far_it_is_and_what_went_wrong(alice, project, dataset):
         pass
     ended = page(alice, project, "experiment-progress", experiment=experiment.experiment_id)
     assert "3 of 3 answered" in ended
+    assert "every 2s" in ended
+    ExperimentItem.objects.filter(experiment=experiment).update(ended_at=timezone.now())
+    answer = alice.get(at(project, "experiment-progress"), {"experiment": experiment.experiment_id})
+    assert answer["HX-Trigger"] == "runs-ended"
+    assert "every 2s" not in answer.content.decode()
     assert at(project, "experiment-rest") not in ended
 
 

@@ -3,10 +3,10 @@ Gemini and Bedrock, and the name of the model says what happens.
 
 Models: `hello` (text), `thinker`, `tools`, `refuses`, `filtered`, `short` (hits its limit), `echo` (tells what it was
 asked), `split` (bytes cut inside characters and lines), `odd` (events that nobody knows), `whole` (no stream), `cut`
-(breaks off in the middle), `unfinished` (ends without an end), `hangs` (a word, then nothing until the client
-leaves), `silent`, `drip` (words with pauses), `flow` (each as it is let), `broken` (no JSON), `strange` (JSON of no
-sense), `page` (HTML as 200), `failing` (an error in the stream), `moved` (redirect), and a status by number: `401`,
-`404`, `429`, `500`.
+(breaks off in the middle), `unfinished` (ends without an end), `hangs` (a word, then nothing until the client leaves),
+`silent`, `drip` (words with pauses), `flow` (each as it is let), `held` (the whole answer once it is let), `broken`
+(no JSON), `strange` (JSON of no sense), `page` (HTML as 200), `failing` (an error in the stream), `moved` (redirect),
+and a status by number: `401`, `404`, `429`, `500`.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ _SAYS = {
     "unfinished": Say([HELLO]),
     "hangs": Say([HELLO]),
     "drip": Say(["One ", "two ", "three."]),
+    "held": Say([HELLO]),
     "flow": Say(["1 2 3 ", "4 5 6 ", "7 8 9"]),
     "failing": Say([HELLO]),
     "thinker": Say(["42"], thinking=["Let me ", "think."]),
@@ -149,6 +150,8 @@ class _Handler(BaseHTTPRequestHandler):
             said = Say([json.dumps(body, ensure_ascii=False)])
             self._stream(wire, model, said)
         elif model in _SAYS:
+            if model == "held":
+                self.stub.let.acquire(timeout=_HANG_SECONDS)
             is_streamed = body.get("stream") is True or "stream" in self.path
             if model == "whole" or not is_streamed:
                 whole = wire.whole(_SAYS[model], model) if is_streamed else wire.one_piece(_SAYS[model], model)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -24,6 +26,8 @@ from evals.queries.experiment_progress import progress_of
 from evals.views.runs import form
 from evals.views.runs.form import Draft
 from prompts.playground.state import PARAMETERS
+
+_TOLD_EVERY_SECONDS = 5
 
 
 @require_safe
@@ -83,16 +87,29 @@ def experiment_rest(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
 @require_safe
 @project_page(Role.VIEWER)
 def experiment_progress(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
-    """How far it is: a fragment that asks again while something is left, and a page of its own without scripts."""
+    """How far it is: a fragment that asks again while something is left, and a page of its own without scripts.
+
+    Who asks says what was seen last, and when. What moved since is told to the page, but not at every step: a
+    comparison of many items is much to read.
+    """
     experiment = get_experiment(scope, request.GET.get("experiment", ""))
     progress = progress_of(experiment)
-    context = {"scope": scope, "progress": progress, "may_run": scope.role.allows(Role.MEMBER)}
+    seen, at = request.GET.get("seen", ""), request.GET.get("at", "")
+    is_told = seen != progress.mark and _is_over(at)
+    if is_told:
+        seen, at = progress.mark, str(int(time.time()))
+    context = {"scope": scope, "progress": progress, "may_run": scope.role.allows(Role.MEMBER), "seen": seen, "at": at}
     response = render_page(request, "evals/experiment_progress.html", context, fragment="run-progress")
-    if not progress.is_open:
+    if not progress.is_followed:
         response["HX-Trigger"] = "runs-ended"
-    elif request.GET.get("seen", "") != str(progress.ended):
+    elif is_told:
         response["HX-Trigger"] = "runs-moved"
     return response
+
+
+def _is_over(at: str) -> bool:
+    """Whether a comparison that was told at that time, in seconds since 1970, may be told again."""
+    return not at.isdecimal() or time.time() - int(at[:12]) >= _TOLD_EVERY_SECONDS
 
 
 def page_of(experiment: Experiment) -> str:
