@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts.access import ProjectScope
@@ -37,7 +38,7 @@ class QueueFields:
 def create_queue(scope: ProjectScope, fields: QueueFields, *, actor: Actor) -> AnnotationQueue:
     """Raises Invalid naming each field that is wrong."""
     scope.require(Role.MEMBER)
-    with transaction.atomic():
+    with _name_is_free(), transaction.atomic():
         fields = _checked(scope, fields, None)
         queue = AnnotationQueue.objects.create(
             project_id=scope.project_id,
@@ -54,7 +55,7 @@ def create_queue(scope: ProjectScope, fields: QueueFields, *, actor: Actor) -> A
 def update_queue(scope: ProjectScope, queue_id: str, fields: QueueFields, *, actor: Actor) -> AnnotationQueue:
     """What was judged stays. Raises NotFound, and Invalid like creating."""
     scope.require(Role.MEMBER)
-    with transaction.atomic():
+    with _name_is_free(), transaction.atomic():
         get_queue(scope, queue_id)
         queue = annotation_queues(scope).select_for_update().get(pk=queue_id)
         before = fields_of(queue)
@@ -138,8 +139,22 @@ def _name_issues(scope: ProjectScope, name: str, known: AnnotationQueue | None) 
         return [_issue("name", _("The name has 1 to %(most)d characters.") % {"most": LONGEST_NAME})]
     others = annotation_queues(scope).filter(name=name)
     if (others.exclude(pk=known.pk) if known else others).exists():
-        return [_issue("name", _("A queue with this name already exists."))]
+        return [_taken()]
     return []
+
+
+def _taken() -> dict[str, object]:
+    return _issue("name", _("A queue with this name already exists."))
+
+
+@contextmanager
+def _name_is_free() -> Iterator[None]:
+    """Whoever takes the same name at this moment is told as if they had come later."""
+    try:
+        yield
+    except IntegrityError:
+        issue = _taken()
+        raise Invalid(str(issue["message"]), issues=[issue]) from None
 
 
 def _text_issues(fields: QueueFields) -> list[dict[str, object]]:

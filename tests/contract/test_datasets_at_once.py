@@ -1,4 +1,4 @@
-"""Items while many write the same ones at the same moment, on the running product."""
+"""Items and queues while many write the same ones at the same moment, on the running product."""
 
 from __future__ import annotations
 
@@ -49,3 +49,20 @@ def test_datasets_of_one_name_are_one(server: Instance) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(make, range(16)))) == 1
+
+
+def test_of_many_queues_of_one_name_one_is_made(server: Instance) -> None:
+    name = f"at once {uuid.uuid4().hex[:8]}"
+    with server.client() as api:
+        config = api.post("/api/public/score-configs", json={"name": name, "dataType": "NUMERIC"}).json()
+
+    def create(_number: int) -> tuple[int, str]:
+        with server.client() as api:
+            answer = api.post("/api/public/annotation-queues", json={"name": name, "scoreConfigIds": [config["id"]]})
+            return answer.status_code, answer.text
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(create, range(16)))
+    refused = [text for status, text in answers if status == 400]
+    assert (len(refused), sum(status == 200 for status, _text in answers)) == (15, 1)
+    assert all("already exists" in text for text in refused)
