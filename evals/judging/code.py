@@ -24,24 +24,30 @@ _SECONDS = 5.0
 _MEMORY_BYTES = 128 * 1024 * 1024
 _DEEPEST = 200
 _WORKERS = 2
+#: what the interpreter says where code reached for what is outside
+_REFUSED = "suspension limit"
 
 _lock = threading.Lock()
 _pool: Any = None
 
 
 class Broken(Exception):
-    """The code did not come to a value. `is_final`: it never will."""
+    """The code did not come to a value. `is_final`: it never will. `message` names the line, where there is one."""
 
-    def __init__(self, message: str, *, is_final: bool = True) -> None:
+    def __init__(self, message: str, *, line: int | None = None, is_final: bool = True) -> None:
+        if line is not None:
+            message = _("Line %(line)d: %(what)s") % {"line": line, "what": message}
         super().__init__(message)
-        self.message, self.is_final = message, is_final
+        self.message, self.line, self.is_final = message, line, is_final
 
 
 def parameters_of(source: str) -> list[str]:
     """What `evaluate` wants to be given. Raises Broken where there is no such function."""
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except SyntaxError as error:
+        raise Broken(_("The code cannot be read: %(why)s") % {"why": error.msg}, line=error.lineno) from None
+    except (ValueError, RecursionError, MemoryError) as error:
         raise Broken(_("The code cannot be read: %(why)s") % {"why": error}) from None
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == FUNCTION:
@@ -49,7 +55,7 @@ def parameters_of(source: str) -> list[str]:
             unknown = [name for name in names if name not in all_sources()]
             if unknown or node.args.vararg or node.args.kwarg or node.args.posonlyargs:
                 said = {"names": ", ".join(unknown) or "*", "all": ", ".join(all_sources())}
-                raise Broken(_("evaluate can be given %(all)s, but not %(names)s.") % said)
+                raise Broken(_("evaluate can be given %(all)s, but not %(names)s.") % said, line=node.lineno)
             return names
     raise Broken(_("The code has no function called evaluate."))
 
@@ -57,12 +63,14 @@ def parameters_of(source: str) -> list[str]:
 def run(source: str, document: Mapping[str, Any]) -> Judged | None:
     """Raises Broken."""
     names = parameters_of(source)
+    most_lines = source.count("\n") + 1
     given = {name: orjson.loads(orjson.dumps(document.get(name), default=str)) for name in names}
     called = f"{source}\n\n{FUNCTION}({', '.join(f'{name}=given_{name}' for name in names)})\n"
-    return _judged(_fed(called, {f"given_{name}": value for name, value in given.items()}))
+    return _judged(_fed(called, {f"given_{name}": value for name, value in given.items()}, most_lines))
 
 
-def _fed(source: str, inputs: dict[str, Any]) -> Any:
+def _fed(source: str, inputs: dict[str, Any], most_lines: int) -> Any:
+    """`most_lines` of it are somebody's own, the rest calls them."""
     import pydantic_monty as monty
 
     limits: Any = {
@@ -74,13 +82,36 @@ def _fed(source: str, inputs: dict[str, Any]) -> Any:
     }
     try:
         with _workers().checkout(limits=limits) as session:
-            return session.feed_run(source, inputs=inputs)
+            return session.feed_run(source, inputs=inputs, print_callback=_drop)
     except monty.MontyCrashedError as error:
         raise Broken(_("The code ended its interpreter: %(why)s") % {"why": str(error)[:500]}) from None
     except monty.MontyError as error:
-        raise Broken(_("The code failed: %(why)s") % {"why": str(error)[:2000]}) from None
+        line = _line_of(error, most_lines)
+        raise Broken(_why(error, source, line), line=line) from None
     except TimeoutError:
         raise Broken(_("No worker was free to run the code."), is_final=False) from None
+
+
+def _drop(*_printed: Any) -> None:
+    """What the code prints is for nobody."""
+
+
+def _line_of(error: Any, most_lines: int) -> int | None:
+    """The innermost line of somebody's own code that it came from."""
+    frames = error.traceback() if hasattr(error, "traceback") else []
+    return next((frame.line for frame in reversed(frames) if frame.line <= most_lines), None)
+
+
+def _why(error: Any, source: str, line: int | None) -> str:
+    said = str(error)[:2000]
+    if _REFUSED not in said:
+        return said
+    # The interpreter asks outside for every name that it does not know, and is refused.
+    asked = source.splitlines()[line - 1].strip()[:200] if line else ""
+    return _(
+        "“%(asked)s” asks for something that is not there: a name that is not defined, or a module, file or network "
+        "that code here cannot reach."
+    ) % {"asked": asked}
 
 
 def _workers() -> Any:

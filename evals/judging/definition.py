@@ -10,6 +10,7 @@ import orjson
 from django.utils.translation import gettext as _
 
 from config.errors import Invalid
+from evals.judging import code
 from evals.judging.mapping import check_mapping, variables_of
 from evals.judging.output import Issue, OutputDefinition, issue, read_output
 from evals.models import EvaluatorKind, EvaluatorVersion
@@ -189,6 +190,11 @@ def _check_code(source: Any, language: Any, issues: list[Issue]) -> None:
     if not isinstance(source, str) or not source.strip() or len(source) > LONGEST_SOURCE or "\x00" in source:
         message = _("Write the function: a text of at most %(most)d characters.") % {"most": LONGEST_SOURCE}
         issues.append(issue(("sourceCode",), message))
+    elif language == "PYTHON":
+        try:
+            code.parameters_of(source)
+        except code.Broken as error:
+            issues.append(issue(("sourceCode",), error.message))
 
 
 def check_model(given: Any) -> JudgeModel:

@@ -1,6 +1,6 @@
-"""The gallery: judges to begin with, from templates.json beside this module.
+"""The gallery: judges and code to begin with, from templates.json beside this module.
 
-A text is kept there as a list of its lines, so that changes to a prompt can be read.
+A text is kept there as a list of its lines, so that changes to it can be read.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ CATEGORIES: dict[str, str | Promise] = {
     "agents": gettext_lazy("Agents"),
     "conversation": gettext_lazy("Conversation"),
     "format": gettext_lazy("Format"),
+    "code": gettext_lazy("Code"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A judge as it is begun with. `output` is as versions of evaluators keep it, `mapping` a list of
-    {variable, source, jsonPath, isOptional}; `not_for` says when another one is better."""
+    """A judge as it is begun with, or code, which has a source and no messages. `output` is as versions of evaluators
+    keep it, `mapping` a list of {variable, source, jsonPath, isOptional}; `not_for` says when another one is better."""
 
     key: str
     title: str
@@ -44,6 +45,7 @@ class Template:
     messages: list[dict[str, str]]
     mapping: list[dict[str, Any]]
     not_for: str
+    source_code: str = ""
 
     @property
     def category_title(self) -> str:
@@ -73,8 +75,9 @@ def _read(given: dict[str, Any]) -> Template:
         purpose=given["purpose"],
         category=given["category"],
         target=given["target"],
-        output=given["output"],
-        messages=[{"role": one["role"], "content": "\n".join(one["lines"])} for one in given["messages"]],
-        mapping=given["mapping"],
+        output=given.get("output", {}),
+        messages=[{"role": one["role"], "content": "\n".join(one["lines"])} for one in given.get("messages", ())],
+        mapping=given.get("mapping", []),
         not_for=given["notFor"],
+        source_code="\n".join(given["source"]) + "\n" if "source" in given else "",
     )

@@ -13,6 +13,7 @@ async function refresh(wish = "refresh") {
   if (wish === "test") {
     take(page, "problems");
     take(page, "trial");
+    showProblemOfCode(page);
     document.getElementById("trial").scrollIntoView({ block: "nearest" });
     const id = page.querySelector('input[name="trial"]')?.value ?? "";
     form.querySelector('input[name="trial"]').value = id;
@@ -22,6 +23,15 @@ async function refresh(wish = "refresh") {
   if (!sample.contains(document.activeElement) || wish !== "refresh" || isAgain(document.activeElement)) take(page, "sample");
   remember();
   mark();
+}
+
+function showProblemOfCode(page) {
+  const field = document.getElementById("source_code");
+  if (!field) return;
+  take(page, "code-problem");
+  const line = document.getElementById("source-error")?.dataset.line;
+  if (line) field.dataset.wrongLine = line;
+  else delete field.dataset.wrongLine;
 }
 
 const isAgain = (element) => element?.matches("[data-again], [data-part]");
@@ -81,7 +91,7 @@ form.addEventListener("keydown", (event) => {
 });
 
 // --- Categories
-const categories = form.querySelector("[data-categories]");
+const categories = form.querySelector("[data-categories]"); // code has none
 form.addEventListener("click", (event) => {
   if (event.target.closest("[data-add-category]")) {
     event.preventDefault();

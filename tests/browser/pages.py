@@ -69,6 +69,7 @@ def all_pages(server: Instance, demo: DemoData) -> dict[str, str]:
         "evaluators": f"{project}/evaluators/",
         "evaluator-gallery": f"{project}/evaluators/gallery/?category=quality&template=helpfulness",
         "evaluator-new": f"{project}/evaluators/new/?template=goal-reached",
+        "evaluator-code": f"{project}/evaluators/new/?template=valid-json",
         "evaluator-default-model": f"{project}/evaluators/default-model/",
         "evaluation-rules": f"{project}/evaluation-rules/",
         "evaluation-rule-new": f"{project}/evaluation-rules/new/?target=session",

@@ -365,7 +365,7 @@ def test_code_is_an_evaluator_that_reaches_nothing(judging):
     assert (score.name, score.value, score.comment) == ("long", 1.0, "What is 0?")
     failed = Judgement.objects.get(evaluator__name="evil")
     assert failed.status == "failed"
-    assert failed.problem.startswith("The code failed")
+    assert failed.problem.startswith("Line ")
     assert judging.stub.requests == []
     with pytest.raises(Invalid) as caught:
         judging.evaluator("ts", source_code="x", **{**fields, "source_language": "TYPESCRIPT"})

@@ -114,9 +114,9 @@ def test_each_judge_of_the_gallery_can_be_saved_as_it_is(alice, project, key):
     assert answer.status_code == 303, text_of(answer)
     saved = latest_of(Evaluator.objects.get())
     template = get_template(key)
-    assert saved.messages == template.messages
-    assert [entry["variable"] for entry in saved.mapping] == [entry["variable"] for entry in template.mapping]
-    assert {name: value for name, value in saved.output.items() if value} == {
+    assert (saved.messages, saved.source_code) == (template.messages, template.source_code)
+    assert [entry["variable"] for entry in saved.mapping or ()] == [entry["variable"] for entry in template.mapping]
+    assert {name: value for name, value in (saved.output or {}).items() if value} == {
         name: value for name, value in template.output.items() if value
     }
     assert saved.evaluator.template == key
@@ -255,6 +255,80 @@ def test_a_model_is_made_the_default_of_the_project_where_it_is_chosen(alice, pr
     assert (wrong.status_code, "Choose a connection" in text_of(wrong)) == (422, True)
     assert alice.post(f"{page}save/", {"provider": "stub", "model": "other"}).status_code == 303
     assert default_model(scope)["model"] == "other"
+
+
+# --- Code -------------------------------------------------------------------------------------------------
+SOURCE = "def evaluate(output):\n    # no <b>word</b>\n    return 'sorry' not in output\n"
+
+
+def test_code_is_written_saved_changed_and_shown(alice, project):
+    gallery = text_of(alice.get(f"{at('evaluator-gallery', project)}?category=code&template=valid-json"))
+    assert "json.loads(output)" in gallery
+    form = editor(alice, project, "?kind=code")
+    page = alice.get(f"{at('evaluator-new', project)}?kind=code")
+    for words in ("What evaluate gets and returns", "tool_calls", "five seconds, 128 MiB"):
+        assert words in text_of(page)
+    assert "data_type" not in form
+    form |= {"name": ["no apology"], "source_code": [SOURCE.replace("\n", "\r\n")]}
+    answer = alice.post(at("evaluator-save", project), {**form, "do": "save"})
+    assert answer.status_code == 303, text_of(answer)
+    evaluator = Evaluator.objects.get()
+    saved = latest_of(evaluator)
+    assert (evaluator.kind, saved.source_code, saved.source_language) == ("code", SOURCE, "PYTHON")
+    shown = alice.get(answer["Location"])
+    assert '<span class="k">return</span> <span class="s">&#x27;sorry&#x27;</span>' in shown.content.decode()
+    assert '<span class="c"># no &lt;b&gt;word&lt;/b&gt;</span>' in shown.content.decode()
+    form = editor(alice, project, "", "evaluator-edit", evaluator.pk)
+    form["source_code"] = [SOURCE.replace("sorry", "unfortunately")]
+    assert alice.post(at("evaluator-save", project), {**form, "do": "save"}).status_code == 303
+    compared = text_of(alice.get(f"{at('evaluator-detail', project, evaluator.pk)}?version=2&compare=1"))
+    assert "What it computes" in compared
+    assert "unfortunately" in compared
+    assert "sorry" in compared
+    copied = editor(alice, project, f"?from={evaluator.pk}&version=1")
+    assert copied["source_code"] == [SOURCE]
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "said"),
+    [
+        ("def evaluate(output):\n    return (1", 2, "Line 2: The code cannot be read"),
+        ("\n\ndef evaluate(answer):\n    return 1", 3, "Line 3: evaluate can be given input, output"),
+        ("def judge(output):\n    return 1", None, "The code has no function called evaluate."),
+        ("   ", None, "Write the function"),
+    ],
+)
+def test_code_that_cannot_run_is_not_saved_and_says_where(alice, project, source, line, said):
+    put_trace(project.pk, root={"type": "GENERATION"})
+    form = editor(alice, project, "?kind=code") | {"name": ["broken"], "source_code": [source]}
+    for wish in ("save", "test"):
+        answer = alice.post(at("evaluator-save", project), {**form, "do": wish})
+        assert answer.status_code == 422
+        assert said in text_of(answer)
+        assert (f'data-wrong-line="{line}"' in answer.content.decode()) is (line is not None)
+    assert fields_of(answer.content.decode(), "evaluator")["source_code"] == [source]
+    assert not Evaluator.objects.exists()
+    assert not Trial.objects.exists()
+
+
+def test_code_is_tried_on_a_sample(alice, bob, project):
+    put_trace(project.pk, root={"type": "GENERATION", "output": "I am sorry."})
+    form = editor(alice, project, "?kind=code") | {"source_code": [SOURCE]}
+    answer = alice.post(at("evaluator-save", project), {**form, "do": "test"})
+    assert answer.status_code == 200, text_of(answer)
+    trial = Trial.objects.get()
+    assert SOURCE in orjson.loads(trial.definition_text)["source_code"]
+    assert bob.get(f"{at('evaluator-new', project)}?kind=code").status_code == 403
+
+
+def test_what_code_is_for_is_told_by_what_it_is_given(alice, project, scope):
+    for source, target in (("trace", "trace"), ("conversation", "session"), ("expected_output", "experiment")):
+        made = create_evaluator(
+            scope, EvaluatorFields(source, kind="code", source_code=f"def evaluate({source}):\n    return 1\n",
+                                   source_language="PYTHON"), actor=SYSTEM,
+        )  # fmt: skip
+        page = alice.get(at("evaluator-detail", project, made.pk)).content.decode()
+        assert f"target={target}" in page
 
 
 # --- Versions ---------------------------------------------------------------------------------------------

@@ -7,10 +7,12 @@ import re
 import pytest
 
 from config.errors import NotFound
+from evals.judging import code
 from evals.judging.templates import CATEGORIES, Template, get_template, templates
 from evals.models import TargetKind
 
-KEYS = [one.key for one in templates()]
+KEYS = [one.key for one in templates() if not one.source_code]
+CODE = [one.key for one in templates() if one.source_code]
 #: what a judge of a target can be given
 SOURCES = {
     TargetKind.OBSERVATION: {"input", "output", "metadata", "tool_calls"},
@@ -26,7 +28,7 @@ def words(template: Template) -> str:
 
 def test_there_are_enough_and_each_has_its_own_key() -> None:
     assert len(KEYS) >= 18
-    assert len(set(KEYS)) == len(KEYS)
+    assert len({*KEYS, *CODE}) == len(templates())
     assert {one.category for one in templates()} == set(CATEGORIES)
     assert {one.target for one in templates()} == set(TargetKind.values)
 
@@ -69,6 +71,57 @@ def test_the_output_says_what_each_value_means(key: str) -> None:
         assert output["dataType"] == "BOOLEAN"
         assert "true:" in output["scoreValueInstructions"]
         assert "false:" in output["scoreValueInstructions"]
+
+
+#: key, what it is given, and what comes of it
+COMPUTED = [
+    ("code", {"input": None, "output": "three short words", "metadata": {}}, 3.0),
+    ("valid-json", {"output": '{"answer": 1}'}, True),
+    ("valid-json", {"output": {"answer": 1}}, True),
+    ("valid-json", {"output": "{'answer': 1}"}, False),
+    ("same-as-expected", {"output": "Paris ", "expected_output": "paris"}, True),
+    ("same-as-expected", {"output": "Lyon", "expected_output": "paris"}, False),
+    ("same-as-expected", {"output": "Lyon", "expected_output": None}, None),
+    ("overlap", {"output": "Paris, of course", "expected_output": "Paris"}, 0.5),
+    ("overlap", {"output": "法国的首都是巴黎", "expected_output": "法国的首都是巴黎"}, 1.0),
+    ("overlap", {"output": "Paris", "expected_output": None}, None),
+    ("no-addresses", {"output": "Tomorrow, before 12."}, True),
+    ("no-addresses", {"output": "Write to jane@example.com"}, False),
+    ("no-addresses", {"output": "Call +49 30 1234567"}, False),
+    ("steps-and-failures", {"trace": {"steps": [{"name": "a"}, {"name": "b", "level": "ERROR"}]}}, 1.0),
+]
+
+
+@pytest.mark.parametrize(("key", "document", "value"), COMPUTED)
+def test_code_of_the_gallery_computes_what_it_says(key: str, document: dict[str, object], value: object) -> None:
+    found = code.run(get_template(key).source_code, document)
+    assert (found.value if found else None) == value
+
+
+@pytest.mark.parametrize("key", CODE)
+def test_code_of_the_gallery_is_given_what_its_target_has(key: str) -> None:
+    template = get_template(key)
+    assert set(code.parameters_of(template.source_code)) <= SOURCES[TargetKind(template.target)]
+    assert key in {one for one, *_rest in COMPUTED}
+    assert len(template.not_for) > 30
+    assert not template.messages
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("def evaluate(output)\n    return 1", "Line 1: The code cannot be read: expected ':'"),
+        ("x = 1\n\ndef evaluate(nonsense):\n    return 1", "Line 3: evaluate can be given input"),
+        ("x = 1", "no function called evaluate"),
+        ("def part(x):\n    return x / 0\n\ndef evaluate(output):\n    return part(1)", "Line 2: ZeroDivisionError"),
+        ("import socket\n\ndef evaluate(output):\n    return 1", "Line 1: “import socket” asks for something"),
+        ("def evaluate(output):\n    return outptu", "Line 2: “return outptu” asks for something"),
+        ("def evaluate(output):\n    return [1]", "returned no number"),
+    ],
+)
+def test_what_is_wrong_with_code_is_said_with_its_line(source: str, said: str) -> None:
+    with pytest.raises(code.Broken, match=re.escape(said)):
+        code.run(source, {"output": "x"})
 
 
 def test_an_unknown_key_is_not_found() -> None:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from config.errors import Invalid
 from evals.actions.evaluators import EvaluatorFields
+from evals.judging.code import Broken, parameters_of
 from evals.judging.mapping import suggest, variables_of
 from evals.judging.templates import Template
 from evals.models import Evaluator, EvaluatorKind, EvaluatorVersion, TargetKind
@@ -128,6 +129,16 @@ class Draft:
         return self.kind == EvaluatorKind.CODE
 
     @property
+    def wrong_line(self) -> int | None:
+        """Of the code, where its error names one."""
+        if self.is_code and "source_code" in self.errors:
+            try:
+                parameters_of(self.source_code)
+            except Broken as error:
+                return error.line
+        return None
+
+    @property
     def messages(self) -> list[dict[str, str]]:
         return [{"role": row.role, "content": row.content} for row in self.rows]
 
@@ -149,7 +160,7 @@ class Draft:
 
     def fields(self) -> EvaluatorFields | None:
         """None where something cannot be read, which is in `errors` then."""
-        output = self._output()
+        output = None if self.is_code else self._output()
         for label, text in (("temperature", self.temperature), ("max_tokens", self.most_tokens)):
             if text and not _numbers({label: text}):
                 self.errors["model"] = _("“%(text)s” is no number.") % {"text": text[:40]}
@@ -163,7 +174,7 @@ class Draft:
             description=self.description,
             kind=self.kind,
             messages=[] if self.is_code else self.messages,
-            output=None if self.is_code else output,
+            output=output,
             model=model if self.provider and not self.make_default and not self.is_code else None,
             mapping=None if self.is_code else [row.entry for row in self.mapping if row.source],
             template=self.template,
@@ -218,6 +229,8 @@ class Draft:
 def of_template(template: Template) -> Draft:
     draft = Draft(name=template.title, description=template.purpose, template=template.key, target=template.target)
     _fill(draft, template.messages, template.output, template.mapping)
+    if template.source_code:
+        draft.kind, draft.source_code = EvaluatorKind.CODE, template.source_code
     return draft
 
 
@@ -227,7 +240,7 @@ def of_version(evaluator: Evaluator, version: EvaluatorVersion, *, is_copy: bool
     draft = Draft(name=name, description=evaluator.description, template=evaluator.template, kind=evaluator.kind)
     if not is_copy:
         draft.evaluator, draft.base = evaluator.pk, latest
-    draft.target = target_of(version.mapping)
+    draft.target = target_of_version(version)
     draft.source_code = version.source_code
     if version.model:
         draft.provider, draft.model = version.model["provider"], version.model["model"]
@@ -240,6 +253,17 @@ def target_of(mapping: list[dict[str, Any]] | None) -> str:
     """What an evaluator was made for, as far as its mapping tells."""
     found = [_TELLING[entry["source"]] for entry in mapping or () if entry.get("source") in _TELLING]
     return found[0].value if found else TargetKind.OBSERVATION.value
+
+
+def target_of_version(version: EvaluatorVersion) -> str:
+    """The same, of code by what its function is given."""
+    if not version.source_code:
+        return target_of(version.mapping)
+    try:
+        names = parameters_of(version.source_code)
+    except Broken:
+        return TargetKind.OBSERVATION.value
+    return target_of([{"source": name} for name in names])
 
 
 def _fill(

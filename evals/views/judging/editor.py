@@ -21,10 +21,11 @@ from config.rendering import render_page
 from evals.actions import evaluators as actions
 from evals.judging.mapping import sources_of
 from evals.judging.templates import CATEGORIES, Template, get_template, templates
-from evals.models import Evaluator, EvaluatorVersion, TargetKind, Trial
+from evals.models import Evaluator, EvaluatorKind, EvaluatorVersion, TargetKind, Trial
 from evals.queries import evaluators as queries
 from evals.views.judging import drafts
 from evals.views.judging.drafts import Draft
+from evals.views.judging.highlight import python_lines
 from evals.views.judging.links import evaluator_url
 from evals.views.judging.samples import SamplePane, read_target
 from evals.views.judging.shown import ShownTrial
@@ -50,6 +51,7 @@ def evaluator_gallery(request: HttpRequest, scope: ProjectScope) -> HttpResponse
         "total": sum(counts.values()),
         "chosen": chosen,
         "target_label": TargetKind(chosen.target).label if chosen else "",
+        "code_lines": python_lines(chosen.source_code) if chosen and chosen.source_code else [],
         "may_edit": scope.role.allows(Role.MEMBER),
         "has_own": queries.list_evaluators(scope) != [],
     }
@@ -64,12 +66,15 @@ def _has(template: Template, words: str) -> bool:
 @require_safe
 @project_page(Role.MEMBER)
 def evaluator_new(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
-    """From a `template`, as a copy of another (`from`, with its `version`), or from nothing."""
+    """From a `template`, as a copy of another (`from`, with its `version`), or from nothing (`kind=code`: code)."""
     if request.GET.get("template"):
         draft = drafts.of_template(get_template(request.GET["template"]))
     elif request.GET.get("from"):
         evaluator, version = _version(scope, request.GET["from"], request.GET.get("version", ""))
         draft = drafts.of_version(evaluator, version, is_copy=True, latest=version.number)
+    elif request.GET.get("kind") == EvaluatorKind.CODE:
+        draft = drafts.of_template(get_template("code"))
+        draft.name = draft.description = ""
     else:
         draft = Draft(target=_target(request.GET.get("target", "")))
     return _form(request, scope, _at_sample(draft, request))

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -21,10 +22,11 @@ from config.rendering import render_page
 from evals.actions import evaluators as actions
 from evals.judging.mapping import sources_of
 from evals.judging.templates import templates
-from evals.models import Assignment, Evaluator, EvaluatorStatus, EvaluatorVersion, Rule, TargetKind
+from evals.models import Assignment, Evaluator, EvaluatorKind, EvaluatorStatus, EvaluatorVersion, Rule, TargetKind
 from evals.queries import evaluators as queries
 from evals.queries.judgements import list_judgements
-from evals.views.judging.drafts import PYTHON, target_of, whole_number
+from evals.views.judging.drafts import PYTHON, target_of_version, whole_number
+from evals.views.judging.highlight import python_lines
 from evals.views.judging.links import evaluator_url, log_url, rule_url
 from evals.views.judging.shown import Paused, ShownEvaluator, ShownJudgement, model_name, scores_url
 from prompts.difference import Difference, compare
@@ -178,7 +180,7 @@ class EvaluatorPage:
 
     @property
     def target_label(self) -> str:
-        return str(TargetKind(target_of(self.version.mapping)).label)
+        return str(TargetKind(target_of_version(self.version)).label)
 
     @property
     def mapping(self) -> list[tuple[str, str, str, bool]]:
@@ -198,6 +200,10 @@ class EvaluatorPage:
     def code_language(self) -> str:
         return self.version.source_language or PYTHON
 
+    @cached_property
+    def code_lines(self) -> list[SafeString]:
+        return python_lines(self.version.source_code)
+
     # --- Comparing ----------------------------------------------------------------------------------------
     @cached_property
     def pair(self) -> tuple[EvaluatorVersion, EvaluatorVersion]:
@@ -212,6 +218,8 @@ class EvaluatorPage:
     @cached_property
     def differences(self) -> list[tuple[str, str, Difference]]:
         old, new = self.pair
+        if self.evaluator.kind == EvaluatorKind.CODE:
+            return [("prompt-diff", _("What it computes"), compare(_asked(old), _asked(new)))]
         parts = [
             ("prompt-diff", _("What it asks"), _asked),
             ("output-diff", _("What comes of it"), _output),
@@ -237,7 +245,7 @@ class EvaluatorPage:
 
     @property
     def rule_url(self) -> str:
-        return self._to("rule-new", evaluator=self.evaluator.pk, target=target_of(self.latest.mapping))
+        return self._to("rule-new", evaluator=self.evaluator.pk, target=target_of_version(self.latest))
 
     @property
     def log_url(self) -> str:
