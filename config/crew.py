@@ -12,14 +12,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from config.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-#: what a database that is away raises
-DATABASE_AWAY = (DatabaseError, InterfaceError)
+#: what a database raises that is away, or busy for too long: the same may go well later
+DATABASE_AWAY = (OperationalError, InterfaceError)
 
 _crews: list[Crew] = []
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import orjson
 from celery import current_app
-from django.db import DatabaseError
 
 from accounts.access import ProjectScope, scope_for_task
+from config.crew import DATABASE_AWAY
 from config.errors import NotFound, Unavailable
 from evals.models import Arrival, Rule
 from tracing.analytics.records import EPOCH, Observation
@@ -84,7 +84,7 @@ def keep(scope: ProjectScope, stored: Sequence[Observation]) -> None:
         if not seen and not runs:
             return
         Arrival.objects.create(project_id=scope.project_id, content=orjson.dumps({"seen": seen, "runs": runs}).decode())
-    except DatabaseError as error:
+    except DATABASE_AWAY as error:
         raise Unavailable("The database cannot be written.") from error
     call_worker()
 

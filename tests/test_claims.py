@@ -7,7 +7,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from django.db import DatabaseError
+from django.db import OperationalError
 from django.utils import timezone
 
 from config import claims as module
@@ -111,7 +111,7 @@ def test_work_goes_on_while_the_database_is_away_and_ends_with_its_process(row, 
     monkeypatch.setattr(module.connection, "close", lambda: closed.append(1))
 
     def away():
-        raise DatabaseError("away")
+        raise OperationalError("away")
 
     monkeypatch.setattr(held, "exists", away)
     watch = Watch(crew, held)
@@ -123,7 +123,7 @@ def test_work_goes_on_while_the_database_is_away_and_ends_with_its_process(row, 
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("error", [DatabaseError("away"), Unavailable("away")])
+@pytest.mark.parametrize("error", [OperationalError("away"), Unavailable("away")])
 def test_what_came_of_work_is_written_once_the_store_is_there_again(error, monkeypatch):
     said, pauses = [error, error], []
     monkeypatch.setattr(crew_module, "time", SimpleNamespace(sleep=pauses.append, monotonic=time.monotonic))

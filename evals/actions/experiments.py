@@ -9,11 +9,12 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import orjson
-from django.db import DatabaseError, transaction
+from django.db import transaction
 
 from accounts.access import ProjectScope
 from accounts.audit import Actor, record
 from accounts.roles import Role
+from config.crew import DATABASE_AWAY
 from config.errors import Unavailable
 from evals.models import Dataset, Experiment, ExperimentItem
 from evals.models.datasets import DATASET_NAME_LENGTH
@@ -58,7 +59,7 @@ def note_runs(
         with transaction.atomic():
             experiment = _experiment(scope, experiment_id, name, description, metadata, dataset_id, at)
             return [_note(scope, experiment, run, at) for run in runs]
-    except DatabaseError as error:
+    except DATABASE_AWAY as error:
         raise Unavailable("The database cannot be written.") from error
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from django.db import DatabaseError
-
 from accounts.access import ProjectScope
+from config.crew import DATABASE_AWAY
 from config.errors import Unavailable
 from evals.arrivals import ItemRun, Seen
 from evals.experiments.plan import Plan
@@ -27,7 +26,7 @@ def judge_runs(scope: ProjectScope, _seen: Sequence[Seen], runs: Sequence[ItemRu
             answered.setdefault(run.experiment_id, []).append(target)
     try:
         made = sum(_judge(experiment, answered[experiment.experiment_id]) for experiment in _judged(scope, answered))
-    except DatabaseError as error:
+    except DATABASE_AWAY as error:
         raise Unavailable("The database cannot be written.") from error
     if made:
         call_worker()

@@ -17,7 +17,7 @@ import orjson
 from django.utils.translation import gettext as _
 
 from evals.judging.mapping import all_sources
-from evals.judging.output import LONGEST_TEXT, Judged
+from evals.judging.output import LONGEST_TEXT, Judged, plain
 
 FUNCTION = "evaluate"
 _SECONDS = 5.0
@@ -134,7 +134,7 @@ def _judged(found: Any) -> Judged | None:
     if isinstance(found, dict):
         if "value" not in found:
             raise Broken(_("evaluate returned a dict without “value”."))
-        reasoning = str(found.get("reasoning") or "")
+        reasoning = plain(str(found.get("reasoning") or ""))
         found = found["value"]
     if found is None:
         return None
@@ -144,6 +144,6 @@ def _judged(found: Any) -> Judged | None:
         if not math.isfinite(found) or abs(found) > 1e300:
             raise Broken(_("evaluate returned a number that is not finite."))
         return Judged(float(found), reasoning)
-    if isinstance(found, str) and 0 < len(found) <= LONGEST_TEXT:
-        return Judged((found,), reasoning)
+    if isinstance(found, str) and 0 < len(plain(found)) <= LONGEST_TEXT:
+        return Judged((plain(found),), reasoning)
     raise Broken(_("evaluate returned no number, truth or text of 1 to %(most)d characters.") % {"most": LONGEST_TEXT})

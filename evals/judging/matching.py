@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.utils import timezone
 from sqlalchemy import or_, select
 
 from accounts.access import ProjectScope, scope_for_task
+from config.crew import DATABASE_AWAY
 from config.errors import SpanwiseError, Unavailable
 from evals.arrivals import ItemRun, Seen
 from evals.judging.calling import call_worker
@@ -128,7 +128,7 @@ def take(scope: ProjectScope, seen: Sequence[Seen], runs: Sequence[ItemRun]) -> 
         made = 0
         for active in _active_rules(scope.project_id):
             made += _take(scope, active, seen, runs)
-    except DatabaseError as error:
+    except DATABASE_AWAY as error:
         raise Unavailable("The database cannot be written.") from error
     if made:
         call_worker()

@@ -146,7 +146,7 @@ class OutputDefinition:
         if "score" not in found:
             raise Unreadable(_("The answer has no “score”."))
         reasoning = found.get("reasoning")
-        return Judged(self._read_value(found["score"]), reasoning if isinstance(reasoning, str) else "")
+        return Judged(self._read_value(found["score"]), plain(reasoning) if isinstance(reasoning, str) else "")
 
     def _read_value(self, given: Any) -> float | bool | tuple[str, ...] | str:
         if self.data_type == "NUMERIC":
@@ -154,11 +154,11 @@ class OutputDefinition:
         if self.data_type == "BOOLEAN":
             return _truth(given)
         if self.data_type == "TEXT":
-            if not isinstance(given, str) or not given.strip():
+            if not isinstance(given, str) or not plain(given).strip():
                 raise Unreadable(_("The score is no text."))
             if len(given) > LONGEST_TEXT:
                 raise Unreadable(_("The score has more than %(most)d characters.") % {"most": LONGEST_TEXT})
-            return given
+            return plain(given)
         return self._labels(given)
 
     def _number(self, given: Any) -> float:
@@ -190,6 +190,11 @@ class OutputDefinition:
         if len(found) > 1 and not self.allows_several:
             raise Unreadable(_("The score names several categories where one is asked for."))
         return tuple(found)
+
+
+def plain(text: str) -> str:
+    """Without what no database keeps: NUL, and halves of characters as a repaired answer may hold them."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def _truth(given: Any) -> bool:

@@ -32,7 +32,7 @@ def answer_of(judged: Judged, loaded: Loaded, name: str, definition: Definition)
     return {
         "name": name,
         "value": value,
-        "reasoning": judged.reasoning.replace("\x00", "")[:_LONGEST_COMMENT],
+        "reasoning": judged.reasoning[:_LONGEST_COMMENT],
         "data_type": _data_type(judged, definition),
         "environment": loaded.environment,
         "several": several,

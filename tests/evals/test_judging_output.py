@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from config.errors import Invalid
+from evals.judging import code
 from evals.judging.answers import read_text
 from evals.judging.definition import check_definition
 from evals.judging.mapping import LONGEST_VALUE, check_mapping, fill, path_problem, resolve, suggest, variables_of
-from evals.judging.output import Unreadable, read_output
+from evals.judging.output import Judged, Unreadable, read_output
 
 NUMBER = read_output({"dataType": "NUMERIC", "minValue": 0, "maxValue": 1})
 TRUTH = read_output({"dataType": "BOOLEAN"})
@@ -62,6 +63,14 @@ def test_each_kind_of_value_is_read_and_shown():
     assert read_text(SEVERAL, '{"score": ["bad", "good", "bad"]}').shown == "Bad, Good"
     assert read_text(TEXT, '{"score": "A word."}').value == "A word."
     assert read_text(NUMBER, '{"score": 1}').shown == "1"
+
+
+def test_what_no_database_keeps_is_left_out_of_an_answer():
+    text = '{"reasoning": "half \\ud83d, nul \\u0000.", "score": "a\\u0000b\\ud83d",}'
+    judged = read_text(TEXT, text)
+    assert (judged.value, judged.reasoning) == ("ab?", "half ?, nul .")
+    source = "def evaluate():\n    return {'value': 'a\\0b', 'reasoning': '\\0'}"
+    assert code.run(source, {}) == Judged(("ab",), "")
 
 
 def test_definitions_are_kept_as_they_were_read():
