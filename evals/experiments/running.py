@@ -207,7 +207,7 @@ def settle(experiment_id: int) -> None:
 # --- What nobody works on any more -----------------------------------------------------------------------
 def sweep() -> None:
     """Items whose process ended wait again, and experiments of which nothing is left have ended."""
-    for item in claims.lost(claims.at_work()):
+    for item in claims.lost(claims.at_work().filter(due_at__isnull=False)):
         _put_back(item, seconds=0)
     for experiment_id in Experiment.objects.filter(status__in=UNFINISHED).values_list("pk", flat=True):
         settle(experiment_id)

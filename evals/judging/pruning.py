@@ -10,6 +10,7 @@ from datetime import timedelta
 import orjson
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from evals.models import Judgement, Trial
@@ -39,16 +40,20 @@ def _remove_trials() -> None:
 
 
 def _shorten_logs() -> None:
-    """What could not be traced yet waits for that."""
-    before = timezone.now() - timedelta(days=settings.JUDGEMENT_LOG_DAYS)
-    old = Judgement.objects.filter(is_pruned=False, is_traced=True, ended_at__lt=before).order_by("ended_at")
     for _batch in range(_MOST_BATCHES):
-        judgements = list(old.only("log_text", "ended_at")[:_BATCH])
+        judgements = list(old_judgements()[:_BATCH])
         with transaction.atomic():
             for judgement in judgements:
                 _shorten(judgement)
         if len(judgements) < _BATCH:
             return
+
+
+def old_judgements() -> QuerySet[Judgement]:
+    """Those that still have what they shall forget; what could not be traced yet waits for that."""
+    before = timezone.now() - timedelta(days=settings.JUDGEMENT_LOG_DAYS)
+    old = Judgement.objects.filter(is_pruned=False, is_traced=True, ended_at__lt=before)
+    return old.only("log_text", "ended_at").order_by("ended_at")
 
 
 def _shorten(judgement: Judgement) -> None:

@@ -18,7 +18,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.access import scope_for_task
-from accounts.models import Project
 from config.claims import Watch
 from config.crew import DATABASE_AWAY, Crew, patiently
 from config.errors import Invalid, NotFound, SpanwiseError, Unavailable
@@ -37,7 +36,6 @@ from tracing.ingest.own import untraced
 log = logging.getLogger(__name__)
 
 _AVAILABLE_AGAIN = timedelta(seconds=10)
-_ENDED = (JudgementStatus.DONE, JudgementStatus.FAILED, JudgementStatus.CANCELLED)
 
 
 # --- Who works -------------------------------------------------------------------------------------------
@@ -186,9 +184,8 @@ def sweep() -> None:
     for judgement in judgements.lost(judgements.at_work().only("runner", "heartbeat_at")):
         judgements.held(judgement).update(status=JudgementStatus.WAITING, runner="", due_at=timezone.now())
     trials.give_up_lost()
-    present = Project.objects.present().values("pk")
-    ended = untraced(Judgement.objects.filter(project__in=present, status__in=_ENDED))
+    ended = untraced(Judgement.objects.filter(project__deleted_at=None))
     for judgement in ended.select_related("evaluator", "version")[:100]:
         _trace(judgement)
-    for trial in untraced(Trial.objects.filter(project__in=present))[:20]:
+    for trial in untraced(Trial.objects.filter(project__deleted_at=None))[:20]:
         trials.trace(trial)

@@ -101,6 +101,7 @@ class ExperimentItem(Claimed):
     #: JSON as runs of playgrounds keep it; empty where nothing went wrong
     problem = models.TextField(blank=True, default="")
     attempts = models.PositiveIntegerField(default=0)
+    #: not before; null of others
     due_at = models.DateTimeField(null=True, blank=True)
 
     created_at = models.DateTimeField()
@@ -114,8 +115,9 @@ class ExperimentItem(Claimed):
         indexes = [
             models.Index(fields=["experiment", "created_at"], name="evals_experiment_item_order"),
             models.Index(fields=["trace_id"], name="evals_experiment_item_trace"),
+            # By a column that is null or not: SQLite does not see that a status it is given is none of those left out.
             models.Index(
-                fields=["status", "due_at"], condition=~models.Q(status=""), name="evals_experiment_item_open"
+                fields=["status", "due_at"], condition=models.Q(due_at__isnull=False), name="evals_experiment_item_own"
             ),
         ]
 

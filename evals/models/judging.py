@@ -257,7 +257,7 @@ class Judgement(Assessment):
             models.Index(fields=["project", "-created_at"], name="evals_judgement_newest"),
             models.Index(fields=["rule", "-created_at"], name="evals_judgement_of_rule"),
             models.Index(fields=["evaluator", "-created_at"], name="evals_judgement_of_evaluator"),
-            models.Index(fields=["is_traced"], condition=models.Q(is_traced=False), name="evals_judgement_untraced"),
+            models.Index(fields=["ended_at"], condition=models.Q(is_traced=False), name="evals_judgement_not_traced"),
             models.Index(fields=["ended_at"], condition=models.Q(is_pruned=False), name="evals_judgement_unpruned"),
         ]
 

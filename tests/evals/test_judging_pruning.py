@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +16,8 @@ from accounts.roles import Role
 from evals import tasks
 from evals.actions import judgements as judgement_actions
 from evals.actions.evaluators import start_trial
-from evals.judging import pruning
+from evals.experiments import running
+from evals.judging import claiming, pruning
 from evals.judging.targets import Target
 from evals.models import Judgement, Trial
 from tests.evals.judging import Judging, judge  # noqa: F401 - a fixture
@@ -23,6 +25,7 @@ from tests.evals.test_judging_work import price
 from tests.factories import make_user
 from tests.tracing.conftest import own_inbox  # noqa: F401 - a fixture
 from tests.tracing.sender import Sender
+from tracing.ingest.own import untraced
 
 # Ingestion asks by connections of its own, which do not see what a test has not committed.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("broker")]
@@ -182,3 +185,16 @@ def trial(judging: Judging, number: int) -> Trial:
     return start_trial(
         judging.scope, judging.fields(), Target("observation", f"t{number}", f"t{number}-g"), actor=SYSTEM
     )
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="another database plans by what is in it")
+def test_what_is_asked_every_few_seconds_is_found_by_indexes():
+    own_items = running.claims.at_work().filter(due_at__isnull=False)
+    for rows, index in (
+        (running._due(), "evals_experiment_item_own"),
+        (own_items, "evals_experiment_item_own"),
+        (claiming.due(), "evals_judgement_due"),
+        (untraced(Judgement.objects.filter(project__deleted_at=None)), "evals_judgement_not_traced"),
+        (pruning.old_judgements(), "evals_judgement_unpruned"),
+    ):
+        assert index in rows.explain(), rows.query
