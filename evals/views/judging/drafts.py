@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import QueryDict
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -27,6 +28,17 @@ TYPES = [
     ("TEXT", gettext_lazy("Text"), gettext_lazy("words, which nothing is computed from")),
 ]
 PYTHON = "PYTHON"
+#: what code is given, by the name of its parameter
+GIVEN: dict[str, str | Promise] = {
+    "input": gettext_lazy("what went in"),
+    "output": gettext_lazy("what came out"),
+    "metadata": gettext_lazy("a dict of what was noted beside it"),
+    "tool_calls": gettext_lazy("a list of the tools that the model called, with their arguments"),
+    "expected_output": gettext_lazy("what the item of the dataset expects"),
+    "experiment_item_metadata": gettext_lazy("the metadata of the item"),
+    "trace": gettext_lazy("{name, steps}, each step with type, name, depth, seconds, level, input and output"),
+    "conversation": gettext_lazy("{turns}, each with turn, at, user and assistant"),
+}
 _MOST_ROWS = 100
 _LONGEST = 200_000
 #: what actions call a field -> what the form calls it

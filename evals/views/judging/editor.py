@@ -206,6 +206,7 @@ def _form(
         "types": drafts.TYPES,
         "targets": TargetKind.choices,
         "sources": sources_of(TargetKind(draft.target)),
+        "code_sources": [(one.key, drafts.GIVEN[one.key]) for one in sources_of(TargetKind(draft.target))],
         "connections": _connections(scope),
         "default_model": queries.default_model(scope),
         "roles": drafts.ROLES,

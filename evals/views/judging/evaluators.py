@@ -25,7 +25,7 @@ from evals.judging.templates import templates
 from evals.models import Assignment, Evaluator, EvaluatorKind, EvaluatorStatus, EvaluatorVersion, Rule, TargetKind
 from evals.queries import evaluators as queries
 from evals.queries.judgements import list_judgements
-from evals.views.judging.drafts import PYTHON, target_of_version, whole_number
+from evals.views.judging.drafts import target_of_version, whole_number
 from evals.views.judging.highlight import python_lines
 from evals.views.judging.links import evaluator_url, log_url, rule_url
 from evals.views.judging.shown import Paused, ShownEvaluator, ShownJudgement, model_name, scores_url
@@ -195,10 +195,6 @@ class EvaluatorPage:
             )
             for one in self.version.mapping or ()
         ]
-
-    @property
-    def code_language(self) -> str:
-        return self.version.source_language or PYTHON
 
     @cached_property
     def code_lines(self) -> list[SafeString]:
