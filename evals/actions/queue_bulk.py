@@ -18,8 +18,10 @@ from tracing.queries.selection import RowId
 def enqueue(
     scope: ProjectScope, queue_id: str, noun: Noun, rows: Sequence[RowId], of_sessions: bool, actor: Actor
 ) -> None:
-    """Traces, observations, or the sessions of traces, each once. Raises NotFound without a queue."""
-    if of_sessions:
+    """Traces, observations, sessions, or the sessions of traces, each once. Raises NotFound without a queue."""
+    if noun is Noun.SESSIONS:
+        places = [Place(QueueObject.SESSION, row.id) for row in rows]
+    elif of_sessions:
         places = [Place(QueueObject.SESSION, session_id) for session_id in _sessions_of(scope, rows)]
     elif noun is Noun.OBSERVATIONS:
         places = [Place(QueueObject.OBSERVATION, row.id, row.trace_id) for row in rows]

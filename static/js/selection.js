@@ -111,6 +111,8 @@ function draw() {
 // All that match are more than the page: how many is asked once, and only then.
 async function offer(isWorth) {
   const button = bar.querySelector("[data-select-all]");
+  // A list whose acts need to be told each row has no such offer.
+  if (!button) return;
   button.hidden = !isWorth;
   if (!isWorth) return;
   const asked = filter();

@@ -195,6 +195,35 @@ def test_sessions_are_searched_sorted_and_opened(page, demo, talk, project_url):
     expect(page).to_have_url(re.compile("sort=-turns"))
 
 
+def test_ticked_sessions_go_into_a_queue(page, server, demo, talk, project_url):
+    queue = f"Talks {uuid4().hex[:6]}"
+    with server.client() as api:
+        config = api.post("/api/public/score-configs", json={"name": f"ok {queue}", "dataType": "BOOLEAN"}).json()["id"]
+        body = {"name": queue, "scoreConfigIds": [config]}
+        queue_id = api.post("/api/public/annotation-queues", json=body).json()["id"]
+    page.goto(f"{project_url}/sessions/?range=all")
+    bar, rows = page.locator("#selection"), page.locator("table.sessions tbody tr")
+    expect(bar).to_be_hidden()
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(rows.first.get_by_role("checkbox")).to_be_checked()
+    rows.nth(1).get_by_role("checkbox").check()
+    expect(bar.get_by_role("status")).to_have_text("2 selected")
+    page.reload()
+    expect(bar.get_by_role("status")).to_have_text("2 selected")
+    names = [rows.nth(place).locator(".row-link").inner_text() for place in (0, 1)]
+    bar.get_by_role("button", name="Add to a queue").click()
+    dialog = page.get_by_role("dialog", name="Add 2 sessions to a queue")
+    dialog.get_by_label("Queue").select_option(queue)
+    dialog.get_by_role("button", name="Add to the queue").click()
+    expect(page.locator("#messages, .message-line").first).to_contain_text("done, 2 rows")
+    expect(bar).to_be_hidden()
+    with server.client() as api:
+        items = api.get(f"/api/public/annotation-queues/{queue_id}/items").json()["data"]
+    assert sorted(one["objectId"] for one in items) == sorted(names)
+    assert {one["objectType"] for one in items} == {"SESSION"}
+
+
 def test_a_link_to_a_turn_leads_to_it_wherever_it_is(page, talk, talk_url):
     trace = f"{talk}-040".replace("/", "%2F").replace(" ", "%20")
     page.goto(f"{talk_url}#turn-{trace}")

@@ -487,6 +487,31 @@ def test_rows_of_the_lists_go_into_a_queue_as_a_job(alice, workspace, scope, que
     assert list(queue.items.values_list("object_id", flat=True)) == [traces[0].id]
 
 
+def test_ticked_sessions_go_into_a_queue(alice, bob, workspace, queue):
+    project = workspace.project
+    for name in ("talk/1 ü", "talk-2", "talk-3"):
+        trace_of(project, session_id=name)
+    listed = reverse("tracing:session-list", args=[project.pk])
+    assert 'id="selection"' in alice.get(listed, {"range": "all"}).content.decode()
+    assert 'id="selection"' not in bob.get(listed, {"range": "all"}).content.decode()
+    confirm = reverse("tracing:session-bulk-confirm", args=[project.pk])
+    said = {"act": "queue", "ids": "talk%2F1%20%C3%BC talk-2", "query": "?range=all"}
+    page = alice.post(confirm, said).content.decode()
+    assert "Add 2 sessions to a queue" in page
+    assert 'name="what"' not in page
+    do = reverse("tracing:session-bulk", args=[project.pk])
+    for _time in range(2):
+        answer = alice.post(do, {**said, "queue": queue.pk})
+        assert answer.headers["Location"] == f"{listed}?range=all"
+    found = queue.items.values_list("object_type", "object_id")
+    assert sorted(found) == [("SESSION", "talk-2"), ("SESSION", "talk/1 ü")]
+    # Nothing else is done to sessions in this way, and never to all that match.
+    for wrong in ({"act": "delete"}, {"ids": "", "all": "1"}):
+        for step in (confirm, do):
+            assert alice.post(step, {**said, "queue": queue.pk, **wrong}).status_code == 400
+    assert queue.items.count() == 2
+
+
 def test_an_id_that_cannot_be_kept_is_refused(scope, queue):
     for object_id in ("", "x" * 256, "a\x00"):
         with pytest.raises(Invalid):

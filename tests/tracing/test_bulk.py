@@ -376,9 +376,10 @@ def test_viewers_look_and_strangers_do_not_even_that(alice, bob, charlie, worksp
     trace_id = fill(project.pk, 1)[0]
     alice.post(url("trace-bulk", project), {"act": "tag", "ids": trace_id, "add": "x"})
     job = Job.objects.get()
-    for name in ("trace-bulk", "trace-bulk-confirm", "observation-bulk", "observation-bulk-confirm"):
-        assert bob.post(url(name, project), {"act": "delete", "ids": trace_id}).status_code == 403
-        assert charlie.post(url(name, project), {"act": "delete", "ids": trace_id}).status_code == 404
+    for name in ("trace-bulk", "observation-bulk", "session-bulk"):
+        for step in (name, f"{name}-confirm"):
+            assert bob.post(url(step, project), {"act": "delete", "ids": trace_id}).status_code == 403
+            assert charlie.post(url(step, project), {"act": "delete", "ids": trace_id}).status_code == 404
     assert bob.post(url("user-delete", project), {"user": "u", "confirmed": "1"}).status_code == 403
     for page in (url("job-list", project), url("job-detail", project, job.pk), url("job-receipt", project, job.pk)):
         assert bob.get(page).status_code == 200

@@ -33,13 +33,15 @@ from tracing.views.jobs import ShownJob
 from tracing.views.lists.addresses import list_url
 
 ACTS = ("delete", "tag", "bookmark", "unbookmark", "score", "queue")
+#: what can be done to a session as such; the rest is done to its traces
+_ACTS_ON_SESSIONS = ("queue",)
 #: beyond this the dialog does not count what hangs on the traces
 _COUNTED_WITH = 1_000
 
 
 def selection_from(post: QueryDict, noun: Noun) -> Selection:
     """`all=1` with the list's `query`, or `ids`: quoted ids with blanks between them, of observations `trace/id`."""
-    if post.get("all"):
+    if post.get("all") and noun is not Noun.SESSIONS:
         if "query" not in post:
             raise Invalid(_("Nothing is selected."))
         return Selection.all_of(exact_wanted_from(QueryDict(post.get("query", "").lstrip("?")), noun))
@@ -63,9 +65,7 @@ def _row_id(written: str, noun: Noun) -> RowId:
 
 def _confirm(request: HttpRequest, scope: ProjectScope, noun: Noun) -> HttpResponse:
     """What the act comes to, and its form. Changes nothing."""
-    act = request.POST.get("act", "")
-    if act not in ACTS:
-        raise Invalid(_("There is no such act."))
+    act = _act(request.POST, noun)
     selection = selection_from(request.POST, noun)
     counted = count_selected(scope, selection)
     context = {
@@ -84,7 +84,7 @@ def _confirm(request: HttpRequest, scope: ProjectScope, noun: Noun) -> HttpRespo
 
 
 def _do(request: HttpRequest, scope: ProjectScope, noun: Noun) -> HttpResponse:
-    act, actor = request.POST.get("act", ""), Actor.of(request)
+    act, actor = _act(request.POST, noun), Actor.of(request)
     selection = selection_from(request.POST, noun)
     starts: dict[str, Callable[[], Job]] = {
         "delete": lambda: bulk.start_deletion(scope, selection, actor=actor),
@@ -102,10 +102,15 @@ def _do(request: HttpRequest, scope: ProjectScope, noun: Noun) -> HttpResponse:
             actor=actor,
         ),
     }
-    if act not in starts:
-        raise Invalid(_("There is no such act."))
     tell(request, scope, starts[act]())
     return HttpResponseRedirect(_back(scope, noun, request.POST), status=303)
+
+
+def _act(post: QueryDict, noun: Noun) -> str:
+    act: str = post.get("act", "")
+    if act not in (_ACTS_ON_SESSIONS if noun is Noun.SESSIONS else ACTS):
+        raise Invalid(_("There is no such act."))
+    return act
 
 
 @posted_from("tracing:trace-list")
@@ -130,6 +135,18 @@ def observation_bulk_confirm(request: HttpRequest, scope: ProjectScope) -> HttpR
 @project_page(Role.MEMBER)
 def observation_bulk(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     return _do(request, scope, Noun.OBSERVATIONS)
+
+
+@posted_from("tracing:session-list")
+@project_page(Role.MEMBER)
+def session_bulk_confirm(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
+    return _confirm(request, scope, Noun.SESSIONS)
+
+
+@posted_from("tracing:session-list")
+@project_page(Role.MEMBER)
+def session_bulk(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
+    return _do(request, scope, Noun.SESSIONS)
 
 
 @require_safe

@@ -155,6 +155,7 @@ def _list(request: HttpRequest, scope: ProjectScope, noun: Noun) -> HttpResponse
         "period": shown.wanted.period,
         "ranges": range_labels(),
         "suggestions": cache(shown.suggestions),
+        "may_act": scope.role.allows(Role.MEMBER),
     }
     if not is_only_part:
         context |= {"page": shown.page, "rows": shown.rows, "headings": shown.headings,

@@ -8,9 +8,13 @@ from django.urls import reverse
 from accounts.access import ProjectScope
 from tracing.queries.explorer.nouns import Noun
 
-_NAMES = {Noun.TRACES: "tracing:trace-list", Noun.OBSERVATIONS: "tracing:observation-list"}
+_NAMES = {
+    Noun.TRACES: "tracing:trace-list",
+    Noun.OBSERVATIONS: "tracing:observation-list",
+    Noun.SESSIONS: "tracing:session-list",
+}
 #: those that have a list of this kind, in the order in which they are offered
-LISTED = tuple(_NAMES)
+LISTED = (Noun.TRACES, Noun.OBSERVATIONS)
 
 
 def list_url(scope: ProjectScope, noun: Noun, query: QueryDict | None = None) -> str:
