@@ -67,6 +67,11 @@ class Figures:
     last_at: datetime | None = None
 
     @property
+    def times(self) -> int:
+        """How often each item ran; 0 where some ran more often than others."""
+        return self.runs // self.items if self.items and self.runs % self.items == 0 else 0
+
+    @property
     def cost_each(self) -> Decimal | None:
         return None if self.cost is None or not self.runs else self.cost / self.runs
 

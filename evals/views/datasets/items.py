@@ -207,7 +207,7 @@ class ShownRun:
     @property
     def scores(self) -> list[tuple[str, str]]:
         """Name and value, as people read them."""
-        return [(one.name, one.text or f"{one.value:.4g}") for one in self.run.scores]
+        return sorted((one.name, one.text or f"{one.value:.4g}") for one in self.run.scores)
 
 
 # --- Written ----------------------------------------------------------------------------------------------

@@ -182,6 +182,7 @@ class ScoreList:
         }  # fmt: skip
         people = said.names_of_people(self.scope, [value for value, _number in found["author"]])
         words = {"source": source_names(), "type": type_names(), "kind": kind_names(), "author": people}
+        words["value"] = {"True": _("Yes"), "False": _("No")}  # as the list says them
         facets = [self._facet(name, labels[name], found[name], words.get(name, {})) for name in SHOWN_FACETS]
         return [facet for facet in facets if facet.values]
 
