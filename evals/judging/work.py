@@ -69,15 +69,25 @@ crew = Crew("judgements", lambda: settings.JUDGEMENTS_PER_WORKER, work_on_next)
 # --- One judgement ---------------------------------------------------------------------------------------
 def _judge(judgement: Judgement) -> None:
     try:
-        if not judgement.answer_text:
-            attempt = _Attempt(judgement)
-            patiently(_asked(attempt))
-        if judgement.answer_text:
-            _score(judgement)
+        _answer_and_score(judgement)
     except Lost:
         return
     if judgement.status in (JudgementStatus.DONE, JudgementStatus.FAILED):
         _trace(judgement)
+
+
+def _answer_and_score(judgement: Judgement) -> None:
+    try:
+        if not judgement.answer_text:
+            patiently(_asked(_Attempt(judgement)))
+        if judgement.answer_text:
+            _score(judgement)
+    except (Lost, *DATABASE_AWAY):
+        raise
+    except Exception as error:
+        # What cannot be written now cannot be later, and each time would be paid for.
+        log.exception("What came of judgement %s cannot be written", judgement.pk)
+        patiently(partial(end, judgement, JudgementStatus.FAILED, judgement.log, _unexpected(error)))
 
 
 class _Attempt:
@@ -137,8 +147,11 @@ def _asked(attempt: _Attempt) -> Callable[[], None]:
         return partial(end, judgement, JudgementStatus.FAILED, attempt.entries, error.message)
     except Exception as error:
         log.exception("Judgement %s failed", judgement.pk)
-        words = _("An unexpected error (%(name)s).") % {"name": type(error).__name__}
-        return partial(end, judgement, JudgementStatus.FAILED, attempt.entries, words)
+        return partial(end, judgement, JudgementStatus.FAILED, attempt.entries, _unexpected(error))
+
+
+def _unexpected(error: Exception) -> str:
+    return _("An unexpected error (%(name)s).") % {"name": type(error).__name__}
 
 
 def _mapping_of(judgement: Judgement, definition: Definition) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from django.core import mail
+from django.db import DataError
 from django.utils import timezone
 
 from accounts.audit import SYSTEM
@@ -268,6 +269,22 @@ def test_a_score_that_was_written_before_a_kill_is_written_again_as_the_same(jud
     assert len(judging.scores()) == 1
     assert len(judging.stub.requests) == 1
     assert judging.judgements()[0].status == "done"
+
+
+def test_an_answer_that_cannot_be_written_is_not_asked_for_again_and_again(judging, monkeypatch, caplog):
+    def refused(*_args):
+        raise DataError("no such text")
+
+    monkeypatch.setattr(work, "note_answer", refused)
+    judging.rule()
+    judging.send(1)
+    judging.work()
+    work.sweep()
+    judging.work()
+    [failed] = judging.judgements()
+    assert (failed.status, failed.problem) == ("failed", "An unexpected error (DataError).")
+    assert len(judging.stub.requests) == 1
+    assert "cannot be written" in caplog.text
 
 
 def test_a_trace_that_cannot_be_handed_in_is_handed_in_later(judging, monkeypatch):
