@@ -1,5 +1,5 @@
-// A field for code: numbers of its lines beside it, Tab indents, Enter keeps the indentation. Escape gives Tab back to
-// whoever walks on by keyboard.
+// A field for code: numbers of its lines beside it, Tab indents, Enter keeps the indentation. Escape leaves the
+// field, as it does every field, so that nobody is caught in it.
 const INDENT = "    ";
 
 for (const field of document.querySelectorAll("[data-code]")) {
@@ -7,7 +7,6 @@ for (const field of document.querySelectorAll("[data-code]")) {
   numbers.className = "line-numbers num";
   numbers.setAttribute("aria-hidden", "true");
   field.before(numbers);
-  let isLeaving = false;
 
   const draw = () => {
     const number = field.value.split("\n").length;
@@ -23,18 +22,16 @@ for (const field of document.querySelectorAll("[data-code]")) {
     draw();
   });
   field.addEventListener("scroll", () => (numbers.scrollTop = field.scrollTop));
-  field.addEventListener("blur", () => (isLeaving = false));
   field.addEventListener("keydown", (event) => {
     if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape") isLeaving = true;
-    else if (event.key === "Tab" && !isLeaving) {
+    if (event.key === "Tab") {
       event.preventDefault();
       if (event.shiftKey) outdent(field);
       else indent(field);
     } else if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
       breakLine(field);
-    } else if (event.key !== "Shift") isLeaving = false;
+    }
   });
   draw();
   new MutationObserver(draw).observe(field, { attributeFilter: ["data-wrong-line"] });

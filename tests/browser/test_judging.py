@@ -309,6 +309,49 @@ def test_chosen_traces_are_judged_from_the_list_and_one_from_its_page(
     assert scores_of(server, traces[0]) == [(name, 2, "EVAL")]
 
 
+def test_code_is_written_by_keyboard_tried_and_mended(
+    page: Page, watch: Watch, server: Instance, project_url: str, name: str
+) -> None:
+    send(server, name)
+    page.goto(f"{project_url}/evaluators/gallery/?category=code")
+    page.get_by_role("link", name="A function of your own").click()
+    expect(page.locator("#judge")).to_contain_text("def evaluate(input, output, metadata):")
+    assert serious_in_both_themes(page) == []
+    page.get_by_role("link", name="Use this one").click()
+    page.get_by_label("Name", exact=True).fill(name)
+    code = page.get_by_label("Python")
+    code.fill("")
+    code.press_sequentially("def evaluate(output):\nif isinstance(output, dict)\nreturn 1")
+    expect(code).to_have_value("def evaluate(output):\n    if isinstance(output, dict)\n    return 1")
+    page.locator(".sample-choice > summary").click()
+    page.get_by_label("Part of its name").fill(name)
+    expect(page.locator(".sample-choice > summary")).to_contain_text(name)
+    # What is wrong is said with its line, beside which the number is marked.
+    page.get_by_role("button", name="Run test").click()
+    expect(page.locator("#source-error")).to_contain_text("Line 2: The code cannot be read")
+    expect(page.locator(".line-numbers .wrong")).to_have_text("2")
+    watch.problems.clear()  # that it was refused
+    code.fill("def evaluate(output):\n")
+    expect(page.locator(".line-numbers .wrong")).to_have_count(0)
+    code.press("Tab")
+    code.press_sequentially("if isinstance(output, dict):\nreturn len(output)\n")
+    code.press("Shift+Tab")
+    code.press_sequentially("return None")
+    wanted = "def evaluate(output):\n    if isinstance(output, dict):\n        return len(output)\n    return None"
+    expect(code).to_have_value(wanted)
+    code.press("Escape")
+    expect(code).not_to_be_focused()
+    page.get_by_role("button", name="Run test").click()
+    expect(page.locator("#trial .trial-value")).to_have_text("1")
+    expect(page.locator("#source-error")).to_have_count(0)
+    assert serious_in_both_themes(page) == []
+    page.locator("header.bar").get_by_role("button", name="Save").click()
+    expect(page.get_by_text("The evaluator is saved.")).to_be_visible()
+    expect(page.locator(".code-shown .line")).to_have_count(4)
+    expect(page.locator(".code-shown .k").first).to_have_text("def")
+    assert serious_in_both_themes(page) == []
+
+
 def test_the_main_way_by_keyboard(page: Page, server: Instance, project_url: str, judge: JudgeStub, name: str) -> None:
     connect(server, judge, name)
     send(server, name)

@@ -121,6 +121,7 @@ def _page(
         "rows": rows,
         "price": _price(rows, counted.number),
         "problem": problem,
+        "one": "" if _is_of_list(asked, samples) else samples[0].observation_id or samples[0].trace_id,
         "back": _back(scope, selection, asked, samples),
     }
     status = 422 if problem else 200
@@ -172,8 +173,13 @@ def _price(rows: list[Offered], number: int) -> Price | None:
     return Price(number * len(chosen), cost, len(known) < len(chosen))
 
 
+def _is_of_list(asked: QueryDict, samples: list[Target]) -> bool:
+    """Not chosen on a page of its own."""
+    return "query" in asked or len(samples) != 1
+
+
 def _back(scope: ProjectScope, selection: Selection, asked: QueryDict, samples: list[Target]) -> str:
     """The list that it was chosen in, or the page of the one that was chosen there."""
-    if "query" not in asked and len(samples) == 1:
-        return target_url(scope, samples[0])
-    return list_url(scope, selection.noun, QueryDict(asked.get("query", "").lstrip("?")))
+    if _is_of_list(asked, samples):
+        return list_url(scope, selection.noun, QueryDict(asked.get("query", "").lstrip("?")))
+    return target_url(scope, samples[0])
