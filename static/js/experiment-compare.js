@@ -1,20 +1,12 @@
 // The panel beside a comparison: the trace of a run, without leaving it. `peek` in the address says which trace and
 // `observation` which part; ← and → go through the runs of an item, j and k through the items.
-import { WITHIN } from "./trace-address.js";
-import { mount } from "./trace.js";
+import { NARROW, done, empty, follow, isForList, isOpen, isPlain, panel, panes, parameters, read, reveal, say } from "./peek-panel.js";
 
-const REST_MS = 120;
-const NARROW = matchMedia("(width < 640px)");
-const panes = document.getElementById("list");
-const panel = document.getElementById("peek");
-const body = document.getElementById("peek-body");
-let asking = null, resting = 0, shown = "", left = null;
+let left = null;
 
 const links = () => [...document.querySelectorAll("#rows-scroll a[data-run]")];
-const parameters = () => new URLSearchParams(location.search);
 const itemOf = (link) => link.closest(".x-item");
 const runsOf = (item) => [...item.querySelectorAll("a[data-run]")];
-const isOpen = () => !panel.hidden;
 
 function current() {
   const trace = parameters().get("peek");
@@ -22,26 +14,6 @@ function current() {
   const found = links().filter((link) => link.dataset.trace === trace);
   const root = parameters().get("observation") ?? "";
   return found.find((link) => link.dataset.observation === root) ?? found[0] ?? null;
-}
-
-// --- The address -----------------------------------------------------------------------------------------
-function say(trace, observation, { push }) {
-  const url = new URL(location);
-  if (!trace) for (const name of Object.values(WITHIN)) url.searchParams.delete(name);
-  for (const [name, value] of [["peek", trace], ["observation", observation]]) {
-    if (value) url.searchParams.set(name, value);
-    else url.searchParams.delete(name);
-  }
-  if (url.href === location.href) return;
-  if (push) history.pushState({}, "", url);
-  else history.replaceState(history.state, "", url);
-}
-
-function pageOf(trace, observation) {
-  const url = new URL(`${panel.dataset.traceBase}${encodeURIComponent(trace)}/`, location.href);
-  if (observation) url.searchParams.set("observation", observation);
-  for (const [own, name] of Object.entries(WITHIN)) if (parameters().get(name)) url.searchParams.set(own, parameters().get(name));
-  return url;
 }
 
 // --- Opening and closing ---------------------------------------------------------------------------------
@@ -53,21 +25,11 @@ function open(link, { push = !isOpen() } = {}) {
 
 function close({ push = true } = {}) {
   if (!isOpen()) return;
-  asking?.abort();
-  clearTimeout(resting);
   const link = current() ?? left;
-  unmount();
-  reveal(false);
-  shown = "";
+  empty();
   if (push) say("", "", { push: true });
   mark(null);
   if (push && link?.isConnected) link.focus();
-}
-
-function reveal(on) {
-  panel.hidden = !on;
-  panel.previousElementSibling.hidden = !on;
-  panes.classList.toggle("peeking", on);
 }
 
 function mark(link) {
@@ -89,61 +51,7 @@ function show({ isMoving = false } = {}) {
   const link = current();
   mark(link);
   link?.scrollIntoView({ block: "nearest", inline: "nearest" });
-  panel.querySelector("[data-peek-open]").href = pageOf(trace, observation);
-  panel.querySelector("[data-peek-title]").textContent = link ? titleOf(link) : "";
-  if (shown === trace) return;
-  shown = trace;
-  clearTimeout(resting);
-  asking?.abort();
-  body.classList.add("loading");
-  body.setAttribute("aria-busy", "true");
-  if (!body.firstElementChild) body.append(document.getElementById("peek-waiting").content.cloneNode(true));
-  // The keyboard runs through rows faster than anybody reads: only where it rests is fetched.
-  resting = setTimeout(() => load(pageOf(trace, observation)), isMoving ? REST_MS : 0);
-}
-
-async function load(url) {
-  asking = new AbortController();
-  const { signal } = asking;
-  let part = null;
-  try {
-    const answer = await fetch(url, { headers: { "HX-Request": "true", "HX-Target": "trace" }, signal });
-    if (answer.redirected || answer.headers.has("HX-Redirect")) return location.assign(url);
-    const html = await answer.text();
-    part = answer.ok ? new DOMParser().parseFromString(html, "text/html").getElementById("trace") : null;
-    if (!part && answer.status !== 404) return failed(url);
-  } catch {
-    return signal.aborted ? undefined : failed(url);
-  }
-  if (signal.aborted) return;
-  unmount();
-  if (part) {
-    const element = document.importNode(part, true);
-    body.replaceChildren(element);
-    window.htmx?.process(element);
-    mount(element);
-  } else body.replaceChildren(document.getElementById("peek-gone").content.cloneNode(true));
-  rest();
-}
-
-function failed(url) {
-  const words = document.getElementById("failure").content.cloneNode(true);
-  words.querySelector("a").href = url;
-  unmount();
-  body.replaceChildren(words);
-  shown = "";
-  rest();
-}
-
-function rest() {
-  body.classList.remove("loading");
-  body.removeAttribute("aria-busy");
-}
-
-function unmount() {
-  const trace = body.querySelector("[data-trace-url]");
-  if (trace) mount(trace).leave();
-  body.replaceChildren();
+  read(trace, observation, { key: trace, title: link ? titleOf(link) : "", isMoving });
 }
 
 // --- From one to the next --------------------------------------------------------------------------------
@@ -170,8 +78,6 @@ function stepItem(by) {
 }
 
 // --- By mouse --------------------------------------------------------------------------------------------
-const isPlain = (event) => event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
-
 function click(event) {
   if (event.defaultPrevented || !isPlain(event)) return;
   if (event.target.closest("[data-peek-close]")) return close();
@@ -185,12 +91,10 @@ function click(event) {
 }
 
 // --- By keyboard -----------------------------------------------------------------------------------------
-const isTyping = (target) => target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]");
 const STEPS = { ArrowLeft: () => stepRun(-1), ArrowRight: () => stepRun(1), j: () => stepItem(1), k: () => stepItem(-1) };
 
 function key(event) {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-  if (document.querySelector("dialog[open], details[data-menu][open]")) return;
+  if (!isForList(event)) return;
   if (event.key === "Escape" && isOpen()) return done(event, () => close());
   // Inside the panel the keys are the trace's, and in what scrolls sideways the arrows scroll.
   if (!isOpen() || (panel.contains(event.target) && event.target !== panel) || event.target.closest?.(".x-summary")) return;
@@ -198,17 +102,8 @@ function key(event) {
   if (event.key === "o") done(event, () => location.assign(panel.querySelector("[data-peek-open]").href));
 }
 
-function done(event, act) {
-  event.preventDefault();
-  event.stopImmediatePropagation();
-  act();
-}
-
 if (panel && panes) {
-  document.addEventListener("click", click);
-  // Before the keys that every list has.
-  document.addEventListener("keydown", key, { capture: true });
-  addEventListener("popstate", () => show());
-  NARROW.addEventListener("change", () => show());
-  show();
+  follow({ click, key, show });
+  // What goes on is shown anew: the run beside is still the one that is marked.
+  document.addEventListener("htmx:afterSettle", (event) => event.target.id === "rows-scroll" && mark(current()));
 }
