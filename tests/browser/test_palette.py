@@ -54,6 +54,14 @@ def test_words_that_name_nothing_lead_to_a_search_of_everything(palette):
     expect(palette).to_have_url(re.compile(r"/traces/\?q=%22status"))
 
 
+def test_what_the_thumb_has_no_room_for_is_found_on_a_phone(phone, project_url, demo):
+    phone.goto(f"{project_url}/traces/")
+    phone.get_by_role("navigation", name="Main").get_by_role("link", name="Go to…").tap()
+    phone.locator("#palette [role=option]", has_text="Datasets").tap()
+    expect(phone).to_have_url(re.compile("/datasets/$"))
+    expect(phone.get_by_role("heading", level=1, name="Datasets")).to_be_visible()
+
+
 def test_without_a_script_it_is_a_page(scriptless, project_url, demo):
     scriptless.goto(f"{project_url}/users/")
     scriptless.get_by_role("link", name="Go to…").click()

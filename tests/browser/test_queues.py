@@ -91,6 +91,7 @@ def test_a_queue_is_judged_by_keyboard_alone(page, project_url, server, demo, qu
     page.keyboard.press("Escape")
     page.keyboard.press("t")
     expect(page.get_by_role("tree")).to_be_visible()
+    page.wait_for_load_state()  # the tree is there before the keys are
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard")).to_contain_text("Complete and go to the next item")
     page.keyboard.press("Escape")
