@@ -62,6 +62,7 @@ class GraphView {
 
   // --- Drawing ----------------------------------------------------------------------------------------------
   draw({ keep = false } = {}) {
+    if (this.leaving.signal.aborted) return; // its data went with the page that it was read for
     const { kind, part } = this;
     this.drawnKind = kind;
     for (const link of part.querySelectorAll("[data-graph]")) {
