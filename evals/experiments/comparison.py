@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import cached_property
 from statistics import fmean, stdev
 
-from evals.statistics.significance import Verdict, corrected, judge
+from evals.statistics.significance import SAME, Verdict, corrected, judge
 
 LATENCY, COST, TOKENS, ERRORS = "latency", "cost", "tokens", "errors"
 SCORE = "score:"
@@ -19,8 +19,6 @@ SCORE = "score:"
 OWN_METRICS = (LATENCY, COST, TOKENS, ERRORS)
 NUMBER, BOOLEAN, CATEGORY, TEXT = "number", "boolean", "category", "text"
 _KINDS = {"NUMERIC": NUMBER, "BOOLEAN": BOOLEAN, "CATEGORICAL": CATEGORY, "TEXT": TEXT}
-#: differences below this are noise of floats
-_SAME = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +208,11 @@ class Condition:
 
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
-    "lt": lambda value, bound: value < bound - _SAME,
-    "lte": lambda value, bound: value <= bound + _SAME,
-    "gt": lambda value, bound: value > bound + _SAME,
-    "gte": lambda value, bound: value >= bound - _SAME,
-    "eq": lambda value, bound: abs(value - bound) <= _SAME,
+    "lt": lambda value, bound: value < bound - SAME,
+    "lte": lambda value, bound: value <= bound + SAME,
+    "gt": lambda value, bound: value > bound + SAME,
+    "gte": lambda value, bound: value >= bound - SAME,
+    "eq": lambda value, bound: abs(value - bound) <= SAME,
     "is": lambda value, bound: False,
     "not": lambda value, bound: False,
 }
@@ -310,9 +308,9 @@ class Comparison:
             mean,
             total,
             fmean(deltas) if deltas else None,
-            wins=sum(1 for gain in gains if gain > _SAME),
-            ties=sum(1 for gain in gains if abs(gain) <= _SAME),
-            losses=sum(1 for gain in gains if gain < -_SAME),
+            wins=sum(1 for gain in gains if gain > SAME),
+            ties=sum(1 for gain in gains if abs(gain) <= SAME),
+            losses=sum(1 for gain in gains if gain < -SAME),
         )
 
     def _verdict(self, metric: Metric, run: int) -> Verdict:

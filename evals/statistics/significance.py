@@ -15,6 +15,8 @@ LEAST_PAIRS = 6
 #: From here on means are normal enough for a t-test, whatever the values look like.
 MANY_PAIRS = 30
 LEVEL = 0.05
+#: Differences below this are noise of floats: the mean of three times 0.7 is not 0.7.
+SAME = 1e-9
 
 T_TEST, WILCOXON, MCNEMAR = "t-test", "wilcoxon", "mcnemar"
 
@@ -50,7 +52,8 @@ def judge(before: Sequence[float], after: Sequence[float], *, is_boolean: bool) 
 
     Raises ValueError for sequences of different lengths.
     """
-    differences = [b - a for a, b in zip(before, after, strict=True)]
+    exact = [b - a for a, b in zip(before, after, strict=True)]
+    differences = [0.0 if abs(one) <= SAME else one for one in exact]
     if not differences:
         return Verdict(0, 0.0)
     if is_boolean and all(value in (0.0, 1.0) for value in (*before, *after)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from statistics import fmean
 
 import pytest
 from scipy import stats
@@ -62,6 +63,17 @@ def test_nothing_changed():
         found = judge([1.0] * 40, [1.0] * 40, is_boolean=is_boolean)
         assert (found.effect, found.p) == (0.0, 1.0)
         assert not corrected([found])[0].is_significant
+
+
+@pytest.mark.parametrize("count", [LEAST_PAIRS, 20, 40])
+def test_noise_of_floats_is_no_change(count):
+    repeated = fmean([0.7] * 3)
+    assert repeated != 0.7
+    found = judge([0.7] * count, [repeated] * count, is_boolean=False)
+    assert (found.effect, found.p) == (0.0, 1.0)
+    # Nor does it weigh beside what really changed.
+    mixed = judge([0.7] * count + [0.0] * 2, [repeated] * count + [1.0, -1.0], is_boolean=False)
+    assert mixed.p == pytest.approx(1.0)
 
 
 def test_all_changed_by_the_same():
