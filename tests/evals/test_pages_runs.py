@@ -129,6 +129,23 @@ def test_what_is_wrong_is_said_in_its_place_and_nothing_is_lost(alice, project, 
     assert 'id="name-error"' in send(alice, project, **filled(dataset)).content.decode()
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00", "0001-01-01"])
+def test_times_beyond_all_calendars_are_no_times(alice, project, dataset, time):
+    assert ">3<" in page(alice, project, prompt="films/critic", dataset=dataset.pk, dataset_version=time)
+    answer = send(alice, project, **filled(dataset, dataset_version=time))
+    assert (answer.status_code, b'id="dataset-version-error"' in answer.content) == (200, True)
+    assert not Experiment.objects.exists()
+
+
+def test_evaluators_that_are_none_are_said_in_their_place(alice, project, dataset):
+    shown = send(alice, project, **filled(dataset, evaluator=["gone"])).content.decode()
+    assert "One of these evaluators is not there any more." in shown
+    assert not Experiment.objects.exists()
+    judge = Evaluator.objects.create(project=project, name="helpful")
+    assert send(alice, project, **filled(dataset, evaluator=[f"\x00{judge.pk}"])).status_code == 303
+    assert Experiment.objects.get().plan["evaluators"] == [judge.pk]
+
+
 def test_how_far_it_is_and_what_went_wrong(alice, project, dataset):
     send(alice, project, **filled(dataset, repetitions="1"))
     experiment = Experiment.objects.get()

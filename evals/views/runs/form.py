@@ -23,6 +23,7 @@ from prompts.playground.state import PARAMETERS, variables_in
 from prompts.queries.connections import list_connections, models_of
 from prompts.queries.prompts import find_version, prompts
 from prompts.views.problems import issues_of
+from tracing.queries.periods import is_known_year
 
 _LONGEST = 200_000
 _MOST_CHOICES = 1_000
@@ -93,7 +94,7 @@ def of_query(data: QueryDict) -> Draft:
         values={key.removeprefix(_VALUE): text(key) for key in list(data)[:_MOST_CHOICES] if key.startswith(_VALUE)},
         dataset_version=text("dataset_version"),
         repetitions=text("repetitions") or "1",
-        evaluators=list(dict.fromkeys(data.getlist("evaluator")))[:100],
+        evaluators=list(dict.fromkeys(one.replace("\x00", "") for one in data.getlist("evaluator")))[:100],
     )
 
 
@@ -193,4 +194,5 @@ def _time(typed: str) -> str:
         return ""
     if at is None:
         return ""
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).isoformat()
+    zoned = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return zoned.isoformat() if is_known_year(zoned) else ""
