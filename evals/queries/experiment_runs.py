@@ -37,6 +37,8 @@ SORTS = {
 _MOST_UNTOLD = 3_000
 _DAY = timedelta(days=1)
 _MOST_CATEGORIES = 1_000
+#: of one run in one trace
+_MOST_ROOTS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,39 +148,31 @@ def measure_runs(scope: ProjectScope, found: Sequence[Experiment], figures: dict
         _measure_untold(scope, others, figures)
 
 
-def _roots(scope: ProjectScope, told: Sequence[Experiment], figures: dict[int, Figures]) -> Any:
+def _roots(scope: ProjectScope, told: Sequence[Experiment], figures: dict[int, Figures], *columns: Any) -> Any:
     """Root spans of these runs, each looked for in the time of its run alone."""
-    return (
-        store.select(scope, observations, o.trace_id, o.id, o.start_time, o.end_time, o.experiment_id)
-        .where(_times(told, figures), o.experiment_item_root_id == o.id)
-        .subquery("roots")
+    of_runs = or_(*(and_(o.experiment_id == one.experiment_id, _while_it_ran(figures[one.pk])) for one in told))
+    return store.select(scope, observations, o.trace_id, o.experiment_id, *columns).where(
+        of_runs, o.experiment_item_root_id == o.id
     )
 
 
-def _times(told: Sequence[Experiment], figures: dict[int, Figures]) -> Any:
-    return or_(
-        *(
-            and_(
-                o.start_time >= figures[one.pk].first_at,
-                o.start_time <= (figures[one.pk].last_at or figures[one.pk].first_at + _DAY),  # type: ignore[operator]
-                o.experiment_id == one.experiment_id,
-            )
-            for one in told
-        )
-    )
+def _while_it_ran(run: Figures) -> Any:
+    return and_(o.start_time >= run.first_at, o.start_time <= (run.last_at or run.first_at + _DAY))  # type: ignore[operator]
 
 
 def _costs(scope: ProjectScope, told: Sequence[Experiment], figures: dict[int, Figures]) -> dict[str, Decimal]:
-    """Of what began while the roots ran, as in `experiment_spans.measure`."""
+    """Of what began while the roots ran, as in `experiment_spans.measure`: spans of other services do not know of which
+    item they are a part."""
     if not told:
         return {}
-    roots = _roots(scope, told, figures)
+    roots = _roots(scope, told, figures, o.id, o.start_time, o.end_time).subquery("roots")
     r = roots.c
     query = (
         store.select(scope, observations, r.experiment_id, fn.sum(o.total_cost).label("cost"))
-        .join(roots, and_(o.trace_id == r.trace_id, o.experiment_item_root_id == r.id))
+        .join(roots, o.trace_id == r.trace_id)
         .where(
-            _times(told, figures),
+            or_(*(_while_it_ran(figures[one.pk]) for one in told)),
+            or_(o.experiment_item_root_id == "", o.experiment_item_root_id == r.id),
             o.start_time >= r.start_time,
             or_(r.end_time.is_(None), o.start_time <= r.end_time),
         )
@@ -191,15 +185,23 @@ _Scores = dict[str, dict[str, RunScore]]
 
 
 def _item_scores(scope: ProjectScope, told: Sequence[Experiment], figures: dict[int, Figures]) -> _Scores:
+    """Each counts once, as in `experiment_spans.scores_of`: any score of a trace, and where several items of a run
+    share it, those of their roots alone."""
     if not told:
         return {}
-    roots = _roots(scope, told, figures)
-    r = roots.c
+    ids = fn.collect_unique(o.id, limit=_MOST_ROOTS).label("ids")
+    traces = _roots(scope, told, figures, fn.count().label("roots"), ids).group_by(o.trace_id, o.experiment_id)
+    ran_in = traces.subquery("ran_in")
+    r = ran_in.c
     firsts = [first for one in told if (first := figures[one.pk].first_at) is not None]
     query = (
         store.select(scope, scores, r.experiment_id, *_score_columns())
-        .join(roots, s.trace_id == r.trace_id)
-        .where(s.timestamp >= min(firsts) - _DAY, s.data_type != "CORRECTION")
+        .join(ran_in, s.trace_id == r.trace_id)
+        .where(
+            s.timestamp >= min(firsts) - _DAY,
+            s.data_type != "CORRECTION",
+            or_(r.roots == 1, fn.has(r.ids, s.observation_id)),
+        )
         .group_by(r.experiment_id, *_score_keys())
     )
     return _gathered(store.rows(scope, query, tag="experiment-list-scores"))

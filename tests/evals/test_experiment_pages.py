@@ -7,19 +7,24 @@ import io
 import json
 import re
 from datetime import timedelta
+from decimal import Decimal
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.urls import reverse
 
+from accounts.access import scope_for_task
 from accounts.models import AuditLog
 from config.errors import Unavailable
+from evals import arrivals
 from evals.models import Experiment
 from evals.queries import experiment_comparison, experiment_runs
 from tests.evals.experiment_data import BEGAN, Did, make_dataset, put_run, root_of
 from tests.factories import make_project
 from tests.tracing.page_data import HOSTILE
+from tracing.analytics import store
+from tracing.analytics.records import Observation, Score
 
 pytestmark = [pytest.mark.usefixtures("analytics_server")]
 
@@ -126,7 +131,6 @@ def test_the_table_of_one_dataset_and_its_order(alice, project, dataset, runs):
 
 
 def test_a_run_that_only_the_api_told_of_is_measured_by_its_traces(alice, project, dataset):
-    from accounts.access import scope_for_task
     from evals.actions.experiments import RunOfItem, note_runs
 
     did = Did("i0", seconds=2, cost="0.25", level="ERROR", scores={"quality": 0.5})
@@ -139,6 +143,52 @@ def test_a_run_that_only_the_api_told_of_is_measured_by_its_traces(alice, projec
     page = compared(alice, project, "old")
     cell = summary_of(page)["latency"][0]
     assert (cell.outcome.mean, summary_of(page)["errors"][0].outcome.mean) == (2_000_000, 1)
+
+
+def test_the_table_counts_what_the_comparison_counts(alice, project):
+    shared = "5" * 32
+    run = put_run(project.pk, "shared", [Did("c", cost="0.001", seconds=9, scores={"quality": 0.9})])
+
+    def observation(name, second, *, trace_id=shared, item="", cost="0"):
+        at = BEGAN + timedelta(seconds=second)
+        told = {"experiment_id": run, "experiment_name": "shared", "experiment_item_id": item} if item else {}
+        return Observation(
+            project_id=project.pk,
+            id=name,
+            trace_id=trace_id,
+            start_time=at,
+            end_time=at + timedelta(seconds=1),
+            total_cost=Decimal(cost),
+            experiment_item_root_id=name if item else "",
+            row_version=1,
+            **told,
+        )
+
+    rows = [
+        observation("a", 0, item="a"),
+        observation("of-another-service", 0.5, cost="0.5"),
+        observation("between", 1.5, cost="3"),
+        observation("b", 2, item="b"),
+        observation("elsewhere", 2, trace_id="6" * 32, cost="7"),
+    ]
+    given = [("a", 0), ("b", 0), ("of-another-service", 1)]
+    scores = [
+        Score(
+            project_id=project.pk, id=f"s-{place}", trace_id=shared, observation_id=place, name="quality", value=value,
+            timestamp=BEGAN, row_version=1,
+        )
+        for place, value in given
+    ]  # fmt: skip
+    store.insert(observations=rows, scores=scores)
+    arrivals.keep(scope_for_task(project.pk), rows)
+    arrivals.work()
+
+    [row] = alice.get(reverse("evals:experiment-list", args=[project.pk])).context["runs"].rows
+    assert (row.figures.items, row.figures.cost) == (3, Decimal("0.501"))
+    assert (row.figures.scores["quality"].count, row.figures.scores["quality"].mean) == (3, pytest.approx(0.3))
+    page = compared(alice, project, run)
+    [cost], [quality] = (summary_of(page)[metric] for metric in ("cost", "score:quality"))
+    assert (cost.text, quality.text) == ("$0.1670", "0.30")
 
 
 def test_the_table_is_there_while_the_store_is_away(alice, project, runs, monkeypatch):
