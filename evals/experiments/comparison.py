@@ -183,10 +183,14 @@ class Condition:
 
     @classmethod
     def parse(cls, text: str) -> Condition | None:
-        parts = text.split(":", 3)
-        if len(parts) < 4 or not (parts[0].isascii() and parts[0].isdigit()) or parts[1] not in OPERATORS:
+        run, operator, rest = [*text.split(":", 2), "", ""][:3]
+        if not (run.isascii() and run.isdigit()) or operator not in OPERATORS or ":" not in rest:
             return None
-        run, operator, value, metric = parts
+        # Categories may have colons, and so may the names of scores; no other metric does.
+        value, begins, name = rest.partition(f":{SCORE}")
+        metric = SCORE + name
+        if not begins:
+            value, _, metric = rest.rpartition(":")
         if operator not in TEXT_OPERATORS and _number(value) is None:
             return None
         return cls(int(run), metric, operator, value)

@@ -305,6 +305,22 @@ def test_which_items_in_which_order(alice, project, runs, query, found):
     assert items_of(compared(alice, project, *runs, **query)) == found
 
 
+@pytest.mark.parametrize("name", ["kind", "kind: of it"])
+def test_categories_with_colons_are_found(alice, project, name):
+    dids = [Did(f"i{n}", scores={name: value}) for n, value in enumerate(["error: timeout", "error", "12:30"])]
+    run = put_run(project.pk, "one", dids)
+
+    def found(operator, value):
+        return items_of(compared(alice, project, run, where=f"0:{operator}:{value}:score:{name}"))
+
+    assert found("is", "error: timeout") == ["i0"]
+    assert found("is", "12:30") == ["i2"]
+    assert found("not", "error: timeout") == ["i1", "i2"]
+    form = {"baseline": run, "run": "0", "metric": f"score:{name}", "op": "is", "value": "error: timeout"}
+    answer = alice.get(reverse("evals:experiment-compare", args=[project.pk]), form, follow=True)
+    assert items_of(answer) == ["i0"]
+
+
 def test_the_worst_of_one_run_comes_first(alice, project, runs):
     assert items_of(compared(alice, project, runs[0], sort="score:quality")) == ["i2", "i1", "i3", "i0"]
 
