@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import json
 from typing import Any
 
 import orjson
@@ -10,15 +10,20 @@ from django.utils.translation import gettext as _
 
 from evals.judging.output import Judged, OutputDefinition, Unreadable
 
-#: repairing looks at each character: what is longer is no answer to a judge's question
 _LONGEST = 200_000
-_FENCE = re.compile(r"```(?:json|JSON)?\s*\n?(.*?)```", re.DOTALL)
-_BLOCK = re.compile(r"<think>.*?</think>", re.DOTALL)
+#: what is broken is repaired up to so many characters and opening brackets: repairing takes seconds beyond them
+_LONGEST_REPAIRED = 4_000
+_MOST_OPENED = 40
+#: objects before the last “score” that are tried
+_MOST_OBJECTS = 3
+_THOUGHT = "</think>"
+_FENCE = "```"
+_decoder = json.JSONDecoder(strict=False)
 
 
 def read_text(output: OutputDefinition, text: str) -> Judged:
     """Raises Unreadable."""
-    text = _BLOCK.sub("", text).strip()
+    text = _said(text.strip())
     if not text:
         raise Unreadable(_("The answer is empty."))
     if len(text) > _LONGEST:
@@ -34,13 +39,23 @@ def read_text(output: OutputDefinition, text: str) -> Judged:
     raise reason or Unreadable(_("The answer has no JSON object with a “score”."))
 
 
+def _said(text: str) -> str:
+    """Without what was thought before. An answer that begins as an object may speak of such marks itself."""
+    return text if text.startswith("{") else text.rpartition(_THOUGHT)[2].strip()
+
+
 def _candidates(text: str) -> list[str]:
     """Where the object may stand, the likeliest first. Of several the last is the answer: before it models think."""
-    found = [text, *reversed(_FENCE.findall(text))]
-    start = text.rfind("{")
-    while start >= 0 and len(found) < 20:
+    found = [text]
+    before, _mark, _rest = text.rpartition(_FENCE)
+    if _FENCE in before:
+        found.append(before.rpartition(_FENCE)[2])
+    start = text.rfind("score")
+    while len(found) < _MOST_OBJECTS + 2:
+        start = text.rfind("{", 0, max(start, 0))
+        if start < 0:
+            break
         found.append(text[start:])
-        start = text.rfind("{", 0, start)
     return found
 
 
@@ -51,9 +66,20 @@ def _parsed(text: str) -> Any:
         pass
     if "{" not in text:
         return None
+    text = text[text.index("{") :]
+    if len(text) > _LONGEST_REPAIRED or text.count("{") + text.count("[") > _MOST_OPENED:
+        return _first_object(text)
     import json_repair  # loaded by those who need it
 
     try:
-        return json_repair.loads(text[text.index("{") :], skip_json_loads=True)
+        return json_repair.loads(text, skip_json_loads=True)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _first_object(text: str) -> Any:
+    """The one that a text begins with, whatever follows it."""
+    try:
+        return _decoder.raw_decode(text)[0]
     except (ValueError, RecursionError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json_repair
 import pytest
 
 from config.errors import Invalid
@@ -32,6 +33,35 @@ SEVERAL = read_output({**ONE.as_json(), "shouldAllowMultipleMatches": True})
 def test_answers_are_read_however_they_are_wrapped(text):
     judged = read_text(NUMBER, text)
     assert (judged.value, judged.reasoning) == (0.4, "fine")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"reasoning": "It ends with </think> and {x}.", "score": 0.4}',
+        'Thoughts of {"score": 1}.</think>\n{"reasoning": "r", "score": 0.4}',
+        f'It is this: {{"reasoning": "{"long {x} " * 2_000}", "score": 0.4}} So be it.',
+        f'<think>{"x" * 300_000}</think>{{"reasoning": "r", "score": 0.4}}',
+    ],
+)
+def test_long_answers_and_thoughts_are_read(text):
+    assert read_text(NUMBER, text).value == 0.4
+
+
+@pytest.mark.parametrize("unit", ["<think>", "```{", '[{"', '{"', "{[", "score{", "\n", ".'"])
+@pytest.mark.parametrize("length", [3_900, 190_000])
+def test_no_answer_keeps_a_worker_busy(unit, length, monkeypatch):
+    """Repairing takes minutes where much is open, or long."""
+    repaired: list[str] = []
+
+    def noted(text, **_options):
+        repaired.append(text)
+
+    monkeypatch.setattr(json_repair, "loads", noted)
+    with pytest.raises(Unreadable):
+        read_text(NUMBER, ("```{" + unit * length)[:length])
+    assert len(repaired) <= 5
+    assert all(len(text) <= 4_000 and text.count("{") + text.count("[") <= 40 for text in repaired)
 
 
 @pytest.mark.parametrize(
