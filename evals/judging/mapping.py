@@ -9,14 +9,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import orjson
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from jsonpath import CompoundJSONPath, JSONPath, JSONPathEnvironment
+from jsonpath import JSONPath, JSONPathEnvironment
 from jsonpath.exceptions import JSONPathError
+from jsonpath.filter import BaseExpression, FilterQuery, RootFilterQuery
+from jsonpath.segments import JSONPathRecursiveDescentSegment
+from jsonpath.selectors import Filter
 
 from config.errors import Invalid
 from evals.judging.output import Issue, issue
@@ -26,6 +30,8 @@ from evals.models import TargetKind
 LONGEST_VALUE = 100_000
 #: hits of one path
 _MOST_HITS = 1_000
+#: how often parts of a value may be looked at for one path: no one can cancel it
+_MOST_LOOKS = 1_000_000
 _LONGEST_PATH = 1_000
 _MOST_VARIABLES = 100
 
@@ -160,26 +166,19 @@ def find(document: Mapping[str, Any], entry: Entry) -> tuple[Any, str]:
     value = _opened(value)
     if not isinstance(value, dict | list):
         return None, _("“%(source)s” is a text, which has no parts: take the path away.") % {"source": source}
+    if not compiled.singular_query() and not _holds_at_most(value, _MOST_LOOKS // _looks(compiled)):
+        return None, _("“%(source)s” has too many parts for the path %(path)s.") % {"source": source, "path": path}
     try:
         hits = _hits(compiled, value)
     except (JSONPathError, RecursionError, TypeError, ValueError) as error:
         return None, _("The path %(path)s cannot be followed: %(why)s") % {"path": path, "why": _first_line(error)}
     if not hits:
         return None, _("%(path)s finds nothing in “%(source)s”.") % {"path": path, "source": source}
-    return (hits[0] if _is_single(compiled) else hits), ""
+    return (hits[0] if compiled.singular_query() else hits), ""
 
 
-def _hits(compiled: JSONPath | CompoundJSONPath, value: Any) -> list[Any]:
-    found: list[Any] = []
-    for match in compiled.finditer(value):
-        found.append(match.obj)
-        if len(found) >= _MOST_HITS:
-            break
-    return found
-
-
-def _is_single(compiled: JSONPath | CompoundJSONPath) -> bool:
-    return isinstance(compiled, JSONPath) and compiled.singular_query()
+def _hits(compiled: JSONPath, value: Any) -> list[Any]:
+    return [match.obj for match in islice(compiled.finditer(value), _MOST_HITS)]
 
 
 def _nothing(entry: Entry) -> str:
@@ -217,8 +216,77 @@ for _name in ("match", "search"):
 
 
 @lru_cache(maxsize=500)
-def _compiled(path: str) -> JSONPath | CompoundJSONPath:
-    return _environment.compile(path)
+def _compiled(path: str) -> JSONPath:
+    """Raises JSONPathError, also for what would look at everything for each part of everything."""
+    compiled = _environment.compile(path)
+    if not isinstance(compiled, JSONPath):
+        raise JSONPathError(_("It is more than one path."))
+    if sum(_is_descent(segment) for segment in compiled.segments) > 1:
+        raise JSONPathError(_("It may have “..” only once."))
+    for query in _queries_of(compiled):
+        if any(_is_descent(segment) for segment in query.path.segments):
+            raise JSONPathError(_("A filter cannot look with “..”."))
+        if isinstance(query, RootFilterQuery) and not query.path.singular_query():
+            raise JSONPathError(_("A filter can look at one part of the whole only."))
+    return compiled
+
+
+def _is_descent(segment: Any) -> bool:
+    return isinstance(segment, JSONPathRecursiveDescentSegment)
+
+
+def _queries_of(path: JSONPath) -> list[FilterQuery]:
+    """The paths in the filters of a path, and in the filters of these."""
+    found: list[FilterQuery] = []
+    left: list[BaseExpression] = [
+        selector.expression
+        for segment in path.segments
+        for selector in segment.selectors
+        if isinstance(selector, Filter)
+    ]
+    while left:
+        expression = left.pop()
+        left += expression.children()
+        if isinstance(expression, FilterQuery):
+            found.append(expression)
+    return found
+
+
+def _looks(path: JSONPath) -> int:
+    """How often a path may look at each part of a value, at most: each selector of a segment finds what its others
+    find, too, and goes on with it. A path as `_compiled` allows it comes to a part from the one above it only."""
+    found = each = 1
+    for segment in path.segments:
+        each *= sum(_looks_of(selector) for selector in segment.selectors)
+        found += each
+    return found
+
+
+def _looks_of(selector: Any) -> int:
+    if not isinstance(selector, Filter):
+        return 1
+    left: list[BaseExpression] = [selector.expression]
+    found = 1
+    while left:
+        expression = left.pop()
+        if isinstance(expression, FilterQuery):
+            found += _looks(expression.path)
+        else:
+            left += expression.children()
+    return found
+
+
+def _holds_at_most(value: Any, most: int) -> bool:
+    """Of parts; the value is a dict or list."""
+    left, count = [value], 1
+    while left:
+        one = left.pop()
+        parts = one.values() if isinstance(one, dict) else one
+        count += len(one)
+        left += [part for part in parts if isinstance(part, dict | list)]
+        if count > most:
+            return False
+    return True
 
 
 def _first_line(error: Exception) -> str:

@@ -188,6 +188,23 @@ def test_paths_of_people_cannot_keep_a_worker_busy():
     assert path_problem("$[?match(@.a, '(a+)+$')]")
     assert path_problem("a.b")
     assert path_problem("$.a[")
+    assert not path_problem("$..a[?@.b == $.c && count(@.*) > 1]['d', 'e']")
+    assert "only once" in path_problem("$..a..b")
+    assert "cannot look" in path_problem("$[?count(@..a) > 1]")
+    assert "cannot look" in path_problem("$[?@[?@..a]]")
+    assert "one part of the whole" in path_problem("$[?count($.*) > 1]")
+
+
+@pytest.mark.parametrize(
+    "path", ["$..*..*..*..*..*..*..*..*.z", "$" + "[*,*]" * 40, "$" + "[0,0]" * 40, "$[" + "0," * 400 + "0]..z"]
+)
+def test_a_path_over_a_deep_value_ends(path):
+    deep: list[object] = []
+    for _level in range(80):
+        deep = [deep, *range(100)]
+    found = resolve({"input": deep}, [{"variable": "x", "source": "input", "jsonPath": path}])["x"]
+    assert "only once" in found.problem or "too many parts" in found.problem
+    assert resolve({"input": deep}, [{"variable": "x", "source": "input", "jsonPath": "$..[1]"}])["x"].value
 
 
 def test_mappings_are_checked_as_a_whole():
