@@ -28,6 +28,8 @@ MOST = 50_000
 BINS = 10
 #: more categories make neither a chart nor a table
 MOST_LABELS = 20
+#: sums of squares of larger numbers are beyond what a float holds
+LARGEST = 1e150
 _MOST_NAMES = 200
 
 s = scores.c
@@ -99,16 +101,17 @@ class LabelFacts:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two scores. `total` counts all, `values` are those that were read."""
+    """One of the two scores. `total` counts all, `values` are those that were read, without the `too_large`."""
 
     key: ScoreKey
     total: int
     values: list[Value]
     facts: NumberFacts | LabelFacts | None
+    too_large: int = 0
 
     @property
     def is_sampled(self) -> bool:
-        return self.total > len(self.values)
+        return self.total > len(self.values) + self.too_large
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,10 @@ class Analysis:
     def is_sampled(self) -> bool:
         return any(side.is_sampled for side in self.sides)
 
+    @property
+    def too_large(self) -> int:
+        return sum(side.too_large for side in self.sides)
+
 
 def list_choices(scope: ProjectScope, period: Period, kind: str = "") -> list[Choice]:
     """The scores that there are, by name; texts and corrections have nothing to count."""
@@ -202,7 +209,8 @@ def _side(scope: ProjectScope, key: ScoreKey, period: Period, kind: str) -> Side
     columns = (s.id, s.timestamp, s.trace_id, s.observation_id, s.session_id, s.dataset_run_id, s.value)
     rows = store.newest(scope, scores, *columns, s.string_value, where=where, limit=MOST, tag="score-values")
     values = [value for row in rows if (value := _value(row, key)) is not None]
-    return Side(key, int(total[0].n), values, _facts(key, values))
+    charted = [value for value in values if abs(value.number) <= LARGEST]
+    return Side(key, int(total[0].n), charted, _facts(key, charted), len(values) - len(charted))
 
 
 def _value(row: Any, key: ScoreKey) -> Value | None:
@@ -304,7 +312,7 @@ def _pairs(first: Side, second: Side) -> Pairs:
     if not first.key.is_number:
         order = _in_order([*first.values, *second.values])
         ones, twos = [one[target].label for target in both], [two[target].label for target in both]
-        labels = compare_labels(ones, twos, order=order)
+        labels = compare_labels(ones, twos, most=MOST_LABELS, order=order)
         return Pairs(None, labels, only_first=only_first, only_second=only_second)
     before, after = [one[target].number for target in both], [two[target].number for target in both]
     compared = compare_numbers(before, after)

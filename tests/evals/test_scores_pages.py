@@ -314,6 +314,52 @@ def test_labels_agree_with_scikit_learn(alice, workspace):
     assert row_of(page, "Most often")[0].split() == [["bad", "fair", "good"][mode], f"{number / 300:.0%}"]
 
 
+def test_a_matrix_of_very_many_labels_is_folded_and_the_measures_are_of_all(alice, workspace):
+    usual = [("yes", "yes")] * 3 + [("no", "no"), ("no", "yes")] * 2
+    rare = [(f"{number}", f"{number if number % 2 else number + 1}") for number in range(300)]
+    first, second = ([pair[side] for pair in usual + rare] for side in (0, 1))
+    found = compare_labels(first, second, most=2)
+    assert (found.labels, found.others) == (("no", "yes"), 300)
+    assert found.matrix == ((2, 2, 0), (0, 3, 0), (0, 0, 300))
+    expected = (
+        metrics.accuracy_score(first, second),
+        metrics.cohen_kappa_score(first, second),
+        metrics.f1_score(first, second, average="macro", zero_division=0),
+        metrics.f1_score(first, second, average="weighted", zero_division=0),
+    )
+    assert (found.agreement, found.kappa, found.f1_macro, found.f1_weighted) == pytest.approx(expected)
+
+    for number in range(23):
+        for source in ("EVAL", "API"):
+            said = {"data_type": "CATEGORICAL", "string_value": f"l{number:02}", "value": None, "source": source}
+            put(workspace.project, name="topic", trace_id=f"t{number}", **said)
+    keys = {"score1": "EVAL:CATEGORICAL:topic", "score2": "API:CATEGORICAL:topic"}
+    page = alice.get(url("score-analytics", workspace.project, range="all", **keys))
+    rows = cells_of(page)
+    assert len(rows) == len(rows[0]) == 21
+    assert rows[20][20] == 3
+    assert page.content.decode().count("3 others") == 4
+    assert page.content.decode().count(" same\"") == 20
+
+
+def test_numbers_that_cannot_be_computed_with_are_left_out_and_said(alice, workspace):
+    for name, values in (("vast", (-1e308, 1e308, 1.7e308)), ("mixed", (1e308, 2.0)), ("large", (1e17,))):
+        for number, value in enumerate(values):
+            put(workspace.project, name=name, trace_id=f"t{number}", value=value)
+
+    def shown(name):
+        page = alice.get(url("score-analytics", workspace.project, range="all", score1=f"API:NUMERIC:{name}"))
+        assert page.status_code == 200
+        return page
+
+    assert "3 scores are counted in the totals only" in shown("vast").content.decode()
+    mixed = shown("mixed")
+    assert "1 score is counted in the total only" in mixed.content.decode()
+    assert "There are more scores than are read" not in mixed.content.decode()
+    assert (row_of(mixed, "Count"), row_of(mixed, "Mean")) == (["2"], ["2"])
+    assert "too large" not in shown("large").content.decode()
+
+
 def test_what_fits_nothing_is_said(alice, workspace):
     project = workspace.project
     empty = alice.get(url("score-analytics", project, range="all")).content.decode()
@@ -332,7 +378,7 @@ def test_what_fits_nothing_is_said(alice, workspace):
 def test_what_is_not_defined_is_no_number(scope, workspace):
     assert compare_numbers([], []).mae is None
     assert compare_numbers([1.0, 1.0], [1.0, 2.0]).pearson is None
-    same = compare_labels(["a", "a"], ["a", "a"])
+    same = compare_labels(["a", "a"], ["a", "a"], most=20)
     assert (same.agreement, same.kappa) == (1.0, None)
     with pytest.raises(ValueError, match="shorter"):
         compare_numbers([1.0, 2.0], [1.0])

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from accounts.access import ProjectScope, project_page
@@ -15,6 +16,7 @@ from config.errors import SpanwiseError, TooExpensive, Unavailable
 from config.rendering import render_page
 from evals.queries.score_analytics import MOST, Analysis, Choice, Point, ScoreKey, analyse, list_choices
 from evals.queries.scores import KINDS
+from evals.statistics.agreement import LabelsCompared
 from evals.views.scores.listing import kind_names, source_names, type_names
 from tracing.forms import period_from
 from tracing.views.ranges import range_labels
@@ -122,7 +124,8 @@ class Charts:
         values = [value for place in range(len(self.analysis.sides)) for value in _drawn(points, place)]
         known = [value for value in values if value is not None]
         low, high = min(known, default=0.0), max(known, default=1.0)
-        return (low - 0.5, high + 0.5) if low == high else (low, high)
+        room = max(0.5, abs(low) * 1e-9)  # half a step is nothing beside a large number
+        return (low - room, high + room) if low == high else (low, high)
 
     @property
     def is_counted(self) -> bool:
@@ -137,9 +140,10 @@ class Charts:
             return []
         table = pairs.heat or (pairs.labels.matrix if pairs.labels else ())
         most = max((count for row in table for count in row), default=0)
+        labels = len(pairs.labels.labels) if pairs.labels else 0
         return [
             [
-                Cell(count, count / pairs.count, _shade(count, most), bool(pairs.labels) and place == at)
+                Cell(count, count / pairs.count, _shade(count, most), place == at < labels)
                 for at, count in enumerate(row)
             ]
             for place, row in enumerate(table)
@@ -150,7 +154,7 @@ class Charts:
         pairs = self.analysis.pairs
         if pairs is None:
             return []
-        names = [one.name for one in pairs.rows] or list(pairs.labels.labels if pairs.labels else ())
+        names = [one.name for one in pairs.rows] or _label_names(pairs.labels)
         return list(zip(names, self.cells, strict=True))[:: -1 if pairs.heat else 1]
 
     @property
@@ -158,7 +162,7 @@ class Charts:
         pairs = self.analysis.pairs
         if pairs is None:
             return []
-        return [one.name for one in pairs.columns] or list(pairs.labels.labels if pairs.labels else ())
+        return [one.name for one in pairs.columns] or _label_names(pairs.labels)
 
     @cached_property
     def measures(self) -> list[Measure]:
@@ -182,6 +186,14 @@ class Charts:
             Measure(_("F1, macro"), labels.f1_macro),
             Measure(_("F1, weighted"), labels.f1_weighted),
         ]
+
+
+def _label_names(labels: LabelsCompared | None) -> list[str]:
+    """Of the rows and columns of the matrix."""
+    if labels is None:
+        return []
+    others = ngettext("%(n)s other", "%(n)s others", labels.others) % {"n": f"{labels.others:,}"}
+    return [*labels.labels, *([others] if labels.others else [])]
 
 
 def correlation_word(value: float | None) -> str:
