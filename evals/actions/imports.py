@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import IO, Any, cast
 
 import orjson
@@ -147,16 +148,16 @@ def work(scope: ProjectScope, job: Job, step: Step) -> None:
 
 
 def _write(scope: ProjectScope, kept: DatasetImport, job: Job, step: Step, actor: Actor) -> None:
-    begin = step.cursor.get("row", 0)
+    id_column = next((name for name, meant in job.parameters["mapping"].items() if meant == "id"), "")
+    seen: set[str] = set()
     with _opened(kept) as file:
-        seen: set[str] = set()
-        for rows in _batches(files.read(file, _described(kept))):
-            drafts = [_drafted(kept, row, job.parameters["mapping"], job.parameters["json"], seen) for row in rows]
-            if rows[-1].number < begin:  # written in an earlier turn; the ids are remembered
-                continue
-            fresh = [(row, draft) for row, draft in zip(rows, drafts, strict=True) if row.number >= begin]
-            failed = _write_rows(scope, kept, fresh, actor)
-            step.save(cursor={"row": rows[-1].number + 1}, done=len(fresh) - failed, failed=failed)
+        rows = files.read(file, _described(kept))
+        for row in islice(rows, step.cursor.get("row", 0)):  # dealt with in an earlier turn; their ids are remembered
+            _is_repeated(files.id_of(row, id_column), seen)
+        for batch in _batches(rows):
+            drafts = [(row, _drafted(kept, row, job.parameters, id_column, seen)) for row in batch]
+            failed = _write_rows(scope, kept, drafts, actor)
+            step.save(cursor={"row": batch[-1].number + 1}, done=len(batch) - failed, failed=failed)
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
@@ -173,16 +174,24 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
 
 
 def _drafted(
-    kept: DatasetImport, row: Row, mapping: Mapping[str, str], reads_json: bool, seen: set[str]
+    kept: DatasetImport, row: Row, parameters: Mapping[str, Any], id_column: str, seen: set[str]
 ) -> ItemChange | SpanwiseError:
+    item_id = files.id_of(row, id_column)
+    if _is_repeated(item_id, seen):
+        return Invalid(_("Another row before has the id %(id)s.") % {"id": item_id[:100]})
     try:
-        change = _change(kept, row, mapping, reads_json=reads_json)
+        return _change(kept, row, parameters["mapping"], reads_json=parameters["json"])
     except Invalid as error:
         return error
-    if change.id in seen:
-        return Invalid(_("Another row before has the id %(id)s.") % {"id": change.id[:100]})
-    seen.add(change.id)
-    return change
+
+
+def _is_repeated(item_id: str, seen: set[str]) -> bool:
+    """Whether a row before has this id, whatever became of that; from now on one has."""
+    if item_id in seen:
+        return True
+    if item_id:
+        seen.add(item_id)
+    return False
 
 
 def _write_rows(
@@ -232,20 +241,27 @@ def _said(error: SpanwiseError) -> list[tuple[str, str]]:
 def bad_rows(kept: DatasetImport) -> Iterator[bytes]:
     """Those that are no items, as they stood in the file, with line and reason before them: a file that can be mended
     and imported. Raises NotFound where the file is gone."""
-    known = {problem.row: problem for problem in kept.problems.all()}
     with _opened(kept) as file:
         if kept.format == CSV:
             yield b"\xef\xbb\xbf" + _csv_line(kept, [*files.OWN, *kept.columns])
+        # In the order of the file, so that both are walked beside each other: there may be very many.
+        problems = kept.problems.order_by("row").iterator()
+        problem = next(problems, None)
         for row in files.read(file, _described(kept)):
-            if (problem := known.get(row.number)) is None:
-                continue
-            words = f"{problem.place}: {problem.message}" if problem.place else problem.message
-            if kept.format == CSV:
-                yield _csv_line(kept, [str(problem.line), files.text_cell(words), *row.raw])
-            else:
-                said = {"_line": problem.line, "_problem": words}
-                said |= row.cells or {"_text": row.raw.decode("utf-8", "replace").strip()}
-                yield orjson.dumps(said) + b"\n"
+            if problem is None:
+                return
+            if row.number == problem.row:
+                yield _bad_row(kept, row, problem)
+                problem = next(problems, None)
+
+
+def _bad_row(kept: DatasetImport, row: Row, problem: DatasetImportProblem) -> bytes:
+    words = f"{problem.place}: {problem.message}" if problem.place else problem.message
+    if kept.format == CSV:
+        return _csv_line(kept, [str(problem.line), files.text_cell(words), *row.raw])
+    said = {"_line": problem.line, "_problem": words}
+    said |= row.cells or {"_text": row.raw.decode("utf-8", "replace").strip()}
+    return orjson.dumps(said) + b"\n"
 
 
 def _csv_line(kept: DatasetImport, cells: Sequence[str]) -> bytes:

@@ -24,6 +24,7 @@ from evals.models import DatasetImport
 CSV, JSONL = "csv", "jsonl"
 LARGEST = 50 << 20
 MOST_COLUMNS = 300
+MOST_ROWS = 200_000
 _CHUNK = 1 << 20
 #: One cell may be a whole document. (The limit of the module is for all of the process.)
 csv.field_size_limit(LARGEST)
@@ -130,7 +131,7 @@ def _describe_csv(file: IO[bytes], head: bytes) -> Described:
             name += "′"
         columns.append(name)
     file.seek(0)
-    return Described(CSV, delimiter, columns, sum(1 for _row in _read_csv(file, delimiter, columns)))
+    return Described(CSV, delimiter, columns, sum(1 for _row in _bounded(_read_csv(file, delimiter, columns))))
 
 
 def _header(file: IO[bytes], delimiter: str) -> list[str]:
@@ -143,11 +144,18 @@ def _header(file: IO[bytes], delimiter: str) -> list[str]:
 def _describe_lines(file: IO[bytes]) -> Described:
     columns: dict[str, None] = {}
     rows = 0
-    for row in _read_lines(file):
+    for row in _bounded(_read_lines(file)):
         rows += 1
         if len(columns) <= MOST_COLUMNS:
             columns.update(dict.fromkeys(row.cells))
     return Described(JSONL, "", list(columns), rows)
+
+
+def _bounded(rows: Iterator[Row]) -> Iterator[Row]:
+    for row in rows:
+        if row.number >= MOST_ROWS:
+            raise Invalid(_("The file has more than %(most)d rows. Split it into several.") % {"most": MOST_ROWS})
+        yield row
 
 
 def forget_files(imports: Iterable[DatasetImport]) -> None:
@@ -268,6 +276,14 @@ def change_of(row: Row, mapping: Mapping[str, str], *, reads_json: bool, is_csv:
     for name in ("source_trace_id", "source_observation_id"):
         said.pop(name, None)
     return ItemChange(id=said.pop("id", "") or new_id, status=status, **said, **sources)
+
+
+def id_of(row: Row, column: str) -> str:
+    """Empty where it says none there, or nothing that can be one."""
+    try:
+        return _text_of(column, row.cells.get(column))
+    except Invalid:
+        return ""
 
 
 def _text_of(column: str, cell: Any) -> str:

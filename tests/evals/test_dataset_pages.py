@@ -23,6 +23,7 @@ from evals.actions import datasets as dataset_actions
 from evals.actions import imports
 from evals.actions import items as item_actions
 from evals.datasets.changes import DatasetChange, ItemChange, Keep
+from evals.datasets.files import change_of
 from evals.models import Dataset, DatasetImport, DatasetItemVersion
 from evals.queries import items as queries
 from tests.tracing.conftest import own_inbox  # noqa: F401 - a fixture
@@ -375,6 +376,47 @@ def test_an_import_that_is_done_twice_writes_once(alice, project, scope, dataset
     assert kept.problems.count() == 1
     with pytest.raises(imports.Conflict):
         imports.start_import(scope, kept, mapping, reads_json=True, actor=SYSTEM)
+
+
+def test_each_turn_of_an_import_goes_on_where_the_last_one_ended(alice, project, scope, dataset, monkeypatch):
+    monkeypatch.setattr(imports, "_ROWS_AT_A_TIME", 10)
+    monkeypatch.setattr(imports, "_AT_ONCE_SECONDS", 0)
+    monkeypatch.setattr(jobs, "call_worker", lambda: None)
+    drafted = []
+    monkeypatch.setattr(
+        imports.files, "change_of", lambda row, *rest, **how: drafted.append(row.number) or change_of(row, *rest, **how)
+    )
+    rows = [f"text {number},{number}" for number in range(45)]
+    rows[2], rows[33], rows[44] = ",bad", "again,1", "good,bad"
+    upload(alice, project, dataset, "input,id\n" + "\n".join(rows))
+    kept = DatasetImport.objects.get()
+    job = imports.start_import(scope, kept, {"input": "input", "id": "id"}, reads_json=False, actor=SYSTEM)
+    while job.is_unfinished:
+        jobs.run_job(job, seconds=0)
+        job.refresh_from_db()
+    assert drafted == [number for number in range(45) if number not in (33, 44)]
+    assert (job.done, job.failed, len(ids(scope, dataset))) == (42, 3, 42)
+    assert [(one.row, one.message) for one in kept.problems.all()][1:] == [
+        (33, "Another row before has the id 1."),
+        (44, "Another row before has the id bad."),
+    ]
+    file = b"".join(alice.get(address(project, "dataset-import-problems", kept.pk)).streaming_content)
+    assert [row[2:] for row in csv.reader(io.StringIO(file.decode("utf-8-sig")))][1:] == [
+        ["", "bad"],
+        ["again", "1"],
+        ["good", "bad"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "name", "head"), [("1", "a.csv", "input\n"), ('{"input": 1}', "a.jsonl", ""), ("{no", "a.jsonl", "")]
+)
+def test_a_file_has_so_many_rows_at_most(alice, project, dataset, monkeypatch, row, name, head):
+    monkeypatch.setattr(imports.files, "MOST_ROWS", 3)
+    answer = upload(alice, project, dataset, head + f"{row}\n" * 4, name)
+    assert (answer.status_code, "more than 3 rows" in text_of(answer)) == (422, True)
+    assert not DatasetImport.objects.exists()
+    assert upload(alice, project, dataset, head + f"{row}\n" * 3, name).status_code == 303
 
 
 @pytest.mark.parametrize(
