@@ -49,18 +49,26 @@ def note_runs(
     metadata: Any = None,
     dataset_id: str = "",
     at: datetime,
+    is_own: bool = False,
 ) -> list[ExperimentItem]:
-    """The rows of these runs; their experiment is made with the first. To be told the same again changes nothing.
+    """The rows of these runs; their experiment is made with the first. To be told the same again changes nothing. One
+    that this server runs (`is_own`) was there before: where it is not any more, it was deleted and stays so.
 
     Name, description and metadata of an experiment are those it was first told with. `at` is when it was begun, where
     nobody knows more. Raises Unavailable when the database is away.
     """
     try:
         with transaction.atomic():
+            if is_own and not _is_known(scope, experiment_id):
+                return []
             experiment = _experiment(scope, experiment_id, name, description, metadata, dataset_id, at)
             return [_note(scope, experiment, run, at) for run in runs]
     except DATABASE_AWAY as error:
         raise Unavailable("The database cannot be written.") from error
+
+
+def _is_known(scope: ProjectScope, experiment_id: str) -> bool:
+    return Experiment.objects.filter(project_id=scope.project_id, experiment_id=experiment_id).exists()
 
 
 def _experiment(
@@ -127,6 +135,11 @@ def _news(item: ExperimentItem, run: RunOfItem) -> dict[str, Any]:
     # Another observation of the same trace is a part of what runs, and tells nothing of the whole.
     if item.observation_id and run.observation_id and item.observation_id != run.observation_id:
         return news
+    # What this server runs anew takes the place of what failed before.
+    if item.due_at is not None:
+        is_newer = run.started_at is not None and (item.started_at is None or run.started_at > item.started_at)
+        replaced = {"started_at": run.started_at, "ended_at": run.ended_at, "level": run.level}
+        return {**news, **replaced} if is_newer else news
     for field, better in (("started_at", min), ("ended_at", max)):
         told, had = getattr(run, field), getattr(item, field)
         if told is not None and (had is None or better(told, had) != had):

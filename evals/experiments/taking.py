@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from accounts.access import ProjectScope
 from evals.actions.experiments import RunOfItem, note_runs
 from evals.arrivals import ItemRun, Seen
+from evals.experiments.spans import ENVIRONMENT
 from evals.models.datasets import ITEM_ID_LENGTH
 from evals.models.experiments import EXPERIMENT_ID_LENGTH, TRACE_ID_LENGTH
 
@@ -33,6 +34,7 @@ def take_runs(scope: ProjectScope, _seen: Sequence[Seen], runs: Sequence[ItemRun
             metadata=next((one.metadata for one in those if one.metadata), {}),
             dataset_id=next((one.dataset_id for one in those if one.dataset_id), ""),
             at=first.start_time,
+            is_own=first.environment == ENVIRONMENT,
         )
 
 
