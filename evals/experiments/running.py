@@ -8,18 +8,21 @@ anew replaces the broken one.
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import orjson
 from django.conf import settings
+from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.access import ProjectScope, scope_for_job
 from config.claims import Claims, Watch
-from config.crew import Crew, patiently
+from config.crew import DATABASE_AWAY, Crew, patiently
 from config.errors import Forbidden, SpanwiseError, Unavailable
 from config.outgoing import Limits
 from evals.experiments import spans
@@ -36,6 +39,10 @@ log = logging.getLogger(__name__)
 
 #: seconds after an attempt that failed in passing until the next one; after the last there is none
 PLAN = (5, 30, 120)
+#: however much later a provider asks to be asked again
+_LONGEST_PAUSE = 3600.0
+#: between two tries to hand in what came of an item
+_PAUSE_SECONDS = 1.0
 #: begun this often by processes that ended, an item is taken to be what ends them
 _MOST_ATTEMPTS = 6
 _LIMITS = Limits(connect_seconds=10, silence_seconds=180, total_seconds=900, most_bytes=16 * 1024 * 1024)
@@ -98,6 +105,10 @@ def _work(item: ExperimentItem) -> None:
     except Unavailable as error:
         said = _problem(error.message)
         return patiently(lambda: _put_back(item, seconds=PLAN[0], problem=said))
+    except DATABASE_AWAY as error:  # nothing was asked yet: what came of it is tried until it is kept
+        log.warning("Item %s of an experiment waits for the database: %s", item.pk, error)
+        connection.close()
+        return patiently(lambda: _put_back(item, seconds=PLAN[0]))
     except SpanwiseError as error:
         problem = _problem(error.message)
     except Exception as error:
@@ -118,8 +129,23 @@ def _run(item: ExperimentItem, watch: Watch) -> dict[str, Any] | None:
     problem = _ask(scope, item, version, plan, ran, watch)
     ran.ended_at = timezone.now()
     ran.problem = problem["message"] if problem else ""
-    spans.hand_in(scope, item, version, plan, ran)
+    _until_kept(lambda: spans.hand_in(scope, item, version, plan, ran), watch)
     return problem
+
+
+def _until_kept(hand_in: Callable[[], None], watch: Watch) -> None:
+    """Tries it for as long as the item is wanted: the answer is paid for, and would have to be asked for again. Raises
+    Cancelled where somebody stops it."""
+    while True:
+        try:
+            return hand_in()
+        except (*DATABASE_AWAY, Unavailable) as error:
+            log.warning("What came of an item cannot be handed in: %s. Trying again.", error)
+            if not isinstance(error, Unavailable):
+                connection.close()
+        if watch.is_stopped():
+            raise Cancelled(_("It was stopped before its answer could be kept."))
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _ask(
@@ -139,7 +165,8 @@ def _ask(
     except ProviderError as error:
         problem = _problem_of(error, prepared.connection)
         if error.may_pass and item.attempts <= len(PLAN):
-            raise _LaterAgain(problem, max(PLAN[item.attempts - 1], error.retry_after_seconds or 0)) from error
+            asked = min(error.retry_after_seconds or 0.0, _LONGEST_PAUSE)
+            raise _LaterAgain(problem, max(PLAN[item.attempts - 1], asked)) from error
         return problem
     return None
 
@@ -186,22 +213,33 @@ def _finish(item: ExperimentItem, problem: dict[str, Any] | None) -> None:
 
 def _put_back(item: ExperimentItem, *, seconds: float, problem: dict[str, Any] | None = None) -> None:
     """It waits again; where the whole experiment was stopped meanwhile, so is the item."""
-    is_wanted = Experiment.objects.filter(pk=item.experiment_id, status__in=UNFINISHED).exists()
-    claims.held(item).update(
-        status=RunStatus.QUEUED if is_wanted else RunStatus.STOPPED,
-        due_at=timezone.now() + timedelta(seconds=seconds),
-        problem=orjson.dumps(problem).decode() if problem else "",
-        runner="",
-        updated_at=timezone.now(),
-    )
+    with transaction.atomic():
+        is_wanted = _lock_open(item.experiment_id)
+        claims.held(item).update(
+            status=RunStatus.QUEUED if is_wanted else RunStatus.STOPPED,
+            due_at=timezone.now() + timedelta(seconds=seconds),
+            problem=orjson.dumps(problem).decode() if problem else "",
+            runner="",
+            updated_at=timezone.now(),
+        )
 
 
 def settle(experiment_id: int) -> None:
     """Ends an experiment of which nothing is left to run."""
     left = ExperimentItem.objects.filter(experiment_id=experiment_id, status__in=UNFINISHED)
-    if not left.exists():
-        open_ = Experiment.objects.filter(pk=experiment_id, status__in=UNFINISHED)
-        open_.update(status=RunStatus.DONE, updated_at=timezone.now())
+    if left.exists():
+        return
+    with transaction.atomic():
+        # Somebody may have queued the rest again until it was locked.
+        if _lock_open(experiment_id) and not left.exists():
+            ended = Experiment.objects.filter(pk=experiment_id)
+            ended.update(status=RunStatus.DONE, updated_at=timezone.now())
+
+
+def _lock_open(experiment_id: int) -> bool:
+    """Whether the experiment goes on; whoever stops it or takes it up again waits until this transaction ends."""
+    open_ = Experiment.objects.select_for_update().filter(pk=experiment_id, status__in=UNFINISHED)
+    return open_.values_list("pk").first() is not None
 
 
 # --- What nobody works on any more -----------------------------------------------------------------------

@@ -7,16 +7,18 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from accounts.access import ProjectScope
 from accounts.audit import SYSTEM
 from accounts.models import AuditLog
 from accounts.roles import Role
-from config.crew import Crew
-from config.errors import Conflict, Forbidden, Invalid
+from config.crew import Crew, patiently
+from config.errors import Conflict, Forbidden, Invalid, Unavailable
 from evals import arrivals
 from evals.actions.experiment_runs import run_rest, start_experiment, stop_experiment
+from evals.actions.experiments import RunOfItem, delete_experiment, note_runs
 from evals.experiments import running
 from evals.experiments.plan import Plan
 from evals.experiments.spans import ENVIRONMENT
@@ -34,6 +36,7 @@ from evals.models import (
 from evals.models.experiments import experiment_id_of
 from prompts.models import Prompt, PromptType, PromptVersion
 from tests.factories import make_user
+from tests.prompts import provider_stub
 from tests.prompts.playground import connect
 from tests.prompts.provider_stub import ERROR, HELLO, KEY
 from tests.tracing.conftest import own_inbox  # noqa: F401 - a fixture
@@ -389,6 +392,159 @@ def test_whoever_started_it_may_not_run_it_any_more(scope, dataset, alice, provi
     work()
     assert {one.status for one in rows(experiment)} == {"failed"}
     assert provider.requests == []
+
+
+def test_what_is_run_again_takes_the_place_of_what_failed(scope, dataset, sender):
+    experiment = start(scope, dataset, model="401")
+    work()
+    told()
+    failed = rows(experiment)
+    assert {one.level for one in failed} == {"ERROR"}
+    Experiment.objects.update(plan_text=plan(model="hello").as_text())
+    run_rest(scope, experiment, actor=SYSTEM)
+    work()
+    told()
+    for before, after in zip(failed, rows(experiment), strict=True):
+        assert after.level == "DEFAULT"
+        assert before.ended_at < after.started_at <= after.ended_at
+    # What is told late of the first attempt changes nothing.
+    for row, after in zip(failed, rows(experiment), strict=True):
+        late = RunOfItem(
+            item_id=row.item_id,
+            trace_id=row.trace_id,
+            observation_id=row.observation_id,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            level=row.level,
+        )
+        [noted] = note_runs(scope, experiment.experiment_id, [late], name="first", at=row.started_at)
+        assert (noted.level, noted.started_at, noted.ended_at) == (after.level, after.started_at, after.ended_at)
+
+
+def told():
+    drain.drain()
+    arrivals.work()
+
+
+def test_an_answer_that_cannot_be_kept_now_is_kept_later_and_not_asked_for_again(
+    scope, dataset, sender, provider, monkeypatch
+):
+    hand_in, away = running.spans.hand_in, [Unavailable("The inbox is full."), OperationalError("gone")] * 4
+
+    def later(*args):
+        if away:
+            raise away.pop()
+        hand_in(*args)
+
+    monkeypatch.setattr(running.spans, "hand_in", later)
+    monkeypatch.setattr(running, "_PAUSE_SECONDS", 0)
+    experiment = start(scope, dataset, model="hello")
+    work()
+    assert {(one.status, one.attempts) for one in rows(experiment)} == {("done", 1)}
+    assert len(provider.requests) == 2
+    drain.drain()
+    assert [one.output for one in sender.observations()] == [HELLO] * 4
+
+
+def test_what_waits_to_be_kept_can_be_stopped(scope, dataset, provider, monkeypatch):
+    experiment = start(scope, dataset, model="hello")
+
+    def never(*_args):
+        stop_experiment(scope, experiment, actor=SYSTEM)
+        raise Unavailable("The inbox is full.")
+
+    monkeypatch.setattr(running.spans, "hand_in", never)
+    monkeypatch.setattr(running, "_PAUSE_SECONDS", 0)
+    work()
+    assert {one.status for one in rows(experiment)} == {"stopped"}
+    assert len(provider.requests) == 1
+
+
+def test_a_database_that_is_away_for_a_moment_fails_nothing(scope, dataset, provider, monkeypatch):
+    experiment = start(scope, dataset, model="hello")
+
+    def away(*_args, **_fields):
+        raise OperationalError("gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(running, "get_version", away)
+        work()
+    assert {(one.status, one.problem) for one in rows(experiment)} == {("queued", "")}
+    due_now(experiment)
+    work()
+    assert {one.status for one in rows(experiment)} == {"done"}
+
+
+def test_however_long_a_provider_wants_to_be_left_alone_it_is_asked_again(scope, dataset, provider, monkeypatch):
+    monkeypatch.setattr(provider_stub, "RETRY_AFTER", 99_999_999_999_999)
+    experiment = start(scope, dataset, model="429")
+    before = timezone.now()
+    work()
+    for row in rows(experiment):
+        assert row.status == "queued"
+        assert before + timedelta(hours=1) <= row.due_at <= timezone.now() + timedelta(hours=1)
+
+
+class Once:
+    """Does something right after the first query that reads this table."""
+
+    def __init__(self, table, act):
+        self.table, self.act = table, act
+
+    def __call__(self, execute, sql, params, many, context):
+        result = execute(sql, params, many, context)
+        if self.act and sql.startswith("SELECT") and f'FROM "{self.table}"' in sql:
+            act, self.act = self.act, None
+            act()
+        return result
+
+
+def test_what_is_queued_again_while_an_experiment_ends_is_run(scope, dataset, provider):
+    experiment = start(scope, dataset, model="401")
+    work()
+    Experiment.objects.update(status=RunStatus.RUNNING, plan_text=plan(model="hello").as_text())
+    again = Once("evals_experimentitem", lambda: run_rest(scope, experiment, actor=SYSTEM))
+    with connection.execute_wrapper(again):
+        running.settle(experiment.pk)
+    assert again.act is None
+    work()
+    assert {one.status for one in rows(experiment)} == {"done"}
+    experiment.refresh_from_db()
+    assert experiment.status == RunStatus.DONE
+
+
+def test_what_is_stopped_while_an_item_is_given_back_does_not_wait(scope, dataset, provider):
+    experiment = start(scope, dataset)
+    ExperimentItem.objects.filter(experiment=experiment, item_id="one").update(
+        status=RunStatus.RUNNING, runner="elsewhere:1:aaaa:bbbb", heartbeat_at=timezone.now() - timedelta(minutes=5)
+    )
+
+    def stop():
+        try:
+            patiently(lambda: stop_experiment(scope, experiment, actor=SYSTEM))
+        finally:
+            connection.close()
+
+    stopping = threading.Thread(target=stop)
+
+    def meanwhile():
+        stopping.start()
+        stopping.join(1)  # it may have to wait for us
+
+    with connection.execute_wrapper(Once("evals_experiment", meanwhile)):
+        running.sweep()
+    stopping.join()
+    assert {one.status for one in rows(experiment)} == {"stopped"}
+
+
+def test_a_deleted_experiment_does_not_come_back_with_what_ran_meanwhile(scope, dataset, sender):
+    experiment = start(scope, dataset)
+    work()
+    delete_experiment(scope, experiment, actor=SYSTEM)
+    told()
+    assert len(sender.observations()) == 4
+    assert not Experiment.objects.exists()
+    start(scope, dataset)  # its name is free
 
 
 # --- Judged ----------------------------------------------------------------------------------------------
