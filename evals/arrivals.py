@@ -9,12 +9,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 from celery import current_app
+from django.db.models import Q
+from django.utils import timezone
 
 from accounts.access import ProjectScope, scope_for_task
 from config.crew import DATABASE_AWAY
@@ -26,6 +29,8 @@ from tracing.ingest.own import OWN_PREFIX
 log = logging.getLogger(__name__)
 
 _MICROSECOND = timedelta(microseconds=1)
+#: what was taken so long ago is taken again: its process was killed, or is slow, and to be told twice does no harm
+_LEASE = timedelta(minutes=2)
 _asked = threading.Event()
 _one_at_a_time = threading.Lock()
 
@@ -138,10 +143,25 @@ def work() -> None:
     while _asked.is_set() and _one_at_a_time.acquire(blocking=False):
         try:
             _asked.clear()
-            while (arrival := Arrival.objects.order_by("pk").first()) is not None:
-                _take(arrival)
+            while (arrival := _claim_next()) is not None:
+                try:
+                    _take(arrival)
+                except BaseException:
+                    with suppress(*DATABASE_AWAY):  # else it is free after a while
+                        Arrival.objects.filter(pk=arrival.pk).update(taken_at=None)
+                    raise
         finally:
             _one_at_a_time.release()
+
+
+def _claim_next() -> Arrival | None:
+    """The oldest that no other process is at, marked as taken."""
+    while True:
+        now = timezone.now()
+        free = Arrival.objects.filter(Q(taken_at=None) | Q(taken_at__lt=now - _LEASE))
+        arrival = free.order_by("pk").first()
+        if arrival is None or free.filter(pk=arrival.pk).update(taken_at=now):
+            return arrival
 
 
 def _take(arrival: Arrival) -> None:

@@ -254,6 +254,8 @@ class Judgement(Assessment):
     class Meta:
         indexes = [
             models.Index(fields=["status", "due_at"], name="evals_judgement_due"),
+            models.Index(fields=["evaluator", "status", "due_at"], name="evals_judgement_due_of"),
+            models.Index(fields=["rule", "started_at"], name="evals_judgement_started"),
             models.Index(fields=["project", "-created_at"], name="evals_judgement_newest"),
             models.Index(fields=["rule", "-created_at"], name="evals_judgement_of_rule"),
             models.Index(fields=["evaluator", "-created_at"], name="evals_judgement_of_evaluator"),
@@ -346,6 +348,8 @@ class Arrival(models.Model):
     #: JSON, as `evals.arrivals` writes it
     content = models.TextField()
     created_at = models.DateTimeField(auto_now_add=True)
+    #: since when a process tells of it; None where none does
+    taken_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"{self.project_id} at {self.created_at}"

@@ -90,6 +90,7 @@ class QueueItem(models.Model):
         indexes = [
             models.Index(fields=["queue", "status", "created_at"], name="evals_queue_item_next"),
             models.Index(fields=["queue", "-created_at"], name="evals_queue_item_newest"),
+            models.Index(fields=["object_type", "object_id", "queue"], name="evals_queue_item_of_object"),
         ]
 
     def __str__(self) -> str:
