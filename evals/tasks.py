@@ -36,8 +36,8 @@ def prune_judgements() -> None:
 
 
 @shared_task(ignore_result=True)
-def run_scheduled_rule(rule_id: str, window: str = "") -> None:
-    """Called by the rule's own periodic task, which keeps `window` for the rule to read."""
+def run_scheduled_rule(rule_id: str, window: str = "", counts_from: str = "") -> None:
+    """Called by the rule's own periodic task, which keeps `window` and `counts_from` for the rule to read."""
     rules.run_schedule(rule_id)
 
 

@@ -46,11 +46,20 @@ class Schedule:
             raise _wrong("crontab", _("A schedule has five fields: minute, hour, day, month and day of week."))
         try:
             minute, hour, day, month, weekday = fields
+            _require_room(fields)
             crontab(minute=minute, hour=hour, day_of_month=day, month_of_year=month, day_of_week=weekday)
         except (ParseException, ValueError, KeyError, IndexError):
             raise _wrong(
                 "crontab", _("This schedule cannot be read. An example: 0 3 * * * for 3:00 each day.")
             ) from None
+
+
+def _require_room(fields: list[str]) -> None:
+    """Raises ValueError where one is longer than what is kept of it."""
+    names = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
+    for name, text in zip(names, fields, strict=True):
+        if len(text) > (CrontabSchedule._meta.get_field(name).max_length or 0):
+            raise ValueError(name)
 
 
 def _wrong(name: str, message: str) -> Invalid:
@@ -69,15 +78,19 @@ def schedule_of(rule: Rule) -> Schedule | None:
     task = rule.schedule
     if task is None or task.crontab is None:
         return None
-    said = orjson.loads(task.kwargs or "{}")
     cron = task.crontab
     fields = f"{cron.minute} {cron.hour} {cron.day_of_month} {cron.month_of_year} {cron.day_of_week}"
-    return Schedule(fields, str(cron.timezone), said.get("window", "since_last"), rule.schedule_sample)
+    return Schedule(fields, str(cron.timezone), _said(task).get("window", "since_last"), rule.schedule_sample)
+
+
+def _said(task: PeriodicTask) -> dict[str, Any]:
+    said: dict[str, Any] = orjson.loads(task.kwargs or "{}")
+    return said
 
 
 def put(rule: Rule, schedule: Schedule | None) -> None:
-    """Inside a transaction. The schedule begins to count now."""
-    old = rule.schedule
+    """Inside a transaction. Times that differ from those of before begin to count now."""
+    old, before = rule.schedule, schedule_of(rule)
     if schedule is None:
         rule.schedule, rule.schedule_sample, rule.scheduled_at = None, None, None
         rule.save(update_fields=["schedule", "schedule_sample", "scheduled_at", "updated_at"])
@@ -93,7 +106,11 @@ def put(rule: Rule, schedule: Schedule | None) -> None:
     now = timezone.now()
     task = old or PeriodicTask(name=f"evaluation rule {rule.pk}", task=TASK, last_run_at=now)
     task.crontab = cron
-    task.kwargs = orjson.dumps({"rule_id": rule.pk, "window": schedule.window}).decode()
+    counts_from = _said(task).get("counts_from", "")
+    if before is not None and (before.crontab, before.timezone) != (schedule.crontab, schedule.timezone):
+        counts_from = now.isoformat()
+    said = {"rule_id": rule.pk, "window": schedule.window, "counts_from": counts_from}
+    task.kwargs = orjson.dumps(said).decode()
     task.enabled = True
     task.description = rule.name[:200]
     task.save()
@@ -103,11 +120,13 @@ def put(rule: Rule, schedule: Schedule | None) -> None:
 
 
 def is_due(rule: Rule) -> bool:
-    """Whether a time of the schedule has come since the last run."""
+    """Whether a time of the schedule has come since the last run, and since it was changed."""
     task = rule.schedule
     if task is None or task.crontab is None or not task.enabled or rule.scheduled_at is None:
         return False
-    return bool(task.crontab.schedule.is_due(rule.scheduled_at).is_due)
+    changed = _said(task).get("counts_from")
+    since = max(rule.scheduled_at, datetime.fromisoformat(changed)) if changed else rule.scheduled_at
+    return bool(task.crontab.schedule.is_due(since).is_due)
 
 
 def span_of(rule: Rule, now: datetime) -> tuple[datetime, datetime]:
