@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from accounts.access import ProjectScope
 from evals.judging.definition import Definition
-from evals.judging.output import Judged
+from evals.judging.output import Judged, read_output
 from evals.judging.targets import Loaded
-from evals.models import Judgement
+from evals.models import EvaluatorVersion, Judgement
 from evals.models.datasets import json_of
 from tracing.actions.removal import delete_scores
 from tracing.analytics import store
@@ -27,15 +27,12 @@ _LONGEST_COMMENT = 10_000
 def answer_of(judged: Judged, loaded: Loaded, name: str, definition: Definition) -> dict[str, Any]:
     """All that the score needs, so that writing it again writes the same."""
     value: Any = list(judged.value) if isinstance(judged.value, tuple) else judged.value
-    is_several = definition.output is not None and definition.output.allows_several
-    several = len(definition.output.categories) if definition.output is not None and is_several else 0
     return {
         "name": name,
         "value": value,
         "reasoning": judged.reasoning[:_LONGEST_COMMENT],
         "data_type": _data_type(judged, definition),
         "environment": loaded.environment,
-        "several": several,
     }
 
 
@@ -52,17 +49,24 @@ def put(scope: ProjectScope, judgement: Judgement) -> None:
     answer = json_of(judgement.answer_text)
     scores = _scores_of(judgement, answer)
     put_scores(scope, scores)
-    _remove_rest(scope, judgement, len(scores), answer["several"])
+    _remove_rest(scope, judgement, len(scores))
 
 
-def _remove_rest(scope: ProjectScope, judgement: Judgement, number: int, most: int) -> None:
-    """Where several categories fit, and it was judged before, more of them may have then."""
-    rest = [_score_id(judgement, place) for place in range(number, most)]
+def _remove_rest(scope: ProjectScope, judgement: Judgement, number: int) -> None:
+    """Where several categories fit, by this version or an older one, more may have when it was judged before."""
+    rest = [_score_id(judgement, place) for place in range(number, _most_scores(judgement.evaluator_id))]
     if not rest:
         return
     query = store.select(scope, scores_table, scores_table.c.id, scores_table.c.timestamp)
     found = store.rows(scope, query.where(scores_table.c.id.in_(rest)), tag="judge-rest", is_anew=True)
     delete_scores(scope, [(row.id, row.timestamp) for row in found])
+
+
+def _most_scores(evaluator_id: str) -> int:
+    """That any version of an evaluator may have given to a target."""
+    outputs = EvaluatorVersion.objects.filter(evaluator_id=evaluator_id).exclude(output_text="")
+    read = [read_output(json_of(text)) for text in outputs.values_list("output_text", flat=True).distinct()]
+    return max((len(one.categories) for one in read if one.allows_several), default=1)
 
 
 def _score_id(judgement: Judgement, place: int) -> str:
