@@ -94,8 +94,9 @@ def update_rule(scope: ProjectScope, rule_id: str, changes: Mapping[str, Any], *
     unknown = set(changes) - set(CHANGEABLE)
     assert not unknown, unknown
     with transaction.atomic():
+        # Read once it is locked: what is written has all of it.
+        Rule.objects.select_for_update().get(pk=get_rule(scope, rule_id).pk)
         rule = get_rule(scope, rule_id)
-        Rule.objects.select_for_update().get(pk=rule.pk)
         checked = _checked(scope, _fields_of(rule, changes))
         before = _said(rule)
         was_enabled, had_cap, had_target = rule.is_enabled, rule.daily_cap, rule.target
@@ -336,7 +337,7 @@ def start_backfill(
     actor: Actor,
 ) -> Job:
     """Judges what began in this time and matches, a share of it (None: the rule's own) and at most so many, chosen at
-    random. What the rule has judged before is not judged again. Raises Invalid."""
+    random. What the rule has judged before is not judged again, what was cancelled is. Raises Invalid."""
     scope.require(Role.MEMBER)
     rule = get_rule(scope, rule_id)
     if since >= until:
@@ -426,6 +427,9 @@ def _judge_stored(scope: ProjectScope, job: Job, step: Step) -> None:
         # What the schedule samples is another share each time; of a backfill it is the rule's own sample.
         chosen = [one for one in targets if matching.place_in_sample(said["seed"], one) < cursor["below"]]
         made = matching.add_judgements(scope.project_id, chosen, ids, origin=said["origin"], rule=rule)
+        if said["origin"] == "backfill":  # somebody wants them: what was given up before that is judged after all
+            given_up = Judgement.objects.filter(status=JudgementStatus.CANCELLED, ended_at__lt=job.created_at)
+            made += matching.anew_of(given_up, rule.pk, chosen, ids)
         if made:
             call_worker()
         if targets:

@@ -62,9 +62,8 @@ def _judge_selected(scope: ProjectScope, job: Job, step: Step) -> None:
         targets = targets_of(scope, selection, rows)
         made = matching.add_judgements(scope.project_id, targets, ids, origin="manual")
         # Only what had ended before this was asked for: a step that is done twice judges nothing twice.
-        owner = f"manual:{scope.project_id}"
-        known = [matching.judgement_id(owner, id_, target) for target in targets for id_ in ids]
-        made += matching.start_anew(Judgement.objects.filter(pk__in=known, ended_at__lt=job.created_at))
+        ended = Judgement.objects.filter(ended_at__lt=job.created_at)
+        made += matching.anew_of(ended, f"manual:{scope.project_id}", targets, ids)
         call_worker()
         number = step.cursor.get("found", 0) + made
         step.save(cursor={"at": at, "found": number}, done=len(rows), result=counted(number))

@@ -9,18 +9,19 @@ import hashlib
 import logging
 import threading
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.utils import timezone
 from sqlalchemy import or_, select
 
 from accounts.access import ProjectScope, scope_for_task
 from config.crew import DATABASE_AWAY
-from config.errors import SpanwiseError, Unavailable
+from config.errors import SpanwiseError, TooExpensive, Unavailable
 from evals.arrivals import ItemRun, Seen
 from evals.judging.calling import call_worker
 from evals.judging.targets import Target, clauses_of, conditions_of, still_there
@@ -37,15 +38,22 @@ o, t = observations.c, traces.c
 
 #: ids are made of what they are about
 _IDS = uuid.UUID("5d7c2f0e-58a2-4c55-8f8b-0f9f6f1f4d21")
-#: seconds of quiet where a rule does not say, and of observations that have not ended yet
+#: seconds of quiet where a rule does not say
 QUIET = {TargetKind.OBSERVATION: 0, TargetKind.EXPERIMENT: 0, TargetKind.TRACE: 30, TargetKind.SESSION: 1800}
-_UNFINISHED_QUIET = 30
+#: seconds for which an observation that has not ended is waited for: a model may answer for minutes
+_UNFINISHED_QUIET = 600
+#: ids that clients choose may be longer than what is kept of them here
+_LONGEST_ID = 255
 _KEYS_PER_QUERY = 1000
 #: many evaluators of many targets are more than a database takes at once
 _ROWS_PER_STATEMENT = 200
 _CANDIDATES_PER_TURN = 500
+#: how long a rule is left alone whose question cost too much
+_REST = timedelta(minutes=1)
 
 _one_at_a_time = threading.Lock()
+#: rules whose question cost too much, and about how many targets they are asked at a time since then
+_fewer: dict[str, int] = {}
 
 
 # --- Rows --------------------------------------------------------------------------------------------------
@@ -76,12 +84,12 @@ def add_judgements(
     experiment: Experiment | None = None,
     delay_seconds: int = 0,
 ) -> int:
-    """Makes those that are not there yet; returns how many that are."""
+    """Makes those that are not there yet; returns how many that are. Targets whose ids cannot be kept are left out."""
     now = timezone.now()
     owner = rule.pk if rule else f"experiment:{experiment.pk}" if experiment else f"manual:{project_id}"
     rows = [
         _row(project_id, owner, target, evaluator_id, origin, now + timedelta(seconds=delay_seconds))
-        for target in targets
+        for target in _that_can_be_kept(project_id, targets)
         for evaluator_id in evaluator_ids
     ]
     for row in rows:
@@ -94,6 +102,19 @@ def add_judgements(
         Judgement.objects.bulk_create(new, ignore_conflicts=True)
         made += len(new)
     return made
+
+
+def _that_can_be_kept(project_id: str, targets: Iterable[Target]) -> list[Target]:
+    found, left_out = [], 0
+    for one in targets:
+        if max(len(one.trace_id), len(one.observation_id), len(one.session_id)) <= _LONGEST_ID:
+            found.append(one)
+        else:
+            left_out += 1
+    if left_out:
+        message = "%d targets of %s are not judged: their ids have more than %d characters."
+        log.warning(message, left_out, project_id, _LONGEST_ID)
+    return found
 
 
 def _row(project_id: str, owner: str, target: Target, evaluator_id: str, origin: str, due_at: datetime) -> Judgement:
@@ -124,14 +145,27 @@ class _Active:
 
 def take(scope: ProjectScope, seen: Sequence[Seen], runs: Sequence[ItemRun]) -> None:
     """Listens to arrivals. Raises Unavailable where a store is away: it is told again then."""
+    made = 0
     try:
-        made = 0
         for active in _active_rules(scope.project_id):
-            made += _take(scope, active, seen, runs)
+            made += _take_of_each(scope, active, seen, runs)
     except DATABASE_AWAY as error:
         raise Unavailable("The database cannot be written.") from error
     if made:
         call_worker()
+
+
+def _take_of_each(scope: ProjectScope, active: _Active, seen: Sequence[Seen], runs: Sequence[ItemRun]) -> int:
+    """What goes wrong with one rule keeps nothing from the others."""
+    try:
+        return _take(scope, active, seen, runs)
+    except IntegrityError:  # the rule or one of its evaluators was deleted this moment
+        return sum(_take(scope, left, seen, runs) for left in _active_rules(scope.project_id, pk=active.rule.pk))
+    except (Unavailable, *DATABASE_AWAY):
+        raise
+    except Exception:
+        log.exception("Rule %s was not asked about what arrived", active.rule.pk)
+        return 0
 
 
 def _active_rules(project_id: str, **which: Any) -> list[_Active]:
@@ -176,24 +210,42 @@ def _take_observations(scope: ProjectScope, active: _Active, keys: Sequence[tupl
     """Those that have ended are judged; others may still get their output, and wait until nothing more comes."""
     rule, made = active.rule, 0
     for start in range(0, len(keys), _KEYS_PER_QUERY):
-        rows = _matching(scope, active, keys[start : start + _KEYS_PER_QUERY])
+        some = keys[start : start + _KEYS_PER_QUERY]
+        try:
+            rows = None if rule.pk in _fewer else _matching(scope, active, some)
+        except TooExpensive:
+            _ask_about_fewer(rule, len(some))
+            rows = None
+        if rows is None:  # asked about fewer at a time, beside the others; some may not have ended
+            unasked = [Target(rule.target, trace_id, id_, "", at) for trace_id, id_, at in some]
+            _wait_for_quiet(active, unasked, max(rule.delay_seconds, _UNFINISHED_QUIET))
+            continue
         ended: list[Target] = []
         open_: list[Target] = []
         for row in rows:
             target = Target(rule.target, trace_id=row.trace_id, observation_id=row.id, at=row.start_time)
             is_ended = row.end_time is not None or row.type == "EVENT"
             (ended if is_ended else open_).append(target)
-        made += add_judgements(
-            scope.project_id,
-            [one for one in ended if is_sampled(rule.pk, one, rule.sampling)],
-            active.evaluator_ids,
-            origin="live",
-            rule=rule,
-            delay_seconds=rule.delay_seconds,
-        )
+        sampled = [one for one in ended if is_sampled(rule.pk, one, rule.sampling)]
+        made += _judge(scope, active, sampled, delay_seconds=rule.delay_seconds)
         Candidate.objects.filter(pk__in=[_candidate_id(rule, one) for one in ended]).delete()
         _wait_for_quiet(active, open_, max(rule.delay_seconds, _UNFINISHED_QUIET))
     return made
+
+
+def _judge(scope: ProjectScope, active: _Active, targets: Sequence[Target], *, delay_seconds: int = 0) -> int:
+    """Also those that failed before anybody was asked: what was missing then may have arrived."""
+    rule = active.rule
+    made = add_judgements(
+        scope.project_id, targets, active.evaluator_ids, origin="live", rule=rule, delay_seconds=delay_seconds
+    )
+    unasked = Judgement.objects.filter(status=JudgementStatus.FAILED, log_text__in=("", "[]"))
+    return made + anew_of(unasked, rule.pk, targets, active.evaluator_ids)
+
+
+def _ask_about_fewer(rule: Rule, number: int) -> None:
+    _fewer[rule.pk] = max(number // 2, 1)
+    log.warning("The filter of rule %s costs too much: it is asked about fewer at a time.", rule.pk)
 
 
 def _matching(scope: ProjectScope, active: _Active, keys: Sequence[tuple[str, str, datetime]]) -> list[Any]:
@@ -228,7 +280,7 @@ def _wait_for_quiet(active: _Active, targets: Iterable[Target], seconds: int) ->
             target_at=one.at or due_at,
             due_at=due_at,
         )
-        for one in targets
+        for one in _that_can_be_kept(rule.project_id, targets)
         if is_sampled(rule.pk, one, rule.sampling)
     ]
     Candidate.objects.bulk_create(
@@ -254,21 +306,42 @@ def _settle_some() -> bool:
     if first is None:
         return False
     rule = first.rule
-    due = list(Candidate.objects.filter(rule=rule, due_at__lte=now).order_by("due_at")[:_CANDIDATES_PER_TURN])
+    all_due = Candidate.objects.filter(rule=rule, due_at__lte=now)
+    due = list(all_due.order_by("due_at")[: _fewer.get(rule.pk, _CANDIDATES_PER_TURN)])
+    # What arrives meanwhile moves some of them on: those stay.
+    these = Candidate.objects.filter(pk__in=[one.pk for one in due], due_at__lte=now)
     active = next(iter(_active_rules(rule.project_id, pk=rule.pk)), None)
     if active is not None:
         try:
             made = _settle(scope_for_task(rule.project_id), active, due)
         except Unavailable:
             return False  # the next sweep asks again
-        except SpanwiseError as error:
-            log.warning("Rule %s cannot be asked about what is quiet: %s", rule.pk, error.message)
+        except (TooExpensive, IntegrityError) as error:
+            # Too much was asked, or an evaluator was deleted this moment. The others come first.
+            if isinstance(error, TooExpensive):
+                if len(due) == 1:
+                    log.warning("Rule %s cannot be asked about one target: %s", rule.pk, error.message)
+                    these.delete()
+                _ask_about_fewer(rule, len(due))
+            all_due.update(due_at=now + _REST)
+            return True
+        except DATABASE_AWAY:
+            raise
+        except Exception:
+            log.exception("Rule %s cannot be asked about what is quiet", rule.pk)
             made = 0
         if made:
             call_worker()
-    # What arrived meanwhile has moved some of them on: those stay.
-    Candidate.objects.filter(pk__in=[one.pk for one in due], due_at__lte=now).delete()
+    these.delete()
+    _ask_about_more(rule)
     return True
+
+
+def _ask_about_more(rule: Rule) -> None:
+    if rule.pk in _fewer:
+        _fewer[rule.pk] *= 2
+        if _fewer[rule.pk] >= _CANDIDATES_PER_TURN:
+            del _fewer[rule.pk]
 
 
 def _settle(scope: ProjectScope, active: _Active, due: Sequence[Candidate]) -> int:
@@ -285,7 +358,7 @@ def _settle(scope: ProjectScope, active: _Active, due: Sequence[Candidate]) -> i
             Target(rule.target, session_id=key, at=at) if is_session else Target(rule.target, trace_id=key, at=at)
             for key, at in began.items()
         ]
-    return add_judgements(scope.project_id, targets, active.evaluator_ids, origin="live", rule=rule)
+    return _judge(scope, active, targets)
 
 
 # --- What is stored ------------------------------------------------------------------------------------------
@@ -381,9 +454,18 @@ def start_anew(ended: QuerySet[Judgement]) -> int:
         answer_text="",
         problem="",
         held_by="",
-        started_at=None,
+        # `started_at` stays: what was spent then is of that day.
         ended_at=None,
         is_traced=False,
+    )
+
+
+def anew_of(ended: QuerySet[Judgement], owner: str, targets: Iterable[Target], evaluator_ids: Collection[str]) -> int:
+    """`start_anew` with those of `ended` that are about these targets."""
+    ids = [judgement_id(owner, id_, target) for target in targets for id_ in evaluator_ids]
+    return sum(
+        start_anew(ended.filter(pk__in=ids[start : start + _ROWS_PER_STATEMENT]))
+        for start in range(0, len(ids), _ROWS_PER_STATEMENT)
     )
 
 

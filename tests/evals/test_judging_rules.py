@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import orjson
 import pytest
+from django.db.models import QuerySet
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 from accounts.audit import SYSTEM
 from accounts.models import AuditLog
-from config.errors import Invalid
+from config.errors import Invalid, TooExpensive, Unavailable
 from evals import arrivals
 from evals.actions.rules import (
     RuleFields,
@@ -25,8 +27,9 @@ from evals.actions.rules import (
 from evals.actions.selected import judge_selection
 from evals.judging import matching, schedules
 from evals.judging.targets import Target, load, recent
-from evals.models import Candidate, Judgement, Rule
+from evals.models import Arrival, Candidate, Judgement, Rule
 from evals.queries.rules import count_matches, estimate, filter_columns, get_rule, list_rules
+from evals.tasks import run_scheduled_rule
 from tests.evals.judging import MAPPING, Judging, judge  # noqa: F401 - a fixture
 from tests.evals.test_judging_work import price
 from tests.tracing.conftest import own_inbox  # noqa: F401 - a fixture
@@ -41,6 +44,12 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 NAMED = [{"type": "string", "column": "name", "operator": "=", "value": "answer"}]
 CHAT = [{"type": "string", "column": "name", "operator": "=", "value": "chat"}]
 CONVERSATION = [{"variable": "question", "source": "conversation"}, {"variable": "answer", "source": "output"}]
+
+
+@pytest.fixture(autouse=True)
+def no_rule_is_dear():
+    yield
+    matching._fewer.clear()
 
 
 @pytest.fixture
@@ -140,6 +149,145 @@ def test_an_observation_that_goes_on_waits_for_its_output(judging):
     assert not Candidate.objects.exists()
 
 
+def test_what_fails_for_want_of_what_arrives_later_is_judged_then(judging):
+    judging.rule(judging.evaluator("step"), name="step")
+    judging.rule(judging.evaluator("whole"), name="whole", target="trace")
+    judging.send(1, ended=False, output=None)
+    arrivals.work()
+    open_ = Candidate.objects.get(target="observation")
+    assert open_.due_at > timezone.now() + timedelta(minutes=5)
+    judging.quiet()
+    assert [one.status for one in judging.judgements()] == ["failed", "failed"]
+    judging.send(1)
+    judging.work()
+    judging.quiet()
+    assert sorted(one.name for one in judging.scores()) == ["step", "whole"]
+    judging.stub.script = [400] * 4
+    judging.send(1, ids="asked")
+    judging.work()
+    asked = len(judging.stub.requests)
+    judging.send(1, ids="asked")
+    judging.work()
+    assert len(judging.stub.requests) == asked
+    assert [one.status for one in judging.judgements(trace_id="asked0")] == ["failed"]
+
+
+def too_expensive(*_args, **_kwargs):
+    raise TooExpensive("The query took too long.")
+
+
+def test_a_filter_that_costs_too_much_keeps_nothing_from_the_others_and_is_asked_about_fewer(judging, monkeypatch):
+    dear, cheap = judging.rule(judging.evaluator("dear"), name="dear"), judging.rule(judging.evaluator("cheap"))
+    matching_ = matching._matching
+    asked = []
+
+    def of_two(scope, active, keys):
+        if active.rule.pk == dear.pk:
+            asked.append(len(keys))
+            if len(keys) > 2:
+                too_expensive()
+        return matching_(scope, active, keys)
+
+    monkeypatch.setattr(matching, "_matching", of_two)
+    judging.send(5)
+    judging.work()
+    assert {one.rule_id for one in judging.judgements()} == {cheap.pk}
+    assert len(judging.scores()) == 5
+    for _turn in range(3):
+        judging.quiet()
+    assert asked[:3] == [5, 2, 3]
+    assert len(judging.judgements(rule=dear)) == 5
+    assert not Candidate.objects.exists()
+    judging.send(1, ids="later")
+    judging.work()
+    judging.quiet()
+    assert len(judging.judgements(rule=dear)) == 6
+
+
+def test_what_cannot_be_asked_at_all_waits_behind_the_others(judging, monkeypatch):
+    judging.rule()
+    monkeypatch.setattr(matching, "_matching", too_expensive)
+    judging.send(3)
+    judging.work()
+    Candidate.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    matching.settle_candidates()
+    assert all(one.due_at > timezone.now() for one in Candidate.objects.all())
+    assert Candidate.objects.count() == 2  # one that cannot be asked about alone is let go
+    assert not judging.judgements()
+
+
+def test_an_evaluator_that_is_deleted_meanwhile_takes_no_judgement_with_it(judging, monkeypatch):
+    first, second = judging.evaluator("first"), judging.evaluator("second")
+    judging.rule(first, second)
+    matching_ = matching._matching
+
+    def deleted_meanwhile(*args):
+        second.__class__.objects.filter(pk=second.pk).delete()
+        return matching_(*args)
+
+    monkeypatch.setattr(matching, "_matching", deleted_meanwhile)
+    judging.send(1)
+    judging.work()
+    assert [one.name for one in judging.scores()] == ["first"]
+
+
+def test_ids_that_are_too_long_to_keep_are_left_out_and_the_rest_is_judged(judging, caplog):
+    judging.rule()
+    judging.rule(judging.evaluator("whole"), name="whole", target="trace")
+    judging.send(1, ids="x" * 300)
+    judging.send(1)
+    judging.work()
+    judging.quiet()
+    assert {one.trace_id for one in judging.judgements()} == {"t0"}
+    assert len(judging.scores()) == 2
+    assert "more than 255 characters" in caplog.text
+    selected = Selection(Noun.TRACES, (RowId("x" * 300 + "0", ""), RowId("t0", "")))
+    job = finished(judge_selection(judging.scope, selected, [judging.evaluator("hand").pk], actor=SYSTEM))
+    assert job.result == {"counts": {"judgements": 1}}
+
+
+def test_what_one_process_tells_of_another_leaves_alone_and_takes_what_was_left(judging):
+    judging.rule()
+    judging.send(1)
+    judging.send(1, ids="u")
+    Arrival.objects.filter(pk=Arrival.objects.earliest("pk").pk).update(taken_at=timezone.now())
+    arrivals.work()
+    assert [one.trace_id for one in judging.judgements()] == ["u0"]
+    Arrival.objects.update(taken_at=timezone.now() - timedelta(minutes=5))  # its process was killed
+    arrivals.work()
+    assert [one.trace_id for one in judging.judgements()] == ["t0", "u0"]
+    assert not Arrival.objects.exists()
+
+
+def test_an_arrival_that_cannot_be_told_of_is_free_at_once(judging, monkeypatch):
+    judging.rule()
+    judging.send(1)
+
+    def away(*_args):
+        raise Unavailable("The store is away.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(matching, "_matching", away)
+        with pytest.raises(Unavailable):
+            arrivals.work()
+    arrivals.work()
+    assert len(judging.judgements()) == 1
+
+
+def test_a_change_of_a_rule_keeps_what_somebody_else_changed_just_before(judging, monkeypatch):
+    rule = judging.rule()
+    lock = QuerySet.select_for_update
+
+    def after_another(rows, *args, **kwargs):
+        if rows.model is Rule:
+            Rule.objects.filter(pk=rule.pk).update(is_enabled=False)
+        return lock(rows, *args, **kwargs)
+
+    monkeypatch.setattr(QuerySet, "select_for_update", after_another)
+    changed = update_rule(judging.scope, rule.pk, {"name": "renamed"}, actor=SYSTEM)
+    assert (changed.name, changed.is_enabled) == ("renamed", False)
+
+
 def test_a_rule_that_is_off_lets_go_of_what_waits(judging):
     rule = judging.rule(delay_seconds=600)
     judging.send(2)
@@ -166,6 +314,19 @@ def test_what_is_stored_is_judged_once_whatever_was_judged_before(judging):
     assert len(judging.scores()) == 12
     again = start_backfill(judging.scope, rule.pk, since=now - timedelta(hours=1), until=now, actor=SYSTEM)
     assert finished(again).result == {"counts": {"judgements": 0}}
+
+
+def test_what_was_cancelled_is_judged_when_somebody_wants_what_is_stored_judged(judging):
+    rule = judging.rule(delay_seconds=600)
+    judging.send(3)
+    judging.work()
+    update_rule(judging.scope, rule.pk, {"is_enabled": False}, actor=SYSTEM)
+    update_rule(judging.scope, rule.pk, {"is_enabled": True}, actor=SYSTEM)
+    now = timezone.now()
+    job = start_backfill(judging.scope, rule.pk, since=now - timedelta(hours=1), until=now, actor=SYSTEM)
+    assert finished(job).result == {"counts": {"judgements": 3}}
+    judging.work()
+    assert len(judging.scores()) == 3
 
 
 def test_a_backfill_takes_just_as_many_as_are_wanted(judging):
@@ -299,6 +460,27 @@ def test_what_began_before_the_last_run_and_arrived_after_it_is_judged_once(judg
     }
 
 
+def test_a_schedule_that_is_changed_counts_from_then_and_looks_back_to_its_last_run(judging):
+    hour = timezone.now().hour
+    rule = judging.rule(is_enabled=False, schedule=Schedule(f"0 {(hour + 6) % 24} * * *"))
+    last = timezone.now() - timedelta(hours=12)
+    Rule.objects.update(scheduled_at=last)
+    assert not schedules.is_due(get_rule(judging.scope, rule.pk))
+    # A time that has passed since the last run, but was none of the schedule's then.
+    earlier = Schedule(f"0 {(hour - 3) % 24} * * *")
+    rule = update_rule(judging.scope, rule.pk, {"schedule": earlier}, actor=SYSTEM)
+    run_due_schedules()
+    assert not Job.objects.exists()
+    assert schedules.span_of(rule, timezone.now())[0] == last - timedelta(hours=1)
+    # The same again is no change: what is due by then stays due.
+    said = orjson.loads(rule.schedule.kwargs)
+    said["counts_from"] = (timezone.now() - timedelta(days=1)).isoformat()
+    PeriodicTask.objects.filter(pk=rule.schedule_id).update(kwargs=orjson.dumps(said).decode())
+    update_rule(judging.scope, rule.pk, {"schedule": earlier}, actor=SYSTEM)
+    run_scheduled_rule(**said)
+    assert Job.objects.count() == 1
+
+
 def test_a_schedule_is_a_periodic_task_that_can_be_changed_and_taken_away(judging):
     rule = judging.rule(is_enabled=False, schedule=Schedule("0 3 * * *", window="yesterday"))
     task = PeriodicTask.objects.get(task=schedules.TASK)
@@ -317,6 +499,8 @@ def test_a_schedule_is_a_periodic_task_that_can_be_changed_and_taken_away(judgin
         Schedule("61 * * * *"),
         Schedule("0 3 * * *", "Mars"),
         Schedule("* * * * *", window="x"),
+        Schedule("* * * * " + ",".join("0123456" * 6)),
+        Schedule("* * * " + ",".join(["1", "2"] * 20) + " *"),
     ):
         with pytest.raises(Invalid):
             update_rule(judging.scope, rule.pk, {"schedule": wrong}, actor=SYSTEM)
