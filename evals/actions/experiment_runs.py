@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -44,11 +45,13 @@ def start_experiment(
     the dataset has a run of that name."""
     scope.require(Role.MEMBER)
     version = _checked(scope, dataset, name, plan)
-    items = list(items_of(dataset, plan))
-    if len(items) * plan.repetitions > MOST_RUNS:
+    found = items_of(dataset, plan)
+    if (runs := found.count() * plan.repetitions) > MOST_RUNS:
         said = _("These are %(runs)d runs, and %(most)d is the most.")
-        raise Invalid(issues=[_issue("repetitions", said % {"runs": len(items) * plan.repetitions, "most": MOST_RUNS})])
-    _try_items(scope, plan, version, items)
+        raise Invalid(issues=[_issue("repetitions", said % {"runs": runs, "most": MOST_RUNS})])
+    _try_items(scope, plan, version, found[:_TRIED_ITEMS])
+    # All their texts at once may be more than there is memory.
+    items = list(found.only("valid_from", "item__item_id"))
     now = timezone.now()
     experiment = Experiment(
         project_id=scope.project_id,
@@ -148,18 +151,16 @@ def _checked(scope: ProjectScope, dataset: Dataset, name: str, plan: Plan) -> Pr
     return version
 
 
-def _try_items(scope: ProjectScope, plan: Plan, version: PromptVersion, items: list[DatasetItemVersion]) -> None:
+def _try_items(scope: ProjectScope, plan: Plan, version: PromptVersion, items: Iterable[DatasetItemVersion]) -> None:
     """Refuses what no item could be run with, in the words of the first; what only some lack, these will say."""
-    if not items:
-        raise Invalid(issues=[_issue("dataset", _("The dataset has no active items to run on."))])
     window = window_for(scope, plan, version)
     first: list[dict[str, Any]] = []
-    for item in items[:_TRIED_ITEMS]:
+    for item in items:
         found = calls.prepare(scope, state_for(window, plan, item.input), window).issues
         if not found:
             return
         first = first or [_issue(_field_of(path), words) for path, words in found]
-    raise Invalid(issues=first)
+    raise Invalid(issues=first or [_issue("dataset", _("The dataset has no active items to run on."))])
 
 
 _FIELDS = ("connection", "model", "parameters", "options", "output_schema", "variables")

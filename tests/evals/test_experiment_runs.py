@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.access import ProjectScope
@@ -17,6 +18,7 @@ from accounts.roles import Role
 from config.crew import Crew, patiently
 from config.errors import Conflict, Forbidden, Invalid, Unavailable
 from evals import arrivals
+from evals.actions import experiment_runs
 from evals.actions.experiment_runs import run_rest, start_experiment, stop_experiment
 from evals.actions.experiments import RunOfItem, delete_experiment, note_runs
 from evals.experiments import running
@@ -263,6 +265,17 @@ def test_an_item_that_lacks_a_variable_says_so_and_the_others_run(scope, dataset
     assert [one.status for one in rows(experiment)] == ["done", "failed", "done"]
     [span] = [one for one in sender.observations() if one.trace_id == poor.trace_id]
     assert (span.level, span.status_message) == ("ERROR", "The variable reader has no value.")
+
+
+def test_texts_are_read_of_the_items_that_are_tried(scope, dataset, monkeypatch):
+    monkeypatch.setattr(experiment_runs, "MOST_RUNS", 3)
+    with CaptureQueriesContext(connection) as asked:
+        assert "These are 4 runs, and 3 is the most." in refusal(scope, dataset, repetitions=2)["repetitions"]
+    assert not [one["sql"] for one in asked if "input_text" in one["sql"]]
+    monkeypatch.setattr(experiment_runs, "_TRIED_ITEMS", 1)
+    with CaptureQueriesContext(connection) as asked:
+        assert len(rows(start(scope, dataset))) == 2
+    assert ["LIMIT 1" in one["sql"] for one in asked if "input_text" in one["sql"]] == [True]
 
 
 def test_a_name_is_used_once(scope, dataset):
