@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
@@ -14,7 +15,7 @@ from accounts.access import ProjectScope
 from accounts.audit import Actor
 from config.errors import SpanwiseError
 from evals.actions.items import delete_items, set_status
-from evals.models import DatasetItemVersion, ItemStatus
+from evals.models import Dataset, DatasetItemVersion, ItemStatus
 from evals.queries import datasets as dataset_queries
 from evals.queries import items as queries
 from tracing.actions.jobs import Step, job_kind, start_job
@@ -64,24 +65,32 @@ def work(scope: ProjectScope, job: Job, step: Step) -> None:
         if not rows:
             return
         ids = [item_id for _pk, item_id in rows]
-        failures: list[dict[str, Any]] = []
-        if act == "delete":
-            delete_items(scope, dataset, ids, actor=actor)
-        else:
-            status = ItemStatus.ARCHIVED if act == "archive" else ItemStatus.ACTIVE
-            outcomes = set_status(scope, dataset, ids, status, actor=actor)
-            failures = [
-                {"id": item_id, "reason": words_of(outcome)}
-                for item_id, outcome in outcomes.items()
-                if isinstance(outcome, SpanwiseError)
-            ]
-        known = job.result.get("failures", [])
-        step.save(
-            cursor={"pk": rows[-1][0]},
-            done=len(rows) - len(failures),
-            failed=len(failures),
-            result={**job.result, "failures": [*known, *failures][:_MOST_FAILURES]},
-        )
+        # Together: what is done and not counted would not be found again to be counted.
+        with transaction.atomic():
+            failures = _act(scope, dataset, ids, act, actor)
+            known = job.result.get("failures", [])
+            step.save(
+                cursor={"pk": rows[-1][0]},
+                done=len(rows) - len(failures),
+                failed=len(failures),
+                result={**job.result, "failures": [*known, *failures][:_MOST_FAILURES]},
+                stops=False,
+            )
+        step.go_on()
+
+
+def _act(scope: ProjectScope, dataset: Dataset, ids: list[str], act: str, actor: Actor) -> list[dict[str, Any]]:
+    """What could not be done, and why."""
+    if act == "delete":
+        delete_items(scope, dataset, ids, actor=actor)
+        return []
+    status = ItemStatus.ARCHIVED if act == "archive" else ItemStatus.ACTIVE
+    outcomes = set_status(scope, dataset, ids, status, actor=actor)
+    return [
+        {"id": item_id, "reason": words_of(outcome)}
+        for item_id, outcome in outcomes.items()
+        if isinstance(outcome, SpanwiseError)
+    ]
 
 
 def words_of(error: SpanwiseError) -> str:

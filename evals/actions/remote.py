@@ -53,6 +53,9 @@ def set_remote(scope: ProjectScope, dataset: Dataset, given: Given, *, actor: Ac
         raise _wrong(problems)
     with transaction.atomic():
         held = _locked(scope, dataset)
+        # Once more, by what is there by now: another save may have moved it since.
+        if words := _headers_problem(held, given):
+            raise _wrong({"headers": words})
         before = _facts(held)
         try:
             kept = held.headers if None in given.headers.values() else {}
@@ -161,13 +164,17 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
 
 # --- What is wrong ---------------------------------------------------------------------------------------
 def _problems(dataset: Dataset, given: Given) -> dict[str, str]:
-    goes_elsewhere = bool(dataset.remote_url) and dataset.remote_url != given.url
     found = {
         "url": _url_problem(given.url),
         "payload": _payload_problem(given.payload),
-        "headers": headers_problem(given.headers, list(dataset.header_names), goes_elsewhere=goes_elsewhere),
+        "headers": _headers_problem(dataset, given),
     }
     return {name: words for name, words in found.items() if words}
+
+
+def _headers_problem(dataset: Dataset, given: Given) -> str:
+    goes_elsewhere = bool(dataset.remote_url) and dataset.remote_url != given.url
+    return headers_problem(given.headers, list(dataset.header_names), goes_elsewhere=goes_elsewhere)
 
 
 def _url_problem(url: str) -> str:

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+import sys
 from datetime import timedelta
 from html import unescape
 
@@ -20,7 +21,7 @@ from accounts.audit import SYSTEM
 from accounts.models import AuditLog
 from accounts.roles import Role
 from evals.actions import datasets as dataset_actions
-from evals.actions import imports
+from evals.actions import imports, item_acts
 from evals.actions import items as item_actions
 from evals.datasets.changes import DatasetChange, ItemChange, Keep
 from evals.datasets.files import change_of
@@ -267,6 +268,23 @@ def test_several_items_are_archived_used_again_and_deleted(alice, project, scope
     assert alice.post(act, {"dataset": dataset.pk, "act": "nothing", "id": "i1"}).status_code == 400
     assert alice.post(act, {"dataset": dataset.pk, "act": "delete", "confirmed": "1"}).status_code == 303
     assert len(ids(scope, dataset)) == 2
+
+
+def test_what_a_killed_worker_did_to_items_is_counted(scope, dataset, monkeypatch):
+    for name in "abc":
+        put(scope, dataset, name, input=name)
+    monkeypatch.setattr(item_acts, "_AT_ONCE_SECONDS", 0)
+    monkeypatch.setattr(jobs, "call_worker", lambda: None)
+    wanted = item_acts.Wanted(dataset_id=dataset.pk, ids=("a", "b"))
+    job = item_acts.start(scope, wanted, "delete", actor=SYSTEM)
+    with monkeypatch.context() as killed:
+        killed.setattr(jobs.Step, "save", lambda *_given, **_how: sys.exit())
+        with pytest.raises(SystemExit):
+            jobs.run_job(job)
+    job.refresh_from_db()
+    jobs.run_job(job)
+    job.refresh_from_db()
+    assert (job.status, job.done, job.failed, ids(scope, dataset)) == (JobStatus.DONE, 2, 0, ["c"])
 
 
 def test_hostile_content_is_text(alice, project, scope, dataset):

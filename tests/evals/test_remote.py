@@ -112,6 +112,10 @@ def test_kept_headers_do_not_go_to_another_address(scope, dataset, receiver):
     with pytest.raises(Invalid) as problem:
         told(scope, dataset, url=receiver.url("/elsewhere"), headers={"X-Key": None})
     assert "X-Key" in issues(problem)["headers"]
+    stale = Dataset.objects.get(pk=dataset.pk)
+    told(scope, dataset, url=receiver.url("/elsewhere"), headers={"X-Key": "secret-of-elsewhere"})
+    with pytest.raises(Invalid):
+        actions.set_remote(scope, stale, Given(url=receiver.url("/ok"), headers={"X-Key": None}), actor=SYSTEM)
     actions.remove_remote(scope, dataset, actor=SYSTEM)
     dataset.refresh_from_db()
     assert (dataset.remote_url, dataset.headers, dataset.sealed_remote_secret) == ("", {}, "")
