@@ -94,6 +94,6 @@ class Watch:
 
     def _may_go_on(self, now: float) -> bool:
         if now >= self._beat_at:
-            self._beat_at = now + _HEARTBEAT_SECONDS
             self._held.update(heartbeat_at=timezone.now())
+            self._beat_at = now + _HEARTBEAT_SECONDS
         return self._wanted.exists()

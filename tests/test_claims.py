@@ -122,6 +122,26 @@ def test_work_goes_on_while_the_database_is_away_and_ends_with_its_process(row, 
     assert watch.is_worker_ending
 
 
+def test_a_look_in_that_went_wrong_is_made_up_for_at_once(row, clock, monkeypatch):
+    claims.take(row)
+    PlaygroundRun.objects.update(heartbeat_at=BEFORE)
+    held = claims.held(row)
+    update = held.update
+
+    def away(**_changes):
+        raise OperationalError("away")
+
+    monkeypatch.setattr(module.connection, "close", lambda: None)
+    monkeypatch.setattr(held, "update", away)
+    watch = Watch(Crew("test", lambda: 1, lambda: False), held)
+    clock[0] = 5.0
+    assert not watch.is_stopped()
+    monkeypatch.setattr(held, "update", update)
+    clock[0] = 5.5
+    assert not watch.is_stopped()
+    assert again(row).heartbeat_at > BEFORE
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("error", [OperationalError("away"), Unavailable("away")])
 def test_what_came_of_work_is_written_once_the_store_is_there_again(error, monkeypatch):
