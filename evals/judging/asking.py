@@ -5,6 +5,7 @@ Each call that is made is kept as an `Entry`: the log of a judgement, and what i
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -14,10 +15,13 @@ from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
+from django.db import IntegrityError
+from django.db import connection as database
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.access import ProjectScope
+from config.crew import DATABASE_AWAY
 from config.outgoing import Limits
 from config.sealing import Unreadable as UnreadableSecret
 from evals.judging import code
@@ -32,6 +36,8 @@ from prompts.llm.hiding import hiding
 from prompts.llm.words import explained
 from prompts.models import LlmConnection
 from prompts.playground.calls import to_json
+
+log = logging.getLogger(__name__)
 
 TOOL = "give_score"
 #: what is kept of requests and answers, in characters of each text
@@ -164,9 +170,7 @@ class Question:
                     raise error.failed from None
                 continue
             if known is None or known.way != way:
-                ModelAbility.objects.update_or_create(
-                    connection=connection, model=model.model, defaults={"way": way.value}
-                )
+                _remember(connection, model.model, way)
             return judged
         raise AssertionError("there is always a last way")
 
@@ -195,8 +199,8 @@ class Question:
             entry.response = hide(error.body)[:KEPT] or None
             raise _failed(error, entry.problem) from None
         except Unreadable as error:
-            entry.problem = str(error)
-            said = _("The answer could not be read: %(why)s") % {"why": error}
+            entry.problem = hide(str(error))
+            said = _("The answer could not be read: %(why)s") % {"why": entry.problem}
             raise Failed(said) from None
         except UnreadableSecret as error:
             entry.problem = error.message
@@ -213,10 +217,28 @@ class Question:
         at = datetime.fromisoformat(entry.at)
         # Some servers answer with the name of a file: the one that was asked for may have a price then.
         for model in dict.fromkeys((finished.model or entry.model, entry.model)):
-            cost = cost_of(self.scope.project_id, model, entry.usage, at)
+            try:
+                cost = cost_of(self.scope.project_id, model, entry.usage, at)
+            except DATABASE_AWAY as error:
+                _passed_over("what a call cost", error)
+                return
             if cost is not None:
                 entry.model, entry.cost = model, str(cost)
                 break
+
+
+def _remember(connection: LlmConnection, model: str, way: Way) -> None:
+    try:
+        ModelAbility.objects.update_or_create(connection=connection, model=model, defaults={"way": way.value})
+    except (*DATABASE_AWAY, IntegrityError) as error:  # away, or the connection was deleted meanwhile
+        _passed_over("how a model answers", error)
+
+
+def _passed_over(what: str, error: Exception) -> None:
+    """An answer is there and paid for: it is not lost over what is merely good to know."""
+    log.warning("The database cannot be asked for %s: %s", what, error)
+    if not database.in_atomic_block:
+        database.close()
 
 
 def _limits() -> Limits:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from evals.actions.evaluators import pause_for
 from evals.judging.asking import Failed, total_cost
@@ -44,6 +45,10 @@ def kept(entries: Entries) -> dict[str, Any]:
 
 def note_answer(judgement: Judgement, answer: dict[str, Any], judged: Judged, entries: Entries) -> None:
     """The judge has been paid: what it said is kept before anything else is tried."""
+    # The sweep may have taken this thread for lost, while it could not reach the database: the row waits again, with
+    # the mark that it had, until somebody else takes it.
+    given_up = Judgement.objects.filter(pk=judgement.pk, runner=judgement.runner, status=JudgementStatus.WAITING)
+    given_up.filter(answer_text="").update(status=JudgementStatus.RUNNING, heartbeat_at=timezone.now())
     change(
         judgement,
         answer_text=orjson.dumps(answer).decode(),
@@ -73,6 +78,21 @@ def end(judgement: Judgement, status: JudgementStatus, entries: Entries, problem
         is_traced=not entries,
         **kept(entries),
     )
+
+
+def give_up_lost() -> None:
+    """What somebody worked on whose process ended waits again. It is counted: a target may be what ends them."""
+    lost = judgements.at_work().only("runner", "heartbeat_at", "attempts", "log_text")
+    for judgement in judgements.lost(lost):
+        now, attempts = timezone.now(), judgement.attempts + 1
+        if attempts <= len(settings.JUDGEMENT_RETRY_SECONDS):
+            # The mark stays: whoever left it may have been silent merely, and come with an answer.
+            changes = {"status": JudgementStatus.WAITING, "due_at": now}
+        else:
+            said = _("The worker ended each time while this ran: its target may take more memory than there is.")
+            changes = {"status": JudgementStatus.FAILED, "ended_at": now, "problem": said}
+            changes |= {"is_traced": not judgement.log}
+        judgements.held(judgement).update(attempts=attempts, **changes)
 
 
 def settle_failure(judgement: Judgement, evaluator: Evaluator, failure: Failed, entries: Entries) -> None:

@@ -25,7 +25,7 @@ from evals.judging import claiming, scoring, traces, trials
 from evals.judging.asking import Failed, Question
 from evals.judging.claiming import judgements
 from evals.judging.definition import Definition, definition_of
-from evals.judging.outcome import Lost, change, end, note_answer, put_back, settle_failure
+from evals.judging.outcome import Lost, change, end, give_up_lost, note_answer, put_back, settle_failure
 from evals.judging.targets import Target, load
 from evals.models import Assignment, Evaluator, EvaluatorKind, Judgement, JudgementStatus, Trial
 from evals.models.datasets import json_of
@@ -194,8 +194,7 @@ def _trace(judgement: Judgement) -> None:
 # --- What nobody works on any more -----------------------------------------------------------------------
 def sweep() -> None:
     """Finds rows whose process ended, and ended ones whose trace was not handed in."""
-    for judgement in judgements.lost(judgements.at_work().only("runner", "heartbeat_at")):
-        judgements.held(judgement).update(status=JudgementStatus.WAITING, runner="", due_at=timezone.now())
+    give_up_lost()
     trials.give_up_lost()
     ended = untraced(Judgement.objects.filter(project__deleted_at=None))
     for judgement in ended.select_related("evaluator", "version")[:100]:

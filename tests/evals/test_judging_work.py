@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import pytest
 from django.core import mail
-from django.db import DataError
+from django.db import DataError, OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.audit import SYSTEM
@@ -15,6 +16,7 @@ from accounts.models import Membership
 from accounts.roles import Role
 from config import runners
 from config.errors import Conflict, Invalid, Unavailable
+from evals import arrivals
 from evals.actions import judgements as judgement_actions
 from evals.actions.evaluators import (
     delete_evaluator,
@@ -24,9 +26,9 @@ from evals.actions.evaluators import (
     start_trial,
 )
 from evals.actions.rules import update_rule
-from evals.judging import claiming, scoring, work
+from evals.judging import asking, claiming, scoring, work
 from evals.judging.targets import Target
-from evals.models import Evaluator, Judgement, JudgementStatus, ModelAbility
+from evals.models import Evaluator, Judgement, JudgementStatus, ModelAbility, Rule
 from evals.queries.evaluators import get_trial, latest_of, list_evaluators
 from evals.queries.judgements import judgement_of_score, list_judgements
 from tests.evals.judge_stub import KEY
@@ -287,6 +289,67 @@ def test_an_answer_that_cannot_be_written_is_not_asked_for_again_and_again(judgi
     assert "cannot be written" in caplog.text
 
 
+def test_an_answer_is_kept_while_the_database_is_away_for_what_else_is_known_of_it(judging, monkeypatch):
+    def away(*_args, **_kwargs):
+        raise OperationalError("away")
+
+    monkeypatch.setattr(asking, "cost_of", away)
+    monkeypatch.setattr(ModelAbility.objects, "update_or_create", away)
+    judging.rule()
+    judging.send(1)
+    judging.work()
+    [done] = judging.judgements()
+    assert (done.status, done.value, done.cost) == ("done", "0.5", None)
+    assert len(judging.stub.requests) == 1
+
+
+def test_what_cannot_be_read_is_shown_without_secrets_and_as_databases_keep_it(judging):
+    said = f'{{"score": "{KEY} \\u0000"}}'
+    judging.stub.script = [said] * 5
+    judging.rule()
+    judging.send(1)
+    judging.work()
+    [failed] = judging.judgements()
+    assert "is no number" in failed.problem
+    for text in (failed.problem, *(one["problem"] for one in failed.log)):
+        assert KEY not in text
+        assert "\x00" not in text
+
+
+def test_a_target_that_ends_each_worker_fails_in_the_end(judging):
+    judging.rule()
+    judging.send(1)
+    arrivals.work()
+    for _time in range(5):
+        assert claiming.take_judgement() is not None
+        Judgement.objects.update(runner="elsewhere:1:x:y", heartbeat_at=timezone.now() - timedelta(minutes=5))
+        work.sweep()
+        claiming.turns.forget()
+    [failed] = judging.judgements()
+    assert (failed.status, failed.attempts) == ("failed", 5)
+    assert "worker ended each time" in failed.problem
+    assert claiming.take_judgement() is None
+
+
+def test_an_answer_to_a_row_that_was_taken_for_lost_is_kept(judging, monkeypatch):
+    """As after a database that was away for longer than the lease."""
+    judging.rule()
+    judging.send(1)
+    note = work.note_answer
+
+    def swept_before(judgement, *said):
+        Judgement.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=5))
+        work.sweep()
+        assert Judgement.objects.get().status == "waiting"
+        note(judgement, *said)
+
+    monkeypatch.setattr(work, "note_answer", swept_before)
+    judging.work()
+    [done] = judging.judgements()
+    assert (done.status, done.value) == ("done", "0.5")
+    assert len(judging.stub.requests) == 1
+
+
 def test_a_trace_that_cannot_be_handed_in_is_handed_in_later(judging, monkeypatch):
     judging.rule()
     judging.send(1)
@@ -321,6 +384,21 @@ def test_a_daily_cap_holds_what_would_exceed_it_until_tomorrow(judging):
     update_rule(judging.scope, rule.pk, {"daily_cap": None}, actor=SYSTEM)
     judging.work()
     assert len(judging.scores()) == 6
+
+
+def test_what_is_judged_again_counts_for_the_daily_cap_with_what_it_cost_before(judging):
+    price(judging)  # each costs 12 cents
+    judging.rule(daily_cap=Decimal("0.36"))
+    judging.send(4)
+    judging.work()
+    asked = len(judging.stub.requests)
+    assert asked == 3
+    held = judging.judgements(status=JudgementStatus.WAITING)
+    done = [one.pk for one in judging.judgements(status=JudgementStatus.DONE)]
+    assert judgement_actions.retry(judging.scope, [*done, held[0].pk], actor=SYSTEM) == 3
+    judging.work()
+    assert len(judging.stub.requests) == asked
+    assert {one.held_by for one in judging.judgements()} == {"cap"}
 
 
 def test_categories_truths_and_texts_become_scores_of_their_type(judging):
@@ -361,6 +439,22 @@ def test_a_target_that_is_judged_again_has_only_its_new_scores(judging):
     assert judgement_actions.retry(judging.scope, [judgement.pk], actor=SYSTEM) == 1
     judging.work()
     assert [one.string_value for one in judging.scores()] == ["b"]
+
+
+def test_a_version_that_gives_one_score_takes_away_what_an_older_one_gave_more(judging):
+    output = {"dataType": "CATEGORICAL", "categories": ["a", "b", "c"], "shouldAllowMultipleMatches": True}
+    judging.stub.score = ["c", "a", "b"]
+    evaluator = judging.evaluator(output=output)
+    judging.rule(evaluator)
+    judging.send(1)
+    judging.work()
+    assert len(judging.scores()) == 3
+    save_version(judging.scope, evaluator.pk, judging.fields(), actor=SYSTEM, based_on=1)
+    judging.stub.score = 0.5
+    [judgement] = judging.judgements()
+    judgement_actions.retry(judging.scope, [judgement.pk], actor=SYSTEM)
+    judging.work()
+    assert [(one.value, one.string_value) for one in judging.scores()] == [(0.5, "")]
 
 
 def test_code_is_an_evaluator_that_reaches_nothing(judging):
@@ -442,8 +536,6 @@ def test_projects_take_turns(judging, judge):  # noqa: F811
     other = Judging(Sender(name="Other"), judge)
     other.rule()
     other.send(1, ids="o")
-    from evals import arrivals
-
     arrivals.work()
     claiming.turns.forget()
     running = Judgement.objects.filter(project=judging.project).first()
@@ -454,3 +546,25 @@ def test_projects_take_turns(judging, judge):  # noqa: F811
     assert work.work_on_next()
     assert len(other.scores()) == 1
     assert not judging.scores()
+
+
+def test_what_waits_for_a_paused_evaluator_is_not_gone_over_for_each_claim(judging):
+    paused, active = judging.evaluator("paused"), judging.evaluator("active")
+    judging.rule(paused, active)
+    judging.send(3)
+    arrivals.work()
+    Evaluator.objects.filter(pk=paused.pk).update(status="paused")
+    Judgement.objects.filter(evaluator=paused).update(due_at=timezone.now() - timedelta(days=1))
+    claiming.turns.forget()
+    assert claiming.turns.evaluators_of(judging.project.pk) == [active.pk]
+    with CaptureQueriesContext(connection) as asked:
+        assert claiming.take_judgement().evaluator_id == active.pk
+    claims = [one["sql"] for one in asked if 'ORDER BY "evals_judgement"."due_at"' in one["sql"]]
+    assert claims
+    with connection.cursor() as cursor:
+        for sql in claims:
+            cursor.execute("EXPLAIN QUERY PLAN " + sql.replace("%", "%%"))
+            assert "evals_judgement_due_of" in str(cursor.fetchall()), sql
+    midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    rule = Rule.objects.get()
+    assert "evals_judgement_started" in Judgement.objects.filter(rule=rule, started_at__gte=midnight).explain()
