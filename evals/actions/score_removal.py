@@ -33,14 +33,17 @@ def start_score_deletion(
 
     Raises Invalid for none, for too many ids, and for a query that cannot be read whole.
     """
+    period = None
     if query is not None:
-        exact_scores_from(QueryDict(query))
+        period = exact_scores_from(QueryDict(query)).period
     elif not ids:
         raise Invalid(_("Nothing is selected."))
     elif len(ids) > MOST_IDS:
         raise Invalid(_("At most %(most)s rows can be chosen one by one.") % {"most": f"{MOST_IDS:,}"})
     parameters: dict[str, Any] = {"until": datetime.now(UTC).isoformat()}
     parameters |= {"query": query} if query is not None else {"ids": list(ids)}
+    if period is not None:  # “the last hour” is that of now, however long it takes
+        parameters["between"] = [at.isoformat() if at else None for at in (period.since, period.until)]
     return start_job(scope, KIND, parameters, actor=actor, at_once_seconds=_AT_ONCE_SECONDS)
 
 
@@ -66,5 +69,9 @@ def _delete(scope: ProjectScope, job: Job, step: Step) -> None:
 def _wanted(job: Job) -> ScoreWanted:
     until = datetime.fromisoformat(job.parameters["until"])
     if "query" in job.parameters:
-        return replace(exact_scores_from(QueryDict(job.parameters["query"])), written_until=until)
+        wanted = replace(exact_scores_from(QueryDict(job.parameters["query"])), written_until=until)
+        if "between" not in job.parameters:
+            return wanted
+        since, before = (datetime.fromisoformat(at) if at else None for at in job.parameters["between"])
+        return replace(wanted, period=Period.between(since, before))
     return ScoreWanted(period=Period.named("all"), ids=tuple(job.parameters["ids"]), written_until=until)

@@ -33,7 +33,7 @@ from tests.tracing.page_data import put_trace
 from tracing.analytics import store
 from tracing.analytics.records import Score
 from tracing.models import JobStatus
-from tracing.queries.periods import Period
+from tracing.queries.periods import RANGES, Period
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("analytics_server")]
 
@@ -205,6 +205,23 @@ def test_a_deletion_takes_steps_and_leaves_what_came_later(workspace, scope, mon
     assert ids_in(scope) == [later.id]
 
 
+def test_a_deletion_of_the_last_hour_is_of_that_hour_however_long_it_takes(workspace, scope, monkeypatch):
+    monkeypatch.setattr(score_removal, "_AT_A_TIME", 2)
+    for _number in range(5):
+        put(workspace.project, trace_id="t", timestamp=NOW - timedelta(minutes=30))
+    monkeypatch.setattr(score_removal, "_AT_ONCE_SECONDS", 600.0)
+    delete = score_removal.delete_scores
+
+    def slow(*given):
+        delete(*given)
+        monkeypatch.setitem(RANGES, "1h", timedelta(minutes=1))  # as if the first ones had gone out of it meanwhile
+
+    monkeypatch.setattr(score_removal, "delete_scores", slow)
+    job = start_score_deletion(scope, query="range=1h", actor=Actor(workspace.alice.pk, "alice"))
+    job.refresh_from_db()
+    assert (job.status, job.total, job.done) == (JobStatus.DONE, 5, 5)
+
+
 def test_exact_filters_are_those_of_the_list():
     query = QueryDict("range=all&name=a&name=b&low=0.5&user=anna")
     assert exact_scores_from(query) == scores_from(query, ALL)
@@ -339,7 +356,7 @@ def test_a_matrix_of_very_many_labels_is_folded_and_the_measures_are_of_all(alic
     assert len(rows) == len(rows[0]) == 21
     assert rows[20][20] == 3
     assert page.content.decode().count("3 others") == 4
-    assert page.content.decode().count(" same\"") == 20
+    assert page.content.decode().count(' same"') == 20
 
 
 def test_numbers_that_cannot_be_computed_with_are_left_out_and_said(alice, workspace):
