@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from accounts.access import ProjectScope
@@ -14,11 +15,14 @@ from tracing.analytics.tables import traces
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.selection import RowId
 
+logger = logging.getLogger(__name__)
+
 
 def enqueue(
     scope: ProjectScope, queue_id: str, noun: Noun, rows: Sequence[RowId], of_sessions: bool, actor: Actor
 ) -> None:
-    """Traces, observations, sessions, or the sessions of traces, each once. Raises NotFound without a queue."""
+    """Traces, observations, sessions, or the sessions of traces, each once, without those whose ids no queue
+    can hold. Raises NotFound without a queue."""
     if noun is Noun.SESSIONS:
         places = [Place(QueueObject.SESSION, row.id) for row in rows]
     elif of_sessions:
@@ -27,7 +31,10 @@ def enqueue(
         places = [Place(QueueObject.OBSERVATION, row.id, row.trace_id) for row in rows]
     else:
         places = [Place(QueueObject.TRACE, row.trace_id) for row in rows]
-    add_once(scope, queue_id, places, actor=actor)
+    fitting = [place for place in places if place.fits]
+    if len(fitting) < len(places):
+        logger.warning("%d ids are too long for annotation queue %s", len(places) - len(fitting), queue_id)
+    add_once(scope, queue_id, fitting, actor=actor)
 
 
 def check_queue(scope: ProjectScope, queue_id: str) -> None:

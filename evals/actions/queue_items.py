@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -29,6 +30,12 @@ class Place:
     object_type: str
     object_id: str
     trace_id: str = ""
+
+    @property
+    def fits(self) -> bool:
+        """Whether a queue can hold it: what is traced may have longer ids."""
+        ids = (self.object_id, self.trace_id)
+        return all(len(one) <= LONGEST_ID and "\x00" not in one for one in ids)
 
 
 def create_item(
@@ -86,7 +93,7 @@ def _not_yet_in(queue: AnnotationQueue, places: list[Place]) -> list[Place]:
 
 
 def _check(place: Place) -> None:
-    if not place.object_id or len(place.object_id) > LONGEST_ID or "\x00" in place.object_id + place.trace_id:
+    if not place.object_id or not place.fits:
         raise Invalid(_("An id has 1 to %(most)d characters.") % {"most": LONGEST_ID})
 
 
@@ -94,15 +101,17 @@ def set_status(scope: ProjectScope, queue_id: str, item_id: str, status: str, *,
     """Completed now, by who asks; or pending again, which keeps when it was completed last. Raises NotFound."""
     scope.require(Role.MEMBER)
     with transaction.atomic():
-        item = get_item(scope, queue_id, item_id)
+        item = get_item(scope, queue_id, item_id, is_locked=True)
         if item.status == status:
             return item
         before, item.status = item.status, status
+        changed = ["status"]
         if status == QueueItemStatus.COMPLETED:
             item.completed_at, item.completed_by_id = timezone.now(), scope.user_id or None
+            changed += ["completed_at", "completed_by"]
         # What is done needs nobody's hand any more, and what is to be done again is anybody's.
         item.locked_by, item.locked_at = None, None
-        item.save()
+        item.save(update_fields=[*changed, "locked_by", "locked_at", "updated_at"])
         said = {"item": item.pk}
         record(
             actor,
@@ -181,6 +190,10 @@ def take(scope: ProjectScope, item: QueueItem, *, is_forced: bool = False) -> bo
     free = QueueItem.objects.filter(pk=item.pk)
     if not is_forced:
         free = free.exclude(held_by_another(scope.user_id))
+    return _lock(scope, free)
+
+
+def _lock(scope: ProjectScope, free: QuerySet[QueueItem]) -> bool:
     return bool(free.update(locked_by=scope.user_id, locked_at=timezone.now()))
 
 
@@ -203,7 +216,8 @@ def take_next(
         else:
             # What this person has begun comes before what is new.
             item = found.filter(locked_by=scope.user_id).first() or found.first()
-        if item is None or take(scope, item):
+        # Asked again as it is taken: it may have been completed since it was found.
+        if item is None or _lock(scope, open_items(queue, scope.user_id).order_by().filter(pk=item.pk)):
             return item
     return None
 

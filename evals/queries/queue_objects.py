@@ -27,11 +27,12 @@ class Facts:
     kind: str = ""
 
 
-Known = dict[tuple[str, str], Facts]
+#: by type and id of the object, and for observations also by their trace
+Known = dict[tuple[str, str, str], Facts]
 
 
 def facts_of(scope: ProjectScope, items: Sequence[QueueItem]) -> Known:
-    """By type and id of the object. What is not in it is not in the project, or not any more."""
+    """For `fact_of`. What is not in it is not in the project, or not any more."""
     ids: dict[str, set[str]] = {kind: set() for kind in QueueObject.values}
     for item in items:
         ids[item.object_type].add(item.object_id)
@@ -40,6 +41,12 @@ def facts_of(scope: ProjectScope, items: Sequence[QueueItem]) -> Known:
         **_observations(scope, ids[QueueObject.OBSERVATION]),
         **_sessions(scope, ids[QueueObject.SESSION]),
     }
+
+
+def fact_of(known: Known, item: QueueItem) -> Facts | None:
+    """An observation is that of its item's trace, as ids are only unique there; the newest where the item says none."""
+    trace_id = item.trace_id if item.object_type == QueueObject.OBSERVATION else ""
+    return known.get((item.object_type, item.object_id, trace_id))
 
 
 def find_trace_of(scope: ProjectScope, observation_id: str) -> str:
@@ -61,7 +68,7 @@ def _traces(scope: ProjectScope, ids: Collection[str]) -> Known:
         return {}
     query = store.select(scope, traces, t.id, t.name, t.input_preview, t.timestamp).where(t.id.in_(list(ids)))
     return {
-        (QueueObject.TRACE.value, row.id): Facts(row.name, row.input_preview, row.timestamp, row.id)
+        (QueueObject.TRACE.value, row.id, ""): Facts(row.name, row.input_preview, row.timestamp, row.id)
         for row in store.rows(scope, query, tag="queue-objects")
     }
 
@@ -72,10 +79,11 @@ def _observations(scope: ProjectScope, ids: Collection[str]) -> Known:
     columns = (o.id, o.trace_id, o.name, o.type, o.input_preview, o.start_time)
     query = store.select(scope, observations, *columns).where(o.id.in_(list(ids))).order_by(o.start_time)
     return {
-        (QueueObject.OBSERVATION.value, row.id): Facts(
+        (QueueObject.OBSERVATION.value, row.id, trace_id): Facts(
             row.name, row.input_preview, row.start_time, row.trace_id, row.type
         )
         for row in store.rows(scope, query, tag="queue-objects")
+        for trace_id in (row.trace_id, "")
     }
 
 
@@ -89,6 +97,6 @@ def _sessions(scope: ProjectScope, ids: Collection[str]) -> Known:
         .group_by(t.session_id)
     )
     return {
-        (QueueObject.SESSION.value, row.session_id): Facts(row.session_id, row.begins, row.at)
+        (QueueObject.SESSION.value, row.session_id, ""): Facts(row.session_id, row.begins, row.at)
         for row in store.rows(scope, query, tag="queue-objects")
     }

@@ -152,8 +152,11 @@ def page_of_items(queue: AnnotationQueue, *, status: str, cursor: str, limit: in
     return cut(rows, limit, lambda item: encode_cursor(item.created_at, item.pk))
 
 
-def get_item(scope: ProjectScope, queue_id: str, item_id: str) -> QueueItem:
+def get_item(scope: ProjectScope, queue_id: str, item_id: str, *, is_locked: bool = False) -> QueueItem:
+    """Raises NotFound. `is_locked`, within a transaction: nobody else changes or removes it before the end of it."""
     items = queue_items(scope, queue_id).select_related("queue", "locked_by", "completed_by")
+    if is_locked:
+        items = items.select_for_update(of=("self",))
     found = None if "\x00" in item_id else items.filter(pk=item_id).first()
     if found is None:
         raise NotFound("Annotation queue item not found")

@@ -53,7 +53,7 @@ class Row:
         if self.score is None:
             return ""
         if self.data_type in (ScoreType.NUMERIC, ScoreType.BOOLEAN):
-            return "" if self.score.value is None else f"{self.score.value:g}"
+            return "" if self.score.value is None else repr(self.score.value).removesuffix(".0")
         return self.score.string_value
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import DatabaseError
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -394,6 +396,56 @@ def test_no_two_people_get_the_same_item_from_next(workspace, scope, queue, dora
     assert queue_items.take_next(scope, queue) is None
 
 
+def test_what_was_completed_as_it_was_found_is_nobodys_next(scope, queue, monkeypatch):
+    items = add(scope, queue, ("TRACE", "t0"), ("TRACE", "t1"))
+    first = QuerySet.first
+
+    def found(query):
+        item = first(query)
+        if item is not None and item.pk == items[0].pk:
+            QueueItem.objects.filter(pk=item.pk).update(status="COMPLETED")
+        return item
+
+    monkeypatch.setattr(QuerySet, "first", found)
+    assert queue_items.take_next(scope, queue).pk == items[1].pk
+
+
+def test_completing_writes_nothing_but_that(scope, queue, dora, monkeypatch):
+    assigned, removed = add(scope, queue, ("TRACE", "t0"), ("TRACE", "t1"))
+
+    def read(*given, **options):
+        """Somebody is faster."""
+        item = get_item(*given, **options)
+        QueueItem.objects.filter(pk=assigned.pk).update(assigned_to=dora)
+        QueueItem.objects.filter(pk=removed.pk).delete()
+        return item
+
+    monkeypatch.setattr(queue_items, "get_item", read)
+    with pytest.raises(DatabaseError):
+        queue_items.set_status(scope, queue.pk, removed.pk, "COMPLETED", actor=SYSTEM)
+    queue_items.set_status(scope, queue.pk, assigned.pk, "COMPLETED", actor=SYSTEM)
+    (left,) = queue.items.all()
+    assert (left.pk, left.status, left.assigned_to, left.completed_by_id) == (
+        assigned.pk, "COMPLETED", dora, scope.user_id,
+    )  # fmt: skip
+    assert left.updated_at > assigned.updated_at
+
+
+def test_who_judges_what_somebody_removed_goes_on(alice, workspace, scope, queue):
+    (item,) = add(scope, queue, ("TRACE", trace_of(workspace.project).id))
+    address = url("queue-process", workspace.project, queue.pk)
+    skipped = alice.get(address, {"after": "gone"})
+    assert (skipped.status_code, item_shown(skipped)) == (303, item.pk)
+    completed = alice.post(url("queue-complete", workspace.project, queue.pk), {"item": "gone"}, follow=True)
+    assert completed.redirect_chain[-1][0].endswith(f"item={item.pk}")
+    assert "Somebody removed the item from the queue." in completed.content.decode()
+    for refused in (
+        alice.get(url("queue-process", workspace.project, "gone"), {"after": item.pk}),
+        alice.post(url("queue-complete", workspace.project, "gone"), {"item": item.pk}),
+    ):
+        assert refused.status_code == 404
+
+
 def test_skipping_goes_round_and_lets_go(alice, workspace, scope, queue):
     items = add(scope, queue, *(("TRACE", trace_of(workspace.project).id) for _ in range(3)))
     address = url("queue-process", workspace.project, queue.pk)
@@ -513,6 +565,37 @@ def test_ticked_sessions_go_into_a_queue(alice, bob, workspace, queue):
 
 
 def test_an_id_that_cannot_be_kept_is_refused(scope, queue):
-    for object_id in ("", "x" * 256, "a\x00"):
+    for ids in (("",), ("x" * 256,), ("a\x00",), ("a", "x" * 256), ("a", "\x00")):
         with pytest.raises(Invalid):
-            queue_items.add_once(scope, queue.pk, [Place("TRACE", object_id)], actor=SYSTEM)
+            queue_items.add_once(scope, queue.pk, [Place("OBSERVATION", *ids)], actor=SYSTEM)
+
+
+def test_a_row_whose_id_is_too_long_keeps_no_other_out(alice, workspace, scope, queue):
+    project = workspace.project
+    short, long = trace_of(project), trace_of(project, id="x" * 300)
+    rows = tuple(RowId(one.id, one.trace.root_id) for one in (long, short))
+    actor = Actor(workspace.alice.pk, "alice")
+    job = bulk.start_queueing(scope, Selection(Noun.OBSERVATIONS, rows), queue.pk, actor=actor)
+    job.refresh_from_db()
+    assert job.status == JobStatus.DONE
+    assert list(queue.items.values_list("trace_id", flat=True)) == [short.id]
+    said = {"kind": "OBSERVATION", "object": long.trace.root_id, "trace": long.id, "queue": queue.pk}
+    assert alice.post(url("queue-add-do", project), said).status_code == 400
+
+
+def test_observations_are_those_of_their_traces(alice, workspace, scope, queue):
+    for name in ("first", "second"):
+        trace_of(workspace.project, id=name, root={"id": "same", "name": f"asked by {name}"})
+    add(scope, queue, ("OBSERVATION", "same", "first"), ("OBSERVATION", "same", "second"))
+    page = alice.get(url("queue-detail", workspace.project, queue.pk)).content.decode()
+    assert ("asked by first" in page, "asked by second" in page) == (True, True)
+
+
+def test_a_number_comes_back_with_all_its_digits(alice, workspace, scope):
+    create_score_config(scope, ScoreConfigFields("count", "NUMERIC"), actor=SYSTEM)
+    trace = trace_of(workspace.project)
+    about = {"trace": trace.id, "config": config("count").pk}
+    for value in ("1234567", "0.123456789012"):
+        alice.post(url("annotate-save", workspace.project), {**about, "value": value})
+        page = alice.get(url("annotate", workspace.project), {"trace": trace.id}).content.decode()
+        assert f'value="{value}"' in page

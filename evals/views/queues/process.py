@@ -243,7 +243,7 @@ def _of_trace_page(request: HttpRequest) -> dict[str, Any]:
 
 
 def _next(request: HttpRequest, scope: ProjectScope, queue: AnnotationQueue, after_id: str) -> HttpResponse:
-    after = queries.get_item(scope, queue.pk, after_id) if after_id else None
+    after = _item_or_none(scope, queue.pk, after_id) if after_id else None
     if scope.role.allows(Role.MEMBER):
         if after is not None:
             actions.release(scope, after)
@@ -264,6 +264,14 @@ def _next(request: HttpRequest, scope: ProjectScope, queue: AnnotationQueue, aft
         "of_others": queries.items_of_others(queue, scope.user_id),
     }
     return render_page(request, "evals/queue_done.html", context)
+
+
+def _item_or_none(scope: ProjectScope, queue_id: str, item_id: str) -> QueueItem | None:
+    """None for one that somebody removed while it was judged: whoever judges goes on without it."""
+    try:
+        return queries.get_item(scope, queue_id, item_id)
+    except NotFound:
+        return None
 
 
 @posted_from("evals:queue-list")
@@ -308,7 +316,10 @@ def _judged(request: HttpRequest, here: Processing, config: ScoreConfig, asked: 
 @project_page(Role.MEMBER)
 def queue_complete(request: HttpRequest, scope: ProjectScope, queue_id: str) -> HttpResponse:
     """Completes the item and goes on to the next. What has no score yet must be skipped by name (`without`)."""
-    item = queries.get_item(scope, queue_id, request.POST.get("item", ""))
+    item = _item_or_none(scope, queries.get_queue(scope, queue_id).pk, request.POST.get("item", ""))
+    if item is None:
+        messages.info(request, _("Somebody removed the item from the queue."))
+        return see_other(reverse("evals:queue-process", args=[scope.project_id, queue_id]))
     here = Processing(request, scope, item)
     try:
         actions.require_hold(scope, item)

@@ -16,7 +16,7 @@ from accounts.roles import Role
 from config.errors import TooExpensive, Unavailable
 from evals.models import AnnotationQueue, QueueItem, QueueItemStatus, QueueObject, ScoreConfig
 from evals.queries import queues as queries
-from evals.queries.queue_objects import Facts, Known, facts_of
+from evals.queries.queue_objects import Facts, Known, fact_of, facts_of
 from evals.queries.queues import Progress, Share
 from tracing.queries.paging import Keyed
 from tracing.views.session import one_line
@@ -136,7 +136,7 @@ class QueuePage:
         return [self._row(item) for item in self._page.items]
 
     def _row(self, item: QueueItem) -> ItemRow:
-        facts = self._facts.get((item.object_type, item.object_id)) if self._facts is not None else None
+        facts = fact_of(self._facts, item) if self._facts is not None else None
         holder = queries.holder_of(item, "")
         return ItemRow(
             item,
