@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html import unescape
+from urllib.parse import quote
 
 import orjson
 import pytest
@@ -209,6 +210,8 @@ def test_a_sample_of_another_project_is_not_shown(alice, project):
     secret = put_trace(other.pk, name="secret-name", root={"output": "secret words"})
     form = editor(alice, project)
     stolen = f"{secret.id}~{secret.observations[0].id}~~"
+    early = f"a~b~~{quote('0001-01-01T00:00:00+14:00')}"
+    assert alice.post(at("evaluator-save", project), {**form, "sample": early, "do": "refresh"}).status_code == 200
     answer = alice.post(at("evaluator-save", project), {**form, "sample": stolen, "do": "refresh"})
     assert answer.status_code == 200
     assert "secret" not in answer.content.decode()
@@ -255,6 +258,39 @@ def test_a_model_is_made_the_default_of_the_project_where_it_is_chosen(alice, pr
     assert (wrong.status_code, "Choose a connection" in text_of(wrong)) == (422, True)
     assert alice.post(f"{page}save/", {"provider": "stub", "model": "other"}).status_code == 303
     assert default_model(scope)["model"] == "other"
+
+
+def test_a_default_is_not_changed_by_what_is_refused(alice, project, scope, evaluator, connection):
+    pause_for(evaluator, "no_model", "No model.")
+    form = editor(alice, project, "?template=topic")
+    form |= {"provider": ["stub"], "model": ["judge"], "make_default": ["1"], "name": [""]}
+    assert alice.post(at("evaluator-save", project), {**form, "do": "save"}).status_code == 422
+    assert default_model(scope) is None
+    evaluator.refresh_from_db()
+    assert evaluator.status == EvaluatorStatus.PAUSED
+
+
+def test_parameters_that_the_form_does_not_show_are_kept(alice, project, scope, connection):
+    put_trace(project.pk, name="chat", root={"name": "answer", "output": "So."})
+    set_ = {"temperature": 0.123456789, "top_p": 0.5, "seed": 1234567}
+    model = {"provider": "stub", "model": "judge", "parameters": set_}
+    evaluator = create_evaluator(scope, fields(model=model), actor=SYSTEM)
+    form = editor(alice, project, "", "evaluator-edit", evaluator.pk)
+    tested = alice.post(at("evaluator-save", project), {**form, "do": "test"})
+    assert orjson.loads(Trial.objects.get().definition_text)["model"]["parameters"] == set_
+    form = fields_of(tested.content.decode(), "evaluator") | {"content": ["Rate {{answer}} well."]}
+    assert alice.post(at("evaluator-save", project), {**form, "do": "save"}).status_code == 303
+    latest = latest_of(evaluator)
+    assert (latest.number, latest.model["parameters"]) == (2, set_)
+    for nonsense in ("[", "[1]", '{"seed": "x"}'):
+        answer = alice.post(at("evaluator-save", project), {**form, "parameters": nonsense, "do": "test"})
+        assert answer.status_code in (200, 422), nonsense
+    # And those of the default model.
+    set_default_model(scope, "stub", "judge", set_, actor=SYSTEM)
+    page = at("evaluator-default-model", project)
+    form = fields_of(alice.get(page).content.decode(), "default-model") | {"model": ["other"]}
+    assert alice.post(f"{page}save/", form).status_code == 303
+    assert default_model(scope) == {"provider": "stub", "model": "other", "parameters": set_}
 
 
 # --- Code -------------------------------------------------------------------------------------------------
@@ -514,12 +550,22 @@ def test_a_rule_maps_in_its_own_way(alice, project, evaluator):
 
 
 def test_conditions_of_the_api_that_the_form_cannot_show_are_kept(alice, project, scope, evaluator):
-    given = [{"type": "stringOptions", "column": "name", "operator": "any of", "value": ["a, b", "c"]}]
+    given = [
+        {"type": "stringOptions", "column": "name", "operator": "any of", "value": ["a, b", "c"]},
+        {"type": "string", "column": "name", "operator": "contains", "value": " a "},
+        {"type": "string", "column": "name", "operator": "contains", "value": "a\nb"},
+        {"type": "string", "column": "name", "operator": "does not contain", "value": "x" * 3000},
+        *({"type": "string", "column": "name", "operator": "contains", "value": f"{number}"} for number in range(40)),
+    ]
     rule = create_rule(scope, RuleFields("r", filter=given, assignments=[(evaluator.pk, None)]), actor=SYSTEM)
     form = rule_form(alice, project, "", "rule-edit", rule.pk)
     assert alice.post(at("rule-save", project), {**form, "do": "save"}).status_code == 303
     rule.refresh_from_db()
     assert rule.filter == given
+    assert form["raw"].count("") == 41
+    many = {"column": ["name"] * 201, "operator": ["="] * 201, "condition": ["a"] * 201}
+    form |= many | {"key": [""] * 201, "raw": [""] * 201}
+    assert alice.post(at("rule-save", project), {**form, "do": "save"}).status_code == 422
 
 
 def test_what_a_rule_would_be_is_told_before_it_begins(alice, project, evaluator):
@@ -543,6 +589,7 @@ def test_stored_data_is_counted_and_judged_by_a_job(alice, project, rule):
     assert "Would be judged 0" in text_of(alice.get(f"{page}?since=2020-01-01T00:00&until=2020-01-02T00:00"))
     for wrong in (
         "?since=2026-02-31T00:00",
+        "?since=0001-01-01T00:00:00%2B14:00",
         "?percent=0",
         "?percent=x",
         "?most=many",

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -158,6 +159,11 @@ class Draft:
     def settings(self) -> dict[str, Any]:
         return {**self.parameters, **_numbers({"temperature": self.temperature, "max_tokens": self.most_tokens})}
 
+    @property
+    def parameters_text(self) -> str:
+        """What the form carries of those that it does not show."""
+        return orjson.dumps(self.parameters).decode() if self.parameters else ""
+
     def settle(self) -> None:
         """Each variable that the messages have gets a row, those that they have no more lose it."""
         if self.is_code:
@@ -254,9 +260,7 @@ def of_version(evaluator: Evaluator, version: EvaluatorVersion, *, is_copy: bool
         draft.evaluator, draft.base = evaluator.pk, latest
     draft.target = target_of_version(version)
     draft.source_code = version.source_code
-    if version.model:
-        draft.provider, draft.model = version.model["provider"], version.model["model"]
-        _read_settings(draft, version.model.get("parameters") or {})
+    _read_model(draft, version.model)
     _fill(draft, version.messages, version.output, version.mapping or [])
     return draft
 
@@ -295,8 +299,18 @@ def _fill(
     draft.mapping = [_map_row(entry) for entry in mapping]
 
 
-def _read_settings(draft: Draft, parameters: dict[str, Any]) -> None:
-    rest = dict(parameters)
+def of_model(model: dict[str, Any] | None) -> Draft:
+    """Of the form that asks for a model and its settings only."""
+    draft = Draft()
+    _read_model(draft, model)
+    return draft
+
+
+def _read_model(draft: Draft, model: dict[str, Any] | None) -> None:
+    if not model:
+        return
+    draft.provider, draft.model = model["provider"], model["model"]
+    rest = dict(model.get("parameters") or {})
     draft.temperature, draft.most_tokens = _shown(rest.pop("temperature", None)), _shown(rest.pop("max_tokens", None))
     draft.parameters = rest
 
@@ -307,7 +321,8 @@ def _map_row(entry: dict[str, Any]) -> MapRow:
 
 
 def _shown(number: Any) -> str:
-    return "" if number is None else f"{number:g}" if isinstance(number, float) else str(number)
+    """A number with all its digits: what a form shows is what it sends back."""
+    return "" if number is None else str(number).removesuffix(".0")
 
 
 def of_post(data: QueryDict) -> Draft:
@@ -336,6 +351,7 @@ def of_post(data: QueryDict) -> Draft:
         model=text("model"),
         temperature=text("temperature"),
         most_tokens=text("max_tokens"),
+        parameters=read_object(plain(data.get("parameters", ""))) or {},
         make_default=bool(data.get("make_default")),
         data_type=_one_of(text("data_type"), [value for value, *_ in TYPES], "NUMERIC"),
         min_value=text("min_value"),
@@ -386,6 +402,15 @@ def _move(rows: list[Any], at: int, name: str) -> None:
 def plain(text: str) -> str:
     """As it was typed: forms send lines' ends of their own, and no store takes the zero character."""
     return text.replace("\r\n", "\n").replace("\x00", "")[:_LONGEST]
+
+
+def read_object(text: str) -> dict[str, Any] | None:
+    """What a hidden field carries; None for anything but a JSON object."""
+    try:
+        found = orjson.loads(text) if text else None
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def whole_number(text: str) -> int | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -113,14 +113,15 @@ def _save(request: HttpRequest, scope: ProjectScope, draft: Draft, *, is_forced:
     if fields is None:
         return _form(request, scope, draft, status=422)
     try:
-        if draft.make_default and draft.provider:
-            actions.set_default_model(scope, draft.provider, draft.model, draft.settings, actor=Actor.of(request))
-        if known is None:
-            evaluator = actions.create_evaluator(scope, fields, actor=Actor.of(request))
-            messages.success(request, _("The evaluator is saved. Say with a rule what it judges."))
-            return see_other(evaluator_url(evaluator))
-        based_on = None if is_forced else draft.base
-        version = actions.save_version(scope, known.pk, fields, actor=Actor.of(request), based_on=based_on)
+        with transaction.atomic():  # what is refused changes no default either
+            if draft.make_default and draft.provider:
+                actions.set_default_model(scope, draft.provider, draft.model, draft.settings, actor=Actor.of(request))
+            if known is None:
+                evaluator = actions.create_evaluator(scope, fields, actor=Actor.of(request))
+                messages.success(request, _("The evaluator is saved. Say with a rule what it judges."))
+                return see_other(evaluator_url(evaluator))
+            based_on = None if is_forced else draft.base
+            version = actions.save_version(scope, known.pk, fields, actor=Actor.of(request), based_on=based_on)
     except Invalid as refusal:
         draft.refused(refusal)
     except Conflict as refusal:
@@ -165,27 +166,25 @@ def evaluator_trial(request: HttpRequest, scope: ProjectScope, trial_id: str) ->
 @require_safe
 @project_page(Role.MEMBER)
 def evaluator_default_model(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
-    return _default_form(request, scope, queries.default_model(scope) or {})
+    return _default_form(request, scope, drafts.of_model(queries.default_model(scope)))
 
 
 @posted_from("evals:evaluator-default-model")
 @project_page(Role.MEMBER)
 def evaluator_default_model_save(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     draft = drafts.of_post(request.POST)
-    settings = draft.settings
     try:
         if not draft.provider or not draft.model:
             raise Invalid(_("Choose a connection, and a model of it."))
-        actions.set_default_model(scope, draft.provider, draft.model, settings, actor=Actor.of(request))
+        actions.set_default_model(scope, draft.provider, draft.model, draft.settings, actor=Actor.of(request))
     except Invalid as refusal:
-        model = {"provider": draft.provider, "model": draft.model, "parameters": settings}
-        return _default_form(request, scope, model, problem=refusal.message)
+        return _default_form(request, scope, draft, problem=refusal.message)
     messages.success(request, _("Evaluators without a model of their own ask %(name)s now.") % {"name": draft.model})
     return see_other(reverse("evals:evaluator-list", args=[scope.project_id]))
 
 
-def _default_form(request: HttpRequest, scope: ProjectScope, model: dict[str, Any], problem: str = "") -> HttpResponse:
-    context = {"scope": scope, "model": model, "problem": problem, "connections": _connections(scope)}
+def _default_form(request: HttpRequest, scope: ProjectScope, draft: Draft, problem: str = "") -> HttpResponse:
+    context = {"scope": scope, "draft": draft, "problem": problem, "connections": _connections(scope)}
     return render_page(request, "evals/evaluator_default_model.html", context, status=422 if problem else 200)
 
 

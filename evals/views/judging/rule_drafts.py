@@ -8,7 +8,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import available_timezones
 
-import orjson
 from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -19,7 +18,8 @@ from evals.actions.rules import LONGEST_DELAY, RuleFields
 from evals.judging.schedules import Schedule
 from evals.models import Evaluator, EvaluatorVersion, Rule, TargetKind
 from evals.queries.rules import Column, filter_columns
-from evals.views.judging.drafts import MapRow, whole_number
+from evals.views.judging.drafts import MapRow, read_object, whole_number
+from tracing.queries.filters import MOST_FILTERS
 
 #: name, words, seconds
 UNITS = [
@@ -81,7 +81,6 @@ OPERATOR_WORDS: dict[str, str | Promise] = {
 }
 _KEYED = ("stringObject", "numberObject", "booleanObject", "categoryOptions")
 _SEVERAL = ("stringOptions", "arrayOptions", "categoryOptions")
-_MOST_CONDITIONS = 30
 _LONGEST = 2000
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\Z")
 
@@ -156,43 +155,7 @@ class RuleDraft:
     @property
     def filter(self) -> list[dict[str, Any]]:
         known = {column.name: column for column in filter_columns(TargetKind(self.target))}
-        return [one.raw or self._item(one, known) for one in self.conditions if one.column or one.raw]
-
-    def _item(self, one: Condition, known: dict[str, Column]) -> dict[str, Any]:
-        column = known.get(one.column)
-        if column is None:
-            one.error = _("Such targets have no “%(name)s”.") % {"name": one.column[:60]}
-            return {}
-        kind = types_of(column).get(one.operator, column.type)
-        item: dict[str, Any] = {"type": kind, "column": column.name, "operator": one.operator}
-        item["value"] = self._value(one, kind)
-        if kind in _KEYED:
-            item["key"] = one.key
-            if not one.key:
-                one.error = _("Say which key of it.")
-        return item
-
-    def _value(self, one: Condition, kind: str) -> Any:
-        if one.operator in ALONE:
-            return ""
-        if kind in _SEVERAL:
-            values = [part.strip() for part in one.value.split(",") if part.strip()]
-            if not values:
-                one.error = _("Give at least one value.")
-            return values
-        if kind in ("number", "numberObject"):
-            try:
-                return float(one.value.replace(",", "."))
-            except ValueError:
-                one.error = _("“%(text)s” is no number.") % {"text": one.value[:40]}
-                return 0
-        if kind in ("boolean", "booleanObject"):
-            if one.value not in ("true", "false"):
-                one.error = _("Choose yes or no.")
-            return one.value == "true"
-        if not one.value:
-            one.error = _("Give a value.")
-        return one.value
+        return [one.raw or _item(one, known) for one in self.conditions if one.column or one.raw]
 
     def fields(self) -> RuleFields | None:
         """None where something cannot be read, which is in `errors` then."""
@@ -306,11 +269,52 @@ def conditions_of(target: str, items: list[dict[str, Any]]) -> list[Condition]:
 def _condition(item: dict[str, Any], known: dict[str, Column]) -> Condition:
     name, operator, value = str(item.get("column")), str(item.get("operator")), item.get("value")
     column = known.get(name)
-    texts = [str(one) for one in value] if isinstance(value, list) else []
-    fits = column is not None and types_of(column).get(operator) == item.get("type")
-    if not fits or any("," in text for text in texts):
-        return Condition(name, operator, shown_value(value), str(item.get("key") or ""), raw=item)
-    return Condition(name, operator, shown_value(value), str(item.get("key") or ""))
+    shown, key = shown_value(value), str(item.get("key") or "")
+    if column is None or types_of(column).get(operator) != item.get("type"):
+        return Condition(name, operator, shown, key, raw=item)
+    # A field of one line sends no other lines, and blanks around a value are taken for slips.
+    sent = Condition(name, operator, *(_as_typed(text.replace("\n", "").replace("\r", "")) for text in (shown, key)))
+    back = _item(sent, known)
+    is_same = operator in ALONE or back["value"] == value
+    return Condition(name, operator, shown, key, raw=None if is_same and back.get("key", "") == key else item)
+
+
+def _item(one: Condition, known: dict[str, Column]) -> dict[str, Any]:
+    column = known.get(one.column)
+    if column is None:
+        one.error = _("Such targets have no “%(name)s”.") % {"name": one.column[:60]}
+        return {}
+    kind = types_of(column).get(one.operator, column.type)
+    item: dict[str, Any] = {"type": kind, "column": column.name, "operator": one.operator}
+    item["value"] = _value(one, kind)
+    if kind in _KEYED:
+        item["key"] = one.key
+        if not one.key:
+            one.error = _("Say which key of it.")
+    return item
+
+
+def _value(one: Condition, kind: str) -> Any:
+    if one.operator in ALONE:
+        return ""
+    if kind in _SEVERAL:
+        values = [part.strip() for part in one.value.split(",") if part.strip()]
+        if not values:
+            one.error = _("Give at least one value.")
+        return values
+    if kind in ("number", "numberObject"):
+        try:
+            return float(one.value.replace(",", "."))
+        except ValueError:
+            one.error = _("“%(text)s” is no number.") % {"text": one.value[:40]}
+            return 0
+    if kind in ("boolean", "booleanObject"):
+        if one.value not in ("true", "false"):
+            one.error = _("Choose yes or no.")
+        return one.value == "true"
+    if not one.value:
+        one.error = _("Give a value.")
+    return one.value
 
 
 def types_of(column: Column) -> dict[str, str]:
@@ -328,7 +332,7 @@ def shown_value(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(str(one) for one in value)
     if isinstance(value, float):
-        return f"{value:.12g}"
+        return str(value).removesuffix(".0")
     return "" if value is None else str(value)
 
 
@@ -368,7 +372,8 @@ def of_post(data: QueryDict) -> RuleDraft:
         return data.get(name, "").replace("\x00", "").strip()[:_LONGEST]
 
     def column(name: str) -> list[str]:
-        return [one.replace("\x00", "").strip()[:_LONGEST] for one in data.getlist(name)[:_MOST_CONDITIONS]]
+        # Nothing is cut: what is too long or too many is refused by those who check the filter.
+        return [_as_typed(one) for one in data.getlist(name)[: MOST_FILTERS + 1]]
 
     def one_of(name: str, allowed: Any, otherwise: str) -> str:
         return text(name) if text(name) in allowed else otherwise
@@ -378,7 +383,7 @@ def of_post(data: QueryDict) -> RuleDraft:
         name=text("name")[:255],
         target=one_of("target", TargetKind.values, TargetKind.OBSERVATION.value),
         conditions=[
-            Condition(name, operator, value, key, _read_raw(raw))
+            Condition(name, operator, value, key, read_object(raw))
             for name, operator, value, key, raw in zip(
                 column("column"), column("operator"), column("condition"), column("key"), column("raw"), strict=False
             )
@@ -397,12 +402,8 @@ def of_post(data: QueryDict) -> RuleDraft:
     )
 
 
-def _read_raw(text: str) -> dict[str, Any] | None:
-    try:
-        found = orjson.loads(text) if text else None
-    except orjson.JSONDecodeError:
-        return None
-    return found if isinstance(found, dict) else None
+def _as_typed(text: str) -> str:
+    return text.replace("\x00", "").strip()
 
 
 def read_assigned(data: QueryDict, assigned: list[Assigned]) -> None:
@@ -422,7 +423,7 @@ def change_shape(draft: RuleDraft, wish: str) -> None:
     """`add-condition`, `remove-condition:2`, for whoever has no script."""
     name, _colon, place = wish.partition(":")
     at = whole_number(place)
-    if name == "add-condition" and len(draft.conditions) < _MOST_CONDITIONS:
+    if name == "add-condition" and len(draft.conditions) < MOST_FILTERS:
         draft.conditions.append(Condition())
     elif name == "remove-condition" and at is not None and at < len(draft.conditions):
         del draft.conditions[at]

@@ -37,6 +37,7 @@ from evals.views.judging.links import evaluator_url, log_url, rule_url
 from evals.views.judging.rule_drafts import OPERATOR_WORDS, Assigned, RuleDraft, in_units, percent_of, shown_value
 from evals.views.judging.shown import Paused, ShownJudgement
 from tracing.forms import text_from
+from tracing.queries.periods import is_known_year
 
 _LAST = 20
 
@@ -500,4 +501,5 @@ def _moment(text: str) -> datetime | None:
         return None
     if at is None:
         return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    zoned = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return zoned if is_known_year(zoned) else None

@@ -18,6 +18,7 @@ from evals.judging.targets import Loaded, Sample, Target, load, recent
 from evals.models import TargetKind
 from evals.views.judging.drafts import Draft, MapRow
 from evals.views.judging.tree import sample_tree
+from tracing.queries.periods import is_known_year
 
 _MOST_SAMPLES = 30
 #: of a value, in its preview
@@ -150,4 +151,4 @@ def _moment(text: str) -> datetime | None:
         at = parse_datetime(text)
     except ValueError:
         return None
-    return at if at is not None and at.tzinfo is not None else None
+    return at if at is not None and at.tzinfo is not None and is_known_year(at) else None
