@@ -544,7 +544,12 @@ def test_what_is_stopped_while_an_item_is_given_back_does_not_wait(scope, datase
         stopping.start()
         stopping.join(1)  # it may have to wait for us
 
-    with connection.execute_wrapper(Once("evals_experiment", meanwhile)):
+    def before_its_change(execute, sql, *about):
+        if sql.startswith('UPDATE "evals_experimentitem"') and stopping.ident is None:
+            meanwhile()
+        return execute(sql, *about)
+
+    with connection.execute_wrapper(before_its_change):
         running.sweep()
     stopping.join()
     assert {one.status for one in rows(experiment)} == {"stopped"}
