@@ -273,8 +273,8 @@ def _condition(item: dict[str, Any], known: dict[str, Column]) -> Condition:
     if column is None or types_of(column).get(operator) != item.get("type"):
         return Condition(name, operator, shown, key, raw=item)
     # A field of one line sends no other lines, and blanks around a value are taken for slips.
-    sent = Condition(name, operator, *(_as_typed(text.replace("\n", "").replace("\r", "")) for text in (shown, key)))
-    back = _item(sent, known)
+    value_sent, key_sent = (_as_typed(text.replace("\n", "").replace("\r", "")) for text in (shown, key))
+    back = _item(Condition(name, operator, value_sent, key_sent), known)
     is_same = operator in ALONE or back["value"] == value
     return Condition(name, operator, shown, key, raw=None if is_same and back.get("key", "") == key else item)
 
