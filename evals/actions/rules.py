@@ -95,7 +95,7 @@ def update_rule(scope: ProjectScope, rule_id: str, changes: Mapping[str, Any], *
     assert not unknown, unknown
     with transaction.atomic():
         # Read once it is locked: what is written has all of it.
-        Rule.objects.select_for_update().get(pk=get_rule(scope, rule_id).pk)
+        Rule.objects.select_for_update().filter(pk=get_rule(scope, rule_id).pk).first()
         rule = get_rule(scope, rule_id)
         checked = _checked(scope, _fields_of(rule, changes))
         before = _said(rule)
