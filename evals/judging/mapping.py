@@ -202,11 +202,12 @@ def as_text(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode()
 
 
-def cut(text: str, most: int) -> str:
-    """Start and end with a visible mark between them: questions tend to stand at one, answers at the other."""
+def cut(text: str, most: int, end: str = "", length: int = 0) -> str:
+    """Start and end with a visible mark between them: questions tend to stand at one, answers at the other. Of a text
+    that was not read as a whole `end` and `length` are given, too."""
     head, tail = most * 3 // 4, most // 4
-    left_out = len(text) - head - tail
-    return f"{text[:head]}\n\n[… {left_out:,} characters left out here …]\n\n{text[-tail:]}"
+    left_out = (length or len(text)) - head - tail
+    return f"{text[:head]}\n\n[… {left_out:,} characters left out here …]\n\n{(end or text)[-tail:]}"
 
 
 _environment = JSONPathEnvironment(strict=True)

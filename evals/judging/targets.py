@@ -223,7 +223,7 @@ def _inside(trace: Trace) -> list[Clause]:
 def _steps_of(scope: ProjectScope, trace: Trace) -> dict[str, Any]:
     """All observations in order, short: texts that are too long are cut in the middle, and what is left out is said."""
     columns = (o.id, o.parent_id, o.type, o.name, o.level, o.status_message, o.model, o.latency_us, o.tool_calls)
-    texts = [fn.text_start(o[name], 2 * _LONGEST_PART).label(name) for name in ("input", "output")]
+    texts = [text for name in ("input", "output") for text in _parts_of(name)]
     query = store.select(scope, observations, *columns, *texts).where(*_inside(trace)).order_by(o.start_time, o.id)
     rows = store.rows(scope, query.limit(MOST_STEPS + 1), tag="judge-trace")
     shown = rows[:MOST_STEPS]
@@ -239,6 +239,15 @@ def _steps_of(scope: ProjectScope, trace: Trace) -> dict[str, Any]:
     return found
 
 
+def _parts_of(name: str) -> list[Any]:
+    """As much of a text's start and end as a step shows, and its length."""
+    return [
+        fn.text_start(o[name], _LONGEST_PART).label(name),
+        fn.text_end(o[name], _LONGEST_PART // 4).label(f"{name}_end"),
+        fn.text_length(o[name]).label(f"{name}_length"),
+    ]
+
+
 def _step(row: Any, depth: int, room: int) -> dict[str, Any]:
     found: dict[str, Any] = {"type": row.type, "name": row.name, "depth": depth}
     if row.model:
@@ -250,10 +259,15 @@ def _step(row: Any, depth: int, room: int) -> dict[str, Any]:
     for name in ("input", "output"):
         text = getattr(row, name)
         if text:
-            found[name] = value_of(text) if len(text) <= room else cut(text, room)
+            length = getattr(row, f"{name}_length")
+            end = getattr(row, f"{name}_end") if length > len(text) else text
+            found[name] = value_of(text) if length <= room else cut(text, room, end, length)
     if row.tool_calls:
         calls = value_of(row.tool_calls)
-        found["tool_calls"] = calls if isinstance(calls, list) and len(row.tool_calls) <= _LONGEST_PART else []
+        if len(row.tool_calls) > _LONGEST_PART:
+            found["tool_calls"] = [cut(row.tool_calls, room)]
+        elif isinstance(calls, list):
+            found["tool_calls"] = calls
     return found
 
 

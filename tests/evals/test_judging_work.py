@@ -27,7 +27,7 @@ from evals.actions.evaluators import (
 )
 from evals.actions.rules import update_rule
 from evals.judging import asking, claiming, scoring, work
-from evals.judging.targets import Target
+from evals.judging.targets import Target, load
 from evals.models import Evaluator, Judgement, JudgementStatus, ModelAbility, Rule
 from evals.queries.evaluators import get_trial, latest_of, list_evaluators
 from evals.queries.judgements import judgement_of_score, list_judgements
@@ -348,6 +348,17 @@ def test_an_answer_to_a_row_that_was_taken_for_lost_is_kept(judging, monkeypatch
     [done] = judging.judgements()
     assert (done.status, done.value) == ("done", "0.5")
     assert len(judging.stub.requests) == 1
+
+
+def test_a_judge_is_told_what_is_left_out_of_a_long_step(judging):
+    calls = [{"id": "c1", "type": "function", "function": {"name": "look", "arguments": "x" * 7_000}}]
+    said = {"role": "assistant", "content": "", "tool_calls": calls}
+    judging.send(1, input="q" * 44_000 + "THE END", output=said)
+    [step] = load(judging.scope, Target("trace", "t0")).document["trace"]["steps"]
+    assert step["input"].endswith("THE END")
+    assert f"{44_007 - 6_000:,} characters left out" in step["input"]
+    assert "characters left out" in step["tool_calls"][0]
+    assert "look" in step["tool_calls"][0]
 
 
 def test_a_trace_that_cannot_be_handed_in_is_handed_in_later(judging, monkeypatch):

@@ -346,6 +346,10 @@ def text_start(text: Any, characters: int) -> Operation:
     return Operation("text_start", Text(), text, characters)
 
 
+def text_end(text: Any, characters: int) -> Operation:
+    return Operation("text_end", Text(), text, characters)
+
+
 def concat(*parts: Any) -> Operation:
     return Operation("concat", Text(), *parts)
 

@@ -126,6 +126,7 @@ FUNCTIONS: dict[str, str | Callable[[Arguments, Options], str]] = {
     "ends_with": "endsWith({0}, {1})",
     "text_length": "lengthUTF8({0})",
     "text_start": "substringUTF8({0}, 1, {1})",
+    "text_end": "substringUTF8({0}, -{1})",
     "concat": lambda arguments, _: f"concat({', '.join(arguments)})",
     "lines": lambda arguments, _: "concat({})".format(r", '\n', ".join(arguments)),
     "to_text": "toString({0})",
