@@ -7,6 +7,7 @@ const FIELD = "input:not([type='hidden'], [type='radio'], .remark), [type='radio
 
 let here = 0;
 let completing = null;
+let stopped = new AbortController();
 
 const isOpen = () => Boolean(panel) && !panel.querySelector("fieldset").disabled;
 const typing = (target) => target instanceof Element && target.matches("textarea, select, input:not([type='radio'], [type='checkbox'])");
@@ -96,9 +97,10 @@ function finish(isWithout = false) {
 }
 
 function settle(isWithout) {
+  if (completing !== "saving") return;
   const busy = lines().filter((line) => line.classList.contains("htmx-request"));
   if (busy.length) {
-    document.addEventListener("htmx:afterSettle", () => settle(isWithout), { once: true });
+    document.addEventListener("htmx:afterSettle", () => settle(isWithout), { once: true, signal: stopped.signal });
     return;
   }
   const wrong = lines().findIndex((line) => (line.querySelector(".errors") && new FormData(line).get("value")) || !line.checkValidity());
@@ -113,11 +115,17 @@ function settle(isWithout) {
   complete.requestSubmit(button);
 }
 
-// A request that failed saved nothing: the item stays.
+// A request that failed saved nothing: the item stays, also when a later one saves.
 for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
-  document.addEventListener(name, () => (completing = null));
+  document.addEventListener(name, stay);
 }
-addEventListener("pageshow", () => (completing = null));
+addEventListener("pageshow", stay);
+
+function stay() {
+  completing = null;
+  stopped.abort();
+  stopped = new AbortController();
+}
 
 // A finger has no use for the keyboard that a focused field brings up.
 if (isOpen() && matchMedia("(pointer: fine)").matches && !location.hash) {
