@@ -48,6 +48,10 @@ class Instance:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def project_name(self) -> str:
+        return "Assistants" if self.project_id == PROJECT else self.project_id
+
+    @property
     def data_dir(self) -> Path:
         return self.folder / "data"
 
@@ -166,7 +170,7 @@ class Instance:
             "LANGFUSE_INIT_ORG_ID": "demo-org",
             "LANGFUSE_INIT_ORG_NAME": "Nimbus Retail",
             "LANGFUSE_INIT_PROJECT_ID": self.project_id,
-            "LANGFUSE_INIT_PROJECT_NAME": "Assistants" if self.project_id == PROJECT else self.project_id,
+            "LANGFUSE_INIT_PROJECT_NAME": self.project_name,
             "LANGFUSE_INIT_PROJECT_PUBLIC_KEY": self.public_key,
             "LANGFUSE_INIT_PROJECT_SECRET_KEY": self.secret_key,
             "LANGFUSE_INIT_USER_EMAIL": self.email,

@@ -810,7 +810,7 @@ def organization_key(server, pages):
 
 def test_the_project_of_the_key(sdk):
     [project] = sdk("projects.get")["data"]
-    assert (project["id"], project["name"]) == (sdk.server.project_id, "Assistants")
+    assert (project["id"], project["name"]) == (sdk.server.project_id, sdk.server.project_name)
     assert project["metadata"] == {}
     if sdk.name not in OLDEST:
         assert project["organization"] == {"id": "demo-org", "name": "Nimbus Retail"}
