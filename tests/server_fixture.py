@@ -91,8 +91,8 @@ def api(server: Instance) -> Iterator[httpx.Client]:
 def own_server(tmp_path: Path) -> Iterator[Instance]:
     """A product of one's own, for tests that break it."""
     instance = Instance(tmp_path / "product", free_port())
-    instance.start()
     try:
+        instance.start()
         yield instance
-    finally:
+    finally:  # also of one that came up too late
         instance.stop()
