@@ -150,8 +150,10 @@ def test_queues_of_another_project_are_not_there(alice, workspace, scope, queue)
     assert alice.get(url("queue-process", project, queue.pk, item=theirs.pk)).status_code == 404
     act = url("queue-items-act", project, queue.pk)
     alice.post(act, {"act": "remove", "item": theirs.pk})
-    for name in ("queue-score", "queue-complete", "queue-lock", "queue-reopen"):
+    for name in ("queue-score", "queue-lock", "queue-reopen"):
         assert alice.post(url(name, project, queue.pk), {"item": theirs.pk}).status_code == 404
+    # As one that somebody removed meanwhile: it is passed over.
+    assert alice.post(url("queue-complete", project, queue.pk), {"item": theirs.pk}).status_code == 303
     theirs.refresh_from_db()
     assert (theirs.status, theirs.locked_by) == ("PENDING", None)
     assert "Theirs" not in alice.get(url("queue-list", project)).content.decode()
