@@ -63,7 +63,7 @@ class Instance:
     def auth(self) -> tuple[str, str]:
         return self.public_key, self.secret_key
 
-    def start(self, *, timeout_seconds: float = 90) -> float:
+    def start(self, *, timeout_seconds: float = 180) -> float:
         """Start and wait until it is ready. Returns the seconds that took."""
         self.folder.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()

@@ -18,7 +18,7 @@ from tests.prompts.receiver_stub import ReceiverStub
 
 pytestmark = pytest.mark.durability
 
-_RECOVERY_SECONDS = 40
+_RECOVERY_SECONDS = 120
 
 
 @pytest.fixture(scope="module")
