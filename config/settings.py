@@ -309,6 +309,18 @@ STATICFILES_DIRS = [
     ("vendor/dagre", BASE_DIR / "node_modules/@dagrejs/dagre/dist"),
     ("vendor/jetbrains-mono", BASE_DIR / "node_modules/@fontsource-variable/jetbrains-mono/files"),
 ]
+#: Of packages whose folders are too large to serve: path below /static/vendor/, and the file in node_modules.
+VENDOR_FILES = {
+    "echarts/echarts.js": "echarts/dist/echarts.esm.min.js",
+    "gridstack/gridstack.js": "gridstack/dist/gridstack-all.js",
+    "gridstack/gridstack-all.js.map": "gridstack/dist/gridstack-all.js.map",
+    "gridstack/gridstack.css": "gridstack/dist/gridstack.min.css",
+}
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "config.assets.VendorFinder",
+]
 STORAGES = {
     "default": _media_in_bucket if _media_bucket else _media_folder,
     "staticfiles": {"BACKEND": "config.assets.StaticStorage"},

@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from accounts.bootstrap import keep_welcome
+from config.assets import PACKAGES
 
 #: htmx's extensions are not used, and some import modules that are not there.
 _UNUSED = ["django_htmx/ext/*"]
@@ -46,9 +47,9 @@ def collect_assets() -> None:
 
 def _state_of_sources() -> str:
     digest = hashlib.sha256()
-    for entry in settings.STATICFILES_DIRS:
-        folder = Path(str(entry[1] if isinstance(entry, tuple) else entry))
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                digest.update(f"{path}:{path.stat().st_size}:{path.stat().st_mtime_ns}\n".encode())
+    folders = [Path(str(entry[1] if isinstance(entry, tuple) else entry)) for entry in settings.STATICFILES_DIRS]
+    sources = [path for folder in folders for path in sorted(folder.rglob("*"))]
+    for path in [*sources, *(PACKAGES / source for source in settings.VENDOR_FILES.values())]:
+        if path.is_file():
+            digest.update(f"{path}:{path.stat().st_size}:{path.stat().st_mtime_ns}\n".encode())
     return digest.hexdigest()
