@@ -7,7 +7,7 @@ JOBS ?= 2
 FRAMEWORKS := tests/clients/frameworks/environments
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-fast test-durability test-clients integrations check lint types fix migrate bench bench-explorer bench-prompts screenshots lock lock-clients clean
+.PHONY: help setup run demo test test-fast test-durability test-clients test-stores integrations check lint types fix migrate bench bench-explorer bench-prompts screenshots lock lock-clients clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -20,8 +20,8 @@ run: setup ## Start everything at http://localhost:3000 (PORT and SPANWISE_DATA_
 demo: setup ## Fill the running instance with realistic traces (TRACES=300 SEED=7)
 	@$(BIN)/python manage.py demo --traces $(or $(TRACES),300) --seed $(or $(SEED),7)
 
-test: .build/dev.stamp .build/front.stamp ## Run all tests but those of the frameworks and of durability
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not frameworks and not durability" tests
+test: .build/dev.stamp .build/front.stamp ## Run all tests but those of the frameworks, of durability and of production stores
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not frameworks and not durability and not stores" tests
 
 test-fast: .build/dev.stamp .build/front.stamp ## Run the tests that need no browser, no SDK, no server and no analytics store
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not server and not browser and not clients and not store" tests
@@ -32,6 +32,9 @@ test-durability: .build/dev.stamp .build/front.stamp ## Kill each process of the
 test-clients: .build/dev.stamp .build/front.stamp ## Run the frameworks against the running product
 	$(BIN)/python -m tests.clients.environments --frameworks
 	$(BIN)/python -m pytest -n $(JOBS) -m frameworks tests/clients/frameworks
+
+test-stores: .build/dev.stamp .build/front.stamp ## Run what is the product's on PostgreSQL, Redis, S3 and MariaDB (Debian's servers)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m stores tests/stores
 
 integrations: .build/dev.stamp ## Write the table in docs/integrations.md from the last run of test-clients
 	$(BIN)/python -m tests.clients.frameworks.report
