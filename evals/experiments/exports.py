@@ -15,7 +15,8 @@ from accounts.access import ProjectScope
 from config.api.values import iso, to_json
 from config.errors import SpanwiseError
 from evals.experiments.comparison import Attempt, Item
-from evals.queries.experiment_comparison import Loaded, Said, Texts, said_by_items, texts_of
+from evals.queries.experiment_comparison import Loaded, Texts, said_by_items, texts_of
+from evals.queries.item_versions import Said
 from tracing.queries.exports import csv_line
 
 _BATCH = 50
@@ -56,14 +57,10 @@ def _as_csv(rows: Iterator[dict[str, Any]], names: Sequence[str]) -> Iterator[by
 
 
 def _rows(scope: ProjectScope, loaded: Loaded, items: Sequence[Item], names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    dataset_id = loaded.experiments[0].dataset_id
     for start in range(0, len(items), _BATCH):
         some = items[start : start + _BATCH]
         texts = texts_of(scope, some, most=MOST_CHARACTERS, every=True)
-        versions = [
-            (item.id, next((cell.first.item_version for cell in item.cells if cell is not None), None)) for item in some
-        ]
-        said = said_by_items(dataset_id, versions)
+        said = said_by_items(scope, some)
         for item in some:
             for experiment, cell in zip(loaded.experiments, item.cells, strict=True):
                 for number, attempt in enumerate(cell.attempts if cell else (), 1):

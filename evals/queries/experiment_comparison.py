@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import orjson
 
 from accounts.access import ProjectScope
 from evals.experiments.comparison import Attempt, Comparison, Item, ScoreValue, value_of
-from evals.models import DatasetItemVersion, Experiment
-from evals.queries.experiment_io import version_of
+from evals.models import Experiment
 from evals.queries.experiment_spans import Given, Key, Measured, Ran, measured_and_scored, places_of, read_roots
+from evals.queries.item_versions import Said, said_when_run
 from tracing.analytics import functions as fn
 from tracing.analytics import store
 from tracing.analytics.tables import observations, traces
@@ -149,25 +148,11 @@ def _of_traces(scope: ProjectScope, keys: set[Key], most: int) -> dict[str, tupl
     return {row[0]: (row[1], row[2]) for row in store.rows(scope, query, tag="experiment-trace-texts")}
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What an item of a dataset says, as JSON."""
-
-    input: str
-    expected: str
-
-
-def said_by_items(dataset_id: str | None, wanted: Sequence[tuple[str, datetime | None]]) -> dict[str, Said]:
-    """Of a dataset, by item; each in the version of the time beside it, or else in its last."""
-    if not dataset_id:
-        return {}
-    times = dict(wanted)
-    versions: dict[str, list[DatasetItemVersion]] = {}
-    rows = DatasetItemVersion.objects.filter(dataset_id=dataset_id, item__item_id__in=list(times))
-    for version in rows.select_related("item").order_by("valid_from"):
-        versions.setdefault(version.item.item_id, []).append(version)
-    found = {item_id: version_of(those, times[item_id]) for item_id, those in versions.items()}
-    return {item_id: Said(one.input_text, one.expected_output_text) for item_id, one in found.items()}
+def said_by_items(scope: ProjectScope, items: Sequence[Item]) -> dict[str, Said]:
+    """What the dataset says of each, by id of the item: in the version that the first of the experiments ran."""
+    runs = {item.id: next(cell.first.pk for cell in item.cells if cell is not None) for item in items}
+    said = said_when_run(scope, runs.values())
+    return {item_id: said[run] for item_id, run in runs.items() if run in said}
 
 
 def as_said(text: str) -> str:

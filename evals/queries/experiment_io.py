@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.access import ProjectScope
-from evals.models import DatasetItemVersion, ExperimentItem
+from evals.models import ExperimentItem
 from evals.queries.experiment_spans import Key, Place, Ran, places_of, read_roots
+from evals.queries.item_versions import Said, said_when_run
 from tracing.analytics import store
 from tracing.analytics.records import Score
 from tracing.analytics.tables import observations, scores, traces
@@ -51,7 +52,7 @@ def traced(
         lambda: _roots(scope, places, with_io=with_io, with_metadata=with_metadata),
         lambda: _scores(scope, runs) if scores else {},
     )
-    said = versions_that_ran(items) if with_io else {}
+    said = said_when_run(scope, [item.pk for item in items]) if with_io else {}
     told = _io_of_traces(scope, places, found) if with_io else {}
     result: dict[int, Traced] = {}
     for item in items:
@@ -84,13 +85,13 @@ def _fill(one: Traced, row: Any) -> None:
     one.metadata, one.item_metadata = getattr(row, "metadata", {}), getattr(row, "item_metadata", {})
 
 
-def _complete(one: Traced, item: ExperimentItem, of_trace: tuple[str, str], said: DatasetItemVersion | None) -> None:
+def _complete(one: Traced, item: ExperimentItem, of_trace: tuple[str, str], said: Said | None) -> None:
     """Where a whole trace was linked, it is the trace that tells; a task that failed may not have told its input."""
     given = (one.input or "", one.output or "")
     first, second = (given, of_trace) if item.observation_id else (of_trace, given)
-    one.input = first[0] or second[0] or (said.input_text if said else "") or None
+    one.input = first[0] or second[0] or (said.input if said else "") or None
     one.output = first[1] or second[1] or None
-    one.expected_output = one.expected_output or (said.expected_output_text if said else "") or None
+    one.expected_output = one.expected_output or (said.expected if said else "") or None
 
 
 def _io_of_traces(scope: ProjectScope, places: dict[Key, Place], found: dict[Key, Any]) -> dict[str, tuple[str, str]]:
@@ -100,30 +101,6 @@ def _io_of_traces(scope: ProjectScope, places: dict[Key, Place], found: dict[Key
         return {}
     query = store.select(scope, traces, t.id, t.input, t.output).where(t.id.in_(silent))
     return {row.id: (row.input, row.output) for row in store.rows(scope, query, tag="experiment-trace-io")}
-
-
-def versions_that_ran(items: Sequence[ExperimentItem]) -> dict[int, DatasetItemVersion]:
-    """What the dataset says of the items of these runs, in the version that ran, by number of the row."""
-    wanted = {item.item_id for item in items if item.experiment.dataset_id}
-    datasets = {item.experiment.dataset_id for item in items if item.experiment.dataset_id}
-    versions: dict[tuple[str, str], list[DatasetItemVersion]] = {}
-    rows = DatasetItemVersion.objects.filter(dataset_id__in=datasets, item__item_id__in=wanted)
-    for version in rows.select_related("item").order_by("valid_from"):
-        versions.setdefault((version.dataset_id, version.item.item_id), []).append(version)
-    return {
-        item.pk: version_of(versions[key], item.item_version)
-        for item in items
-        if (key := (str(item.experiment.dataset_id), item.item_id)) in versions
-    }
-
-
-def version_of(versions: Sequence[DatasetItemVersion], at: datetime | None) -> DatasetItemVersion:
-    """The one that was valid then, else the last; `versions` begin with the oldest."""
-    if at is not None:
-        for version in versions:
-            if version.valid_from <= at and (version.valid_to is None or at < version.valid_to):
-                return version
-    return versions[-1]
 
 
 def _scores(scope: ProjectScope, runs: Sequence[Ran]) -> dict[str, list[Score]]:

@@ -271,12 +271,6 @@ def _after(at: datetime, pk: int) -> Q:
 
 
 # --- History --------------------------------------------------------------------------------------------
-def list_versions(scope: ProjectScope, item_id: str) -> list[Item]:
-    """All that an item ever said, newest first; nothing for one that is not there."""
-    found = DatasetItemVersion.objects.filter(item__project_id=scope.project_id, item__item_id=item_id)
-    return [_item(row) for row in found.select_related("item", "dataset").order_by("-valid_from", "-pk")]
-
-
 def list_changes(scope: ProjectScope, dataset: Dataset, *, limit: int, before: datetime | None = None) -> list[Change]:
     """Moments at which items changed, newest first; what one import or one act wrote is one moment."""
     every = DatasetItemVersion.objects.filter(dataset=dataset, dataset__project_id=scope.project_id)

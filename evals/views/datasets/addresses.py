@@ -20,9 +20,19 @@ def dataset_url(scope: ProjectScope, dataset_id: str, *, tab: str = "", version:
     return _with(page, tab=tab, version=version_text(version))
 
 
-def item_url(scope: ProjectScope, item: Item, *, version: datetime | None = None, edit: str = "") -> str:
+def item_url(
+    scope: ProjectScope,
+    item: Item,
+    *,
+    version: datetime | None = None,
+    compare: datetime | None = None,
+    before: datetime | None = None,
+    edit: str = "",
+) -> str:
+    """`before`: with the page of its history that ends there."""
     page = reverse("evals:dataset-item", args=[scope.project_id, item.dataset_id, item.id])
-    return _with(page, version=version_text(version), edit=edit)
+    times = {"version": version, "compare": compare, "before": before}
+    return _with(page, **{name: version_text(time) for name, time in times.items()}, edit=edit)
 
 
 def form_url(scope: ProjectScope, name: str, dataset_id: str) -> str:

@@ -28,6 +28,7 @@ from evals.models import Dataset
 from evals.queries import datasets as dataset_queries
 from evals.queries import items as queries
 from evals.queries.item_runs import RunOfItem, runs_of_item
+from evals.queries.item_versions import History, Moment, find_version, list_history
 from evals.queries.items import Item
 from evals.views.datasets.addresses import dataset_url, form_url, item_url, list_url
 from evals.views.datasets.detail import version_from
@@ -42,6 +43,8 @@ from tracing.views.bulk import tell
 from tracing.views.conversation import Content
 
 _ACTS = ("archive", "restore", "delete")
+#: on a page of the history of an item
+_VERSIONS = 50
 
 
 # --- One --------------------------------------------------------------------------------------------------
@@ -58,30 +61,30 @@ def dataset_item(request: HttpRequest, scope: ProjectScope, dataset_id: str, ite
 
 
 class ShownItem:
-    """An item as it is, or as it was; nothing of it is read before it is asked for."""
+    """An item as it is, or as it was; nothing more of it is read before it is asked for.
+
+    `before` is where the page of its history begins. Raises NotFound.
+    """
 
     def __init__(self, scope: ProjectScope, dataset: Dataset, item_id: str, query: QueryDict) -> None:
         self._scope, self._dataset = scope, dataset
         self.version = version_from(query)
-        self.history = [one for one in queries.list_versions(scope, item_id) if one.dataset_id == dataset.pk]
-        self.item = self._at(self.version)
-        self.current = next((one for one in self.history if one.valid_to is None), None)
+        item = find_version(scope, dataset, item_id, self.version)
+        if item is None:
+            raise NotFound(_("There is no such item in this dataset, or it was not there at that time."))
+        self.item = item
         self._compared = parse_time(query.get("compare", ""))
+        self._before = parse_time(query.get("before", ""))
         self.is_inline = query.get("diff") == "inline"
-
-    def _at(self, moment: datetime | None) -> Item:
-        """What it said then. Raises NotFound."""
-        for one in self.history:
-            is_it = one.valid_to is None if moment is None else one.valid_from <= moment
-            if is_it and (one.valid_to is None or moment is None or one.valid_to > moment):
-                return one
-        if moment is None and self.history:  # deleted: the last that it said is still there to be read
-            return self.history[0]
-        raise NotFound(_("There is no such item in this dataset, or it was not there at that time."))
 
     @property
     def is_current(self) -> bool:
         return self.item.valid_to is None
+
+    @cached_property
+    def is_deleted(self) -> bool:
+        [last] = list_history(self._scope, self._dataset, self.item.id, limit=1).moments
+        return last.valid_to is not None
 
     @property
     def may_edit(self) -> bool:
@@ -151,30 +154,48 @@ class ShownItem:
         """Calls of tools in an item ran nowhere."""
 
     @cached_property
-    def timeline(self) -> list[tuple[Item, str, str]]:
-        """Each version with its address and that of its comparison with the one that is shown."""
+    def _history(self) -> History:
+        return list_history(self._scope, self._dataset, self.item.id, limit=_VERSIONS, before=self._before)
+
+    @cached_property
+    def timeline(self) -> list[tuple[Moment, str, str]]:
+        """Each version of the page of the history, with its address and that of its comparison with the one that is
+        shown."""
         return [
             (
                 one,
-                item_url(self._scope, one, version=None if one.valid_to is None else one.valid_from),
-                self._compare_url(one),
+                self._url(version=None if one.valid_to is None else one.valid_from, compare=None),
+                "" if one.version_pk == self.item.version_pk else self._url(compare=one.valid_from),
             )
-            for one in self.history
+            for one in self._history.moments
         ]
 
-    def _compare_url(self, one: Item) -> str:
-        version = None if self.item.valid_to is None else self.item.valid_from
-        page = item_url(self._scope, self.item, version=version)
-        query = urlencode({"compare": one.valid_from.isoformat().replace("+00:00", "Z")})
-        return f"{page}{'&' if '?' in page else '?'}{query}"
+    @property
+    def newest_url(self) -> str:
+        """Of the beginning of the history; empty there."""
+        return "" if self._before is None else self._url(before=None)
+
+    @property
+    def older_url(self) -> str:
+        """Of the next page of the history; empty on the last."""
+        return "" if self._history.older is None else self._url(before=self._history.older)
+
+    def _url(self, **others: datetime | None) -> str:
+        """Of what is shown, but for these times of the address."""
+        shown = None if self.is_current else self.item.valid_from
+        times = {"version": shown, "compare": self._compared, "before": self._before} | others
+        return item_url(
+            self._scope, self.item, version=times["version"], compare=times["compare"], before=times["before"]
+        )
 
     @cached_property
     def other(self) -> Item | None:
-        """The version that the shown one is compared with."""
+        """The version that the shown one is compared with: the one that began at that very time."""
         if self._compared is None:
             return None
-        other = next((one for one in self.history if one.valid_from == self._compared), None)
-        return None if other is None or other.version_pk == self.item.version_pk else other
+        other = find_version(self._scope, self._dataset, self.item.id, self._compared)
+        is_it = other is not None and other.valid_from == self._compared and other.version_pk != self.item.version_pk
+        return other if is_it else None
 
     @property
     def differences(self) -> list[tuple[str, str, Difference]]:

@@ -101,10 +101,7 @@ def shown_of(
     scope: ProjectScope, loaded: Loaded, state: State, items: list[Item], *, most: int, every: bool = False
 ) -> ShownComparison:
     """With the texts of these items, `every` repetition's or the first one's."""
-    versions = [
-        (item.id, next((cell.first.item_version for cell in item.cells if cell is not None), None)) for item in items
-    ]
-    said = said_by_items(loaded.experiments[0].dataset_id, versions)
+    said = said_by_items(scope, items)
     texts = texts_of(scope, items, most=most, every=every)
     return ShownComparison(scope.project_id, loaded, state, items, texts, said)
 

@@ -26,7 +26,8 @@ from evals.experiments.comparison import (
     Outcome,
 )
 from evals.models import Experiment
-from evals.queries.experiment_comparison import Loaded, Said, Texts, as_said
+from evals.queries.experiment_comparison import Loaded, Texts, as_said
+from evals.queries.item_versions import Said
 from evals.statistics.significance import LEAST_PAIRS, MCNEMAR, T_TEST, Verdict
 from evals.views.experiments.state import State
 from prompts.difference import Difference, compare
