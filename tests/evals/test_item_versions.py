@@ -19,7 +19,7 @@ from evals.models import DatasetItem, DatasetItemVersion, Experiment, Experiment
 from evals.queries.item_versions import find_version, list_history, said_when_run
 from tests.evals.experiment_data import BEGAN, Did, make_dataset, put_run
 from tests.factories import make_project
-from tests.rows_read import reading
+from tests.texts_read import reading
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("analytics_server")]
 
