@@ -51,6 +51,9 @@ PARTS = {
     "run": "r",
     "evaluator_id": "e",
     "rule_id": "r",
+    "dashboard_id": "a",
+    "placement_id": "b",
+    "widget_id": "c",
 }
 #: Answered before Django's own machinery; all of them take POST only.
 POSTED = ("ingestion", "otel/v1/traces", "otel/v1/metrics")

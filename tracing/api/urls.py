@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tracing.api import comments, health, ingestion, media, metrics, models, observations, scores, single_writes, traces
+from tracing.api import (
+    comments,
+    dashboards,
+    health,
+    ingestion,
+    media,
+    metrics,
+    models,
+    observations,
+    scores,
+    single_writes,
+    traces,
+)
 
 urlpatterns = [
     path("health", health.Health.as_view()),
@@ -32,6 +44,12 @@ urlpatterns = [
     path("metrics", metrics.MetricsV1.as_view()),
     path("metrics/daily", metrics.DailyMetrics.as_view()),
     path("v2/metrics", metrics.MetricsV2.as_view()),
+    path("unstable/dashboard-widgets", dashboards.Widgets.as_view()),
+    path("unstable/dashboard-widgets/<id:widget_id>", dashboards.OneWidget.as_view()),
+    path("unstable/dashboards", dashboards.Dashboards.as_view()),
+    path("unstable/dashboards/<str:dashboard_id>/placements", dashboards.Placements.as_view()),
+    path("unstable/dashboards/<str:dashboard_id>/placements/<id:placement_id>", dashboards.OnePlacement.as_view()),
+    path("unstable/dashboards/<str:dashboard_id>", dashboards.OneDashboard.as_view()),
     path("media", media.MediaUpload.as_view()),
     path("media/content/<str:token>", media.content, name="media-content"),
     path("media/<str:media_id>", media.OneMedia.as_view()),

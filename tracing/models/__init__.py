@@ -1,6 +1,7 @@
 """Rows of the relational store that tracing owns."""
 
 from tracing.models.comments import Comment, CommentMention, CommentReaction
+from tracing.models.dashboards import Dashboard, Placement, Widget
 from tracing.models.dead_letters import DeadLetter
 from tracing.models.jobs import Job, JobPart, JobStatus
 from tracing.models.media import Media, MediaLink
@@ -11,6 +12,7 @@ __all__ = [
     "Comment",
     "CommentMention",
     "CommentReaction",
+    "Dashboard",
     "DeadLetter",
     "DefaultView",
     "Job",
@@ -19,6 +21,8 @@ __all__ = [
     "Media",
     "MediaLink",
     "Model",
+    "Placement",
     "PricingTier",
     "SavedView",
+    "Widget",
 ]

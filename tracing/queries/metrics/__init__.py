@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from tracing.queries.metrics.aggregations import AGGREGATIONS as AGGREGATIONS
 from tracing.queries.metrics.buckets import auto_unit as auto_unit
+from tracing.queries.metrics.buckets import bucket_start as bucket_start
+from tracing.queries.metrics.buckets import fine_unit as fine_unit
+from tracing.queries.metrics.buckets import next_bucket as next_bucket
 from tracing.queries.metrics.build import MOST_ROWS as MOST_ROWS
+from tracing.queries.metrics.build import read as read
 from tracing.queries.metrics.build import run as run
 from tracing.queries.metrics.check import check as check
 from tracing.queries.metrics.check import check_filter_column as check_filter_column
 from tracing.queries.metrics.model import DEFAULT_BINS as DEFAULT_BINS
+from tracing.queries.metrics.model import METADATA as METADATA
 from tracing.queries.metrics.model import TIME as TIME
 from tracing.queries.metrics.model import UNITS as UNITS
 from tracing.queries.metrics.model import Metric as Metric

@@ -19,6 +19,22 @@ _AUTO_UNITS = (
 )
 
 
+#: The first with at most `FINE_BUCKETS` of them in a range is what a chart is drawn in.
+_LENGTHS = {
+    "minute": timedelta(minutes=1), "5 minutes": timedelta(minutes=5), "15 minutes": timedelta(minutes=15),
+    "30 minutes": timedelta(minutes=30), "hour": timedelta(hours=1), "3 hours": timedelta(hours=3),
+    "6 hours": timedelta(hours=6), "12 hours": timedelta(hours=12), "day": timedelta(days=1),
+    "week": timedelta(days=7), "month": timedelta(days=31), "quarter": timedelta(days=92), "year": timedelta(days=366),
+}  # fmt: skip
+FINE_BUCKETS = 72
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+
+
+def fine_unit(from_time: datetime, to_time: datetime) -> str:
+    """A bucket size for a line: fine enough to show when something happened, and few enough to be told apart."""
+    return next((unit for unit, length in _LENGTHS.items() if (to_time - from_time) / length <= FINE_BUCKETS), "year")
+
+
 def auto_unit(from_time: datetime, to_time: datetime) -> str:
     """A bucket size that gives a readable number of bars."""
     return next((unit for most, unit in _AUTO_UNITS if to_time - from_time < most), "month")
@@ -42,22 +58,22 @@ def _buckets(query: MetricsQuery) -> Iterator[datetime]:
 
 def bucket_start(moment: datetime, unit: str) -> datetime:
     """The same instants that the database's buckets begin at."""
-    if unit == "minute":
-        return moment.replace(second=0, microsecond=0)
-    if unit == "hour":
-        return moment.replace(minute=0, second=0, microsecond=0)
     day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    if unit in _MONTHS:
+        months = (day.month - 1) // _MONTHS[unit] * _MONTHS[unit]
+        return day.replace(month=months + 1, day=1)
     if unit == "week":
         return day - timedelta(days=day.weekday())
-    return day.replace(day=1) if unit == "month" else day
+    return day + (moment - day) // _LENGTHS[unit] * _LENGTHS[unit]
 
 
 def next_bucket(at: datetime, unit: str) -> datetime:
-    if unit == "month":
-        return (at + timedelta(days=32)).replace(day=1)
-    return at + timedelta(**{f"{unit}s": 1})
+    if unit in _MONTHS:
+        years, month = divmod(at.month - 1 + _MONTHS[unit], 12)
+        return at.replace(year=at.year + years, month=month + 1, day=1)
+    return at + _LENGTHS[unit]
 
 
 def bucket_text(at: datetime, unit: str) -> str:
     """Days and longer are dates."""
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ") if unit in ("minute", "hour") else at.strftime("%Y-%m-%d")
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ" if _LENGTHS[unit] < timedelta(days=1) else "%Y-%m-%d")

@@ -5,6 +5,7 @@ Within the statement each record first becomes a row of what is asked about it, 
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from sqlalchemy import Select, literal
@@ -30,19 +31,39 @@ def run(scope: ProjectScope, query: MetricsQuery) -> list[dict[str, Any]]:
     Raises Invalid, and TooExpensive for more rows than anybody can look at.
     """
     check(query)
-    statement, labels = _statement(scope, query)
-    limit = MOST_ROWS + 1 if query.limit is None else query.limit
-    rows = [dict(zip(labels, row, strict=True)) for row in store.rows(scope, statement.limit(limit), tag="metrics")]
+    labels, rows = _read(scope, query)
     if query.unit and not query.order:
-        rows = without_gaps(query, rows, labels, limit)
+        rows = without_gaps(query, rows, labels, _limit(query))
+    _check_length(rows)
+    for row in rows if query.unit else ():
+        row[TIME] = bucket_text(row[TIME], query.unit)
+    return rows
+
+
+def read(scope: ProjectScope, query: MetricsQuery) -> list[dict[str, Any]]:
+    """The rows that there are, with times as times. Raises as `run` does."""
+    check(query)
+    rows = _read(scope, query)[1]
+    _check_length(rows)
+    return rows
+
+
+def _read(scope: ProjectScope, query: MetricsQuery) -> tuple[list[str], list[dict[str, Any]]]:
+    statement, labels = _statement(scope, query)
+    found = store.rows(scope, statement.limit(_limit(query)), tag="metrics")
+    return labels, [dict(zip(labels, row, strict=True)) for row in found]
+
+
+def _limit(query: MetricsQuery) -> int:
+    return MOST_ROWS + 1 if query.limit is None else query.limit
+
+
+def _check_length(rows: list[dict[str, Any]]) -> None:
     if len(rows) > MOST_ROWS:
         raise TooExpensive(
             f"This gives more than {MOST_ROWS} rows. Narrow the time range, take a coarser granularity, "
             "add a filter or set config.row_limit."
         )
-    for row in rows if query.unit else ():
-        row[TIME] = bucket_text(row[TIME], query.unit)
-    return rows
 
 
 def _statement(scope: ProjectScope, query: MetricsQuery) -> tuple[Select[Any], list[str]]:
@@ -80,7 +101,7 @@ def _records(scope: ProjectScope, query: MetricsQuery) -> Select[Any]:
     view = query.view
     columns = [literal(1).label("one")]
     for name in query.grouped_by:
-        dimension = view.dimensions[name]
+        dimension = query.dimension(name)
         shown = fn.explode(dimension.expression) if dimension.is_exploded else dimension.expression
         columns.append(shown.label(_dimension_label(name)))
     if query.unit:
@@ -120,7 +141,7 @@ def _of_members(scope: ProjectScope, query: MetricsQuery, records: Any) -> list[
 
 def _shown(query: MetricsQuery, name: str, records: Any) -> Any:
     value = records.c[_dimension_label(name)]
-    return fn.empty_to_null(value) if query.view.dimensions[name].kind == "text" else value
+    return fn.empty_to_null(value) if query.dimension(name).kind == "text" else value
 
 
 def _aggregate(query: MetricsQuery, metric: Metric, records: Any) -> Any:
@@ -138,7 +159,8 @@ def _measured(metric: Metric, measure: Measure, records: Any) -> Any:
 
 
 def _dimension_label(name: str) -> str:
-    return f"d_{name}"
+    """Keys of metadata hold any characters, and names of columns do not."""
+    return f"d_{name}" if name.isidentifier() else f"d_{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def _measure_label(name: str) -> str:

@@ -10,7 +10,7 @@ from tracing.queries.metrics.model import TIME, Metric, MetricsQuery, View
 def check(query: MetricsQuery) -> None:
     """Raises Invalid for the first thing that is wrong. Filters were checked when they were read."""
     for name in query.dimensions:
-        if name not in query.view.dimensions:
+        if query.view.dimension(name) is None:
             raise Invalid(f"Invalid dimension {name}. Must be one of {','.join(query.view.dimensions)}")
     for metric in query.metrics:
         _check_metric(query.view, metric)
@@ -59,7 +59,7 @@ def _check_order(query: MetricsQuery) -> None:
 
 def _check_cardinality(query: MetricsQuery) -> None:
     """Dimensions with very many values need a top few: a limit, and the metric that decides who is in."""
-    many = [name for name in query.grouped_by if query.view.dimensions[name].is_high_cardinality]
+    many = [name for name in query.grouped_by if query.dimension(name).is_high_cardinality]
     if not many:
         return
     who = f"High cardinality dimension(s) '{', '.join(many)}'"

@@ -10,11 +10,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table
 
 from accounts.access import ProjectScope
+from tracing.analytics import functions as fn
 from tracing.queries.filters import Column, Filter
 
 #: The label of the bucket of time in a row.
 TIME = "time_dimension"
+#: Any bucket that `fn.bucket` has may be asked for; these are those that the public API names.
 UNITS = ("minute", "hour", "day", "week", "month")
+#: What a view's metadata has under a key is a dimension, too: `metadata.region`.
+METADATA = "metadata."
 DEFAULT_BINS = 10
 
 
@@ -78,6 +82,14 @@ class View:
     #: whether dimensions of high cardinality need a limit
     is_careful: bool = False
 
+    def dimension(self, name: str) -> Dimension | None:
+        """One of `dimensions`, or what metadata say under a key; None for anything else."""
+        known = self.dimensions.get(name)
+        key = name.removeprefix(METADATA)
+        if known is not None or key == name or not key or "metadata" not in self.columns:
+            return known
+        return Dimension(fn.map_get(self.columns["metadata"].expression, key), is_high_cardinality=True)
+
     @property
     def filter_columns(self) -> dict[str, Column]:
         return {**{name: one.column for name, one in self.dimensions.items()}, **self.columns}
@@ -103,7 +115,7 @@ class MetricsQuery:
     to_time: datetime
     dimensions: tuple[str, ...] = ()
     filters: tuple[Filter, ...] = ()
-    #: one of `UNITS`; empty for no buckets of time
+    #: one of `fn.UNITS`; empty for no buckets of time
     unit: str = ""
     #: (label, is descending) pairs; none means by time, else by the first metric downwards
     order: tuple[tuple[str, bool], ...] = ()
@@ -115,6 +127,12 @@ class MetricsQuery:
         """The dimensions, and those without which a measure says nothing."""
         needed = (self.view.measures[one.measure].by for one in self.metrics)
         return tuple(dict.fromkeys([*self.dimensions, *(name for name in needed if name)]))
+
+    def dimension(self, name: str) -> Dimension:
+        """Of a query that was checked: one that it names is there."""
+        found = self.view.dimension(name)
+        assert found is not None
+        return found
 
     @property
     def in_range(self) -> tuple[ColumnElement[bool], ...]:

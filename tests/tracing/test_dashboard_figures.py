@@ -1,0 +1,235 @@
+"""The figures of charts, from records that were written."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from accounts.access import scope_for_task
+from config.errors import Invalid
+from tests.factories import make_project
+from tests.tracing.api_data import observation, score, trace
+from tracing.analytics import store
+from tracing.queries.dashboards import figures, presets
+from tracing.queries.dashboards.definition import read_definition
+from tracing.queries.dashboards.figures import Looked
+from tracing.queries.periods import Period
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("analytics_server")]
+
+NOW = datetime(2026, 3, 10, 15, 30, 20, tzinfo=UTC)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+LAST_WEEK = Looked(Period.named("7d", NOW))
+
+
+@pytest.fixture
+def scope():
+    return scope_for_task(make_project().id)
+
+
+def fill(scope, *rows):
+    """Generations as (ago, values)."""
+    written = []
+    for at, (ago, values) in enumerate(rows):
+        moment = NOW - ago
+        defaults = {"type": "GENERATION", "name": "answer", "start_time": moment, "latency_us": 1_000_000}
+        written.append(observation(scope.project_id, f"t{at}", f"o{at}", 0, **{**defaults, **values}))
+    store.insert(observations=written)
+
+
+def call(model, *, cost="1", tokens=10, **values):
+    return {"model": model, "total_cost": Decimal(cost), "total_tokens": tokens, **values}
+
+
+def chart(kind="NUMBER", *metrics, by=(), view="observations", where=(), **config):
+    pairs = [metric.split(" ") for metric in metrics or ("count count",)]
+    return read_definition(
+        {
+            "view": view,
+            "dimensions": [{"field": name} for name in by],
+            "metrics": [{"measure": measure, "agg": aggregation} for aggregation, measure in pairs],
+            "filters": list(where),
+            "chartType": kind,
+            "chartConfig": config,
+        }
+    )
+
+
+def drawn(scope, definition, looked=LAST_WEEK):
+    return figures.figure(scope, definition, looked, NOW)
+
+
+def test_a_number_beside_that_of_the_period_before(scope):
+    fill(scope, (HOUR, call("a", cost="2")), (DAY, call("b", cost="3")), (8 * DAY, call("a", cost="4")))
+    found = drawn(scope, chart("NUMBER", "sum totalCost", compare=True))
+    assert (found.total.values, found.total.before) == ((5.0,), (4.0,))
+
+
+def test_a_number_of_nothing(scope):
+    found = drawn(scope, chart("NUMBER", "p95 latency", compare=True))
+    assert found.is_empty
+    assert (found.total.values, found.total.before) == ((None,), (None,))
+
+
+def test_groups_are_the_largest_and_the_rest_is_told(scope):
+    fill(scope, *[(HOUR, call(f"m{at}", cost=str(at))) for at in range(1, 6)])
+    found = drawn(scope, chart("PIE", "sum totalCost", by=("providedModelName",), row_limit=2))
+    assert [(one.keys, one.values) for one in found.groups] == [(("m5",), (5.0,)), (("m4",), (4.0,))]
+    assert (found.is_cut, found.total.values) == (True, (15.0,))
+
+
+def test_lines_of_groups_in_time_and_of_the_rest(scope):
+    fill(
+        scope,
+        (HOUR, call("a")), (2 * DAY, call("a")), (2 * DAY, call("a")),
+        (2 * DAY, call("b")), (2 * DAY, call("b")), (3 * DAY, call("c")), (8 * DAY, call("c")),
+    )  # fmt: skip
+    found = drawn(scope, chart("BAR_TIME_SERIES", "count count", by=("providedModelName",), row_limit=2, unit="day"))
+    assert found.starts[0] == datetime(2026, 3, 3, tzinfo=UTC)
+    assert [line.keys for line in found.lines] == [("a",), ("b",), ()]
+    assert [line.values for line in found.lines] == [
+        [0, 0, 0, 0, 0, 2, 0, 1],
+        [0, 0, 0, 0, 0, 2, 0, 0],
+        [0, 0, 0, 0, 1, 0, 0, 0],
+    ]
+    assert [line.is_rest for line in found.lines] == [False, False, True]
+
+
+def test_a_mean_is_not_there_where_nothing_was_measured(scope):
+    fill(scope, (HOUR, call("a")), (3 * DAY, call("a", latency_us=3_000_000)))
+    found = drawn(scope, chart("LINE_TIME_SERIES", "avg latency", "count count", unit="day"))
+    assert [line.values for line in found.lines] == [
+        [None, None, None, None, 3000.0, None, None, 1000.0],
+        [0, 0, 0, 0, 1, 0, 0, 1],
+    ]
+
+
+def test_the_period_before_has_a_line(scope):
+    fill(scope, (HOUR, call("a")), (7 * DAY + HOUR, call("a")), (9 * DAY, call("a")))
+    found = drawn(scope, chart("LINE_TIME_SERIES", "count count", compare=True, unit="day"))
+    assert [sum(line.values) for line in (*found.lines, *found.before)] == [1, 2]
+    assert len(found.before[0].values) == len(found.starts)
+
+
+def test_today_is_compared_with_yesterday_until_the_same_time(scope):
+    fill(
+        scope,
+        (HOUR, call("a")), (15 * HOUR, call("a")), (16 * HOUR, call("a")),
+        (DAY + HOUR, call("a")), (DAY - HOUR, call("a")),
+    )  # fmt: skip
+    found = drawn(scope, chart("PIVOT_TABLE", "count count", by=("providedModelName",), range="today", compare=True))
+    # 15 hours ago it was 0:30 today; 16 hours ago and 23 hours ago were yesterday, too late to be counted.
+    assert [(one.values, one.before) for one in found.groups] == [((2,), (1,))]
+
+
+def test_any_key_of_the_metadata_is_a_dimension(scope):
+    region = "the \"region\" `x` 'y' \\ %s"
+    fill(
+        scope,
+        (HOUR, call("a", metadata={region: "eu"})), (HOUR, call("a", metadata={region: "eu"})),
+        (HOUR, call("a", metadata={region: "us"})), (HOUR, call("a")),
+    )  # fmt: skip
+    by = (f"metadata.{region}",)
+    found = drawn(scope, chart("HORIZONTAL_BAR", "count count", by=by))
+    assert [(one.keys, one.values) for one in found.groups] == [(("eu",), (2,)), (("us",), (1,)), ((None,), (1,))]
+    lines = drawn(scope, chart("LINE_TIME_SERIES", "count count", by=by, row_limit=1, unit="day")).lines
+    assert [(line.keys, sum(line.values), line.is_rest) for line in lines] == [(("eu",), 2, False), ((), 2, True)]
+
+
+def test_a_table_of_two_dimensions_with_its_last_line(scope):
+    fill(
+        scope,
+        (HOUR, call("a", cost="1", level="ERROR")), (HOUR, call("a", cost="5")), (HOUR, call("b", cost="3")),
+    )  # fmt: skip
+    metrics = ("sum totalCost", "avg errorRate")
+    sort = {"column": "providedModelName", "order": "ASC"}
+    found = drawn(scope, chart("PIVOT_TABLE", *metrics, by=("providedModelName", "level"), defaultSort=sort))
+    assert [(one.keys, one.values) for one in found.groups] == [
+        (("a", "DEFAULT"), (5.0, 0.0)), (("a", "ERROR"), (1.0, 1.0)), (("b", "DEFAULT"), (3.0, 0.0)),
+    ]  # fmt: skip
+    assert found.total.values == (9.0, pytest.approx(1 / 3))
+
+
+def test_a_heatmap_of_one_dimension_has_time_across(scope):
+    fill(scope, (HOUR, call("a")), (3 * DAY, call("b")))
+    found = drawn(scope, chart("PIVOT_TABLE", by=("providedModelName",), display="heatmap", unit="day"))
+    assert {line.keys: sum(line.values) for line in found.lines} == {("a",): 1, ("b",): 1}
+
+
+def test_bars_of_a_histogram_hold_all_values(scope):
+    fill(scope, *[(HOUR, call("a", latency_us=at * 1_000_000)) for at in range(1, 21)])
+    found = drawn(scope, chart("HISTOGRAM", "histogram latency", bins=5))
+    assert 1 < len(found.bars) <= 5
+    assert sum(height for _, _, height in found.bars) == pytest.approx(20)
+
+
+def test_metrics_by_kind_bring_their_kinds(scope):
+    cost = {"input": Decimal("1"), "output": Decimal("3")}
+    fill(scope, (HOUR, {"model": "a", "cost": cost}))
+    found = drawn(scope, chart("PIE", "sum costByType"))
+    assert [(one.keys, one.values) for one in found.groups] == [(("output",), (3.0,)), (("input",), (1.0,))]
+
+
+def test_a_page_narrows_each_chart_as_far_as_it_can(scope):
+    fill(scope, (HOUR, call("a", environment="production")), (HOUR, call("b", environment="staging")))
+    store.insert(
+        traces=[trace(scope.project_id, "t", 0, timestamp=NOW - HOUR, name="chat", environment="production")],
+        scores=[
+            score(scope.project_id, "s", 0, timestamp=NOW - HOUR, trace_id="t", value=0.5, environment="production")
+        ],
+    )
+    model = {"type": "string", "column": "providedModelName", "operator": "=", "value": "b"}
+    named = {"type": "string", "column": "traceName", "operator": "=", "value": "chat"}
+    looked = Looked(LAST_WEEK.period, ("production",), (named,))
+    assert drawn(scope, chart(view="traces"), looked).total.values == (1,)
+    assert drawn(scope, chart(view="traces"), Looked(LAST_WEEK.period, ("staging",))).total.values == (0,)
+    narrowed = drawn(scope, chart(view="scores-numeric"), Looked(LAST_WEEK.period, (), (model,)))
+    assert (narrowed.total.values, narrowed.unapplied) == ((1,), ("providedModelName",))
+    assert drawn(scope, chart(), Looked(LAST_WEEK.period, (), (model,))).total.values == (1,)
+    with pytest.raises(Invalid):
+        drawn(scope, chart(), Looked(LAST_WEEK.period, (), ({**model, "operator": "is"},)))
+
+
+def test_all_time_begins_with_the_oldest(scope):
+    fill(scope, (HOUR, call("a")), (400 * DAY, call("a")))
+    found = drawn(scope, chart("BAR_TIME_SERIES"), Looked(Period.named("all", NOW)))
+    assert (found.span.since, sum(found.lines[0].values)) == (NOW - 400 * DAY, 2)
+
+
+def test_nothing_of_another_project_is_counted(scope):
+    fill(scope_for_task(make_project().id), (HOUR, call("a")))
+    for preset in presets.PRESETS.values():
+        assert drawn(scope, preset.definition).is_empty, preset.id
+
+
+def test_every_built_in_chart_shows_something(scope):
+    values = {
+        "usage": {"input": 5, "output": 6}, "input_tokens": 5, "output_tokens": 6, "input_cost": Decimal("1"),
+        "cost": {"input": Decimal("1"), "output": Decimal("2")}, "prompt_name": "p", "prompt_version": 1,
+        "level": "ERROR", "total_cost": Decimal("3"), "total_tokens": 11, "model": "a",
+        "is_root": True, "latency_us": 1_000_000, "time_to_first_token_us": 5000, "user_id": "u", "session_id": "s",
+        "completion_start_time": NOW - HOUR + timedelta(milliseconds=5), "called_tool_names": ["search"],
+    }  # fmt: skip
+    fill(scope, (HOUR, values), (2 * HOUR, {**values, "type": "TOOL"}))
+    at = {"timestamp": NOW - HOUR}
+    store.insert(
+        traces=[trace(scope.project_id, "t0", 0, **at, name="chat")],
+        scores=[
+            score(scope.project_id, "s1", 0, **at, trace_id="t0", value=0.5),
+            score(scope.project_id, "s2", 0, **at, trace_id="t0", data_type="CATEGORICAL", string_value="good"),
+        ],
+    )
+    for preset in presets.PRESETS.values():
+        assert not drawn(scope, preset.definition).is_empty, preset.id
+
+
+def test_keys_of_metadata_that_one_can_group_by(scope):
+    fill(
+        scope,
+        (HOUR, call("a", metadata={"region": "eu", "tier": "x"})), (HOUR, call("a", metadata={"region": "us"})),
+        (9 * DAY, call("a", metadata={"old": "x"})),
+    )  # fmt: skip
+    span = figures.Span.between(NOW - 7 * DAY, NOW)
+    assert figures.list_metadata_keys(scope, "observations", span) == ["region", "tier"]

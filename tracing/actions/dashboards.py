@@ -1,0 +1,293 @@
+"""Making and changing dashboards and their charts. Members may; the log of changes has each of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Max
+from django.db.models.deletion import RestrictedError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.access import ProjectScope
+from accounts.audit import Actor, record
+from accounts.roles import Role
+from config.errors import Conflict, Invalid, NotFound
+from tracing.models.dashboards import GRID_WIDTH, LONGEST_DASHBOARD_NAME, Dashboard, Placement, Widget, new_id
+from tracing.queries.dashboards import rows
+from tracing.queries.dashboards.definition import LONGEST_DESCRIPTION, GivenWidget
+from tracing.queries.dashboards.layout import At, GivenPlacement, below
+from tracing.queries.dashboards.presets import BOARDS, PRESETS
+
+#: More charts than a page can show, and more dashboards than a project can use.
+MOST_CHARTS = 100
+MOST_DASHBOARDS = 1000
+_USUAL_SIZE = (6, 5)
+
+
+# --- Widgets ---------------------------------------------------------------------------------------------
+def create_widget(scope: ProjectScope, given: GivenWidget, *, actor: Actor) -> Widget:
+    scope.require(Role.MEMBER)
+    widget = Widget(project_id=scope.project_id, author_id=scope.user_id or None, **_fields(given))
+    with transaction.atomic():
+        widget.save()
+        record(actor, "widget.create", widget, after=rows.widget_body(widget))
+    return widget
+
+
+def update_widget(scope: ProjectScope, widget_id: str, given: GivenWidget, *, actor: Actor) -> Widget:
+    """All of it is written. Raises NotFound."""
+    scope.require(Role.MEMBER)
+    with transaction.atomic():
+        widget = rows.get_widget(scope, widget_id)
+        before = rows.widget_body(widget)
+        for name, value in _fields(given).items():
+            setattr(widget, name, value)
+        widget.save()
+        record(actor, "widget.update", widget, before=before, after=rows.widget_body(widget))
+    return widget
+
+
+def delete_widget(scope: ProjectScope, widget_id: str, *, actor: Actor) -> None:
+    """Raises NotFound, and Conflict for one that stands on a dashboard."""
+    scope.require(Role.MEMBER)
+    widget = rows.get_widget(scope, widget_id)
+    try:
+        with transaction.atomic():
+            record(actor, "widget.delete", widget, before=rows.widget_body(widget))
+            widget.delete()
+    except RestrictedError as error:
+        raise Conflict(_("This chart stands on a dashboard. Take it from there first.")) from error
+
+
+def _fields(given: GivenWidget) -> dict[str, Any]:
+    body = given.model_dump(mode="json", exclude_none=True)
+    return {
+        "name": given.name,
+        "description": given.description,
+        "view": given.view,
+        "dimensions": body["dimensions"],
+        "metrics": body["metrics"],
+        "filters": body["filters"],
+        "chart_type": given.chartType.value,
+        "chart_config": {**body["chartConfig"], "type": given.chartType.value},
+    }
+
+
+# --- Dashboards ------------------------------------------------------------------------------------------
+def create_dashboard(
+    scope: ProjectScope,
+    *,
+    name: str,
+    description: str = "",
+    filters: Sequence[Any] = (),
+    placements: Sequence[GivenPlacement] = (),
+    actor: Actor,
+) -> Dashboard:
+    """Raises Invalid, and NotFound for a placement of a widget that is not there."""
+    scope.require(Role.MEMBER)
+    _check_text(name, description)
+    if Dashboard.objects.filter(project_id=scope.project_id).count() >= MOST_DASHBOARDS:
+        raise Invalid(_("A project has at most %(most)d dashboards.") % {"most": MOST_DASHBOARDS})
+    dashboard = Dashboard(
+        project_id=scope.project_id, name=name, description=description, filters=list(filters),
+        author_id=scope.user_id or None,
+    )  # fmt: skip
+    with transaction.atomic():
+        dashboard.save()
+        _place(scope, dashboard, placements)
+        record(actor, "dashboard.create", dashboard, after=said(dashboard))
+    return dashboard
+
+
+def update_dashboard(
+    scope: ProjectScope,
+    dashboard_id: str,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    filters: Sequence[Any] | None = None,
+    placements: Sequence[GivenPlacement] | None = None,
+    revision: int | None = None,
+    actor: Actor,
+) -> Dashboard:
+    """Changes what is given; `placements` replace all. With `revision` only if nobody changed it since: Conflict."""
+    with _changed(scope, dashboard_id, actor, revision) as dashboard:
+        dashboard.name = dashboard.name if name is None else name
+        dashboard.description = dashboard.description if description is None else description
+        dashboard.filters = dashboard.filters if filters is None else list(filters)
+        _check_text(dashboard.name, dashboard.description)
+        if placements is not None:
+            dashboard.placements.all().delete()
+            _place(scope, dashboard, placements)
+    return dashboard
+
+
+def delete_dashboard(scope: ProjectScope, dashboard_id: str, *, actor: Actor) -> None:
+    """Its widgets stay: they may stand elsewhere, and can be placed again."""
+    scope.require(Role.MEMBER)
+    dashboard = rows.get_dashboard(scope, dashboard_id)
+    with transaction.atomic():
+        record(actor, "dashboard.delete", dashboard, before=said(dashboard))
+        dashboard.delete()
+
+
+def copy_dashboard(scope: ProjectScope, dashboard_id: str, *, name: str, actor: Actor) -> Dashboard:
+    """With copies of its widgets, so that changing one changes nothing elsewhere."""
+    source = rows.get_dashboard(scope, dashboard_id)
+    bodies = [
+        (At.of(one), rows.widget_body(one.widget) if one.widget else None, one.preset)
+        for one in source.placements.select_related("widget")
+    ]
+    return _copied(scope, name, source.description, source.filters, bodies, actor)
+
+
+def copy_board(scope: ProjectScope, board_id: str, *, name: str = "", actor: Actor) -> Dashboard:
+    """A built-in dashboard as one's own, with its charts as widgets that can be changed. Raises NotFound."""
+    board = BOARDS.get(board_id)
+    if board is None:
+        raise NotFound("There is no such built-in dashboard.")
+    bodies = []
+    for place in board.places:
+        preset = PRESETS[place.preset]
+        body = {**preset.body, "name": str(preset.name), "description": str(preset.description)}
+        bodies.append((At(place.x, place.y, place.width, place.height), body, ""))
+    return _copied(scope, name or str(board.name), str(board.description), [], bodies, actor)
+
+
+def _copied(
+    scope: ProjectScope, name: str, about: str, filters: Sequence[Any],
+    bodies: Sequence[tuple[At, Mapping[str, Any] | None, str]], actor: Actor,
+) -> Dashboard:  # fmt: skip
+    with transaction.atomic():
+        placements = []
+        for at, body, preset in bodies:
+            widget = create_widget(scope, GivenWidget.model_validate(body), actor=actor) if body else None
+            placements.append(GivenPlacement.at(at, widget=widget.pk if widget else "", preset=preset))
+        return create_dashboard(
+            scope, name=name, description=about, filters=filters, placements=placements, actor=actor
+        )
+
+
+def set_home(scope: ProjectScope, dashboard_id: str | None, *, actor: Actor) -> None:
+    """What the project opens with; None for the built-in home."""
+    scope.require(Role.MEMBER)
+    chosen = rows.get_dashboard(scope, dashboard_id) if dashboard_id else None
+    with transaction.atomic():
+        Dashboard.objects.filter(project_id=scope.project_id, is_home=True).update(is_home=False)
+        if chosen is not None:
+            Dashboard.objects.filter(pk=chosen.pk).update(is_home=True)
+            record(actor, "dashboard.home", chosen, after={"name": chosen.name})
+
+
+# --- Placements ------------------------------------------------------------------------------------------
+def add_placement(scope: ProjectScope, dashboard_id: str, given: GivenPlacement, *, actor: Actor) -> Placement:
+    """Below everything, in the usual size, where it is not said. Raises NotFound and Conflict for a name that is
+    taken."""
+    with _changed(scope, dashboard_id, actor) as dashboard:
+        return _place(scope, dashboard, [given])[0]
+
+
+def move_placement(
+    scope: ProjectScope, dashboard_id: str, name: str, changes: Mapping[str, int], *, actor: Actor
+) -> Placement:
+    with _changed(scope, dashboard_id, actor) as dashboard:
+        placement = _placement(dashboard, name)
+        for field, value in changes.items():
+            setattr(placement, field, value)
+        if placement.x + placement.width > GRID_WIDTH:
+            raise Invalid(_too_wide())
+        placement.save()
+    return placement
+
+
+def remove_placement(scope: ProjectScope, dashboard_id: str, name: str, *, actor: Actor) -> None:
+    with _changed(scope, dashboard_id, actor) as dashboard:
+        _placement(dashboard, name).delete()
+
+
+def said(dashboard: Dashboard) -> dict[str, Any]:
+    """For the log of changes."""
+    return {
+        "name": dashboard.name,
+        "description": dashboard.description,
+        "filters": dashboard.filters,
+        "charts": [
+            {"id": one.name, "chart": one.widget_id or one.preset, "at": [one.x, one.y, one.width, one.height]}
+            for one in dashboard.placements.all()
+        ],
+    }
+
+
+@contextmanager
+def _changed(scope: ProjectScope, dashboard_id: str, actor: Actor, revision: int | None = None) -> Iterator[Dashboard]:
+    """A dashboard while it is changed: whoever else changes it waits, its revision rises, and the log has it."""
+    scope.require(Role.MEMBER)
+    with transaction.atomic():
+        mine = Dashboard.objects.filter(pk=dashboard_id, project_id=scope.project_id)
+        fits = mine if revision is None else mine.filter(revision=revision)
+        # This comes first: it is what makes others wait.
+        found = fits.update(revision=F("revision") + 1, updated_at=timezone.now())
+        dashboard = rows.get_dashboard(scope, dashboard_id)
+        if not found:
+            raise Conflict(_("Somebody else has changed this dashboard meanwhile. Load it again."))
+        before = said(dashboard)
+        yield dashboard
+        dashboard.save()
+        record(actor, "dashboard.update", dashboard, before=before, after=said(dashboard))
+
+
+def _place(scope: ProjectScope, dashboard: Dashboard, given: Sequence[GivenPlacement]) -> list[Placement]:
+    taken = {one.name for one in dashboard.placements.all()}
+    names = [one.id or new_id() for one in given]
+    if len(taken) + len(given) > MOST_CHARTS:
+        raise Invalid(_("A dashboard has at most %(most)d charts.") % {"most": MOST_CHARTS})
+    if len({*names, *taken}) < len(names) + len(taken):
+        raise Conflict(_("Two placements of a dashboard cannot have the same id."))
+    _check_charts(scope, given)
+    bottom = dashboard.placements.aggregate(y=Max(F("y") + F("height")))["y"] or 0
+    places = below(given, bottom, _USUAL_SIZE)
+    if any(place.x + place.width > GRID_WIDTH for place in places):
+        raise Invalid(_too_wide())
+    placements = [
+        Placement(
+            dashboard=dashboard, name=name, widget_id=one.widgetId or None, preset=one.presetId or "",
+            x=at.x, y=at.y, width=at.width, height=at.height,
+        )
+        for name, one, at in zip(names, given, places, strict=True)
+    ]  # fmt: skip
+    try:
+        with transaction.atomic():
+            return Placement.objects.bulk_create(placements)
+    except IntegrityError as error:
+        raise Conflict(_("Two placements of a dashboard cannot have the same id.")) from error
+
+
+def _check_charts(scope: ProjectScope, given: Sequence[GivenPlacement]) -> None:
+    wanted = {one.widgetId for one in given if one.widgetId}
+    known = set(Widget.objects.filter(project_id=scope.project_id, pk__in=wanted).values_list("pk", flat=True))
+    if missing := wanted - known:
+        raise NotFound(f"Dashboard widget {min(missing)} not found within authorized project")
+    if unknown := {one.presetId for one in given if one.presetId} - {*PRESETS}:
+        raise Invalid(f"Unknown preset {min(unknown)}. Must be one of {', '.join(PRESETS)}")
+
+
+def _placement(dashboard: Dashboard, name: str) -> Placement:
+    found = dashboard.placements.filter(name=name).first()
+    if found is None:
+        raise NotFound("Placement not found on this dashboard")
+    return found
+
+
+def _check_text(name: str, description: str) -> None:
+    if not name.strip() or len(name) > LONGEST_DASHBOARD_NAME:
+        raise Invalid(_("A dashboard's name has 1 to %(most)d characters.") % {"most": LONGEST_DASHBOARD_NAME})
+    if len(description) > LONGEST_DESCRIPTION:
+        raise Invalid(_("A description has at most %(most)d characters.") % {"most": LONGEST_DESCRIPTION})
+
+
+def _too_wide() -> str:
+    return _("A chart does not fit: the grid has %(width)d columns.") % {"width": GRID_WIDTH}

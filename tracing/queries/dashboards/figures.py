@@ -1,0 +1,353 @@
+"""The figures of a chart: its groups and lines, and the same of the period before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select as select_from
+
+from accounts.access import ProjectScope
+from tracing.analytics import functions as fn
+from tracing.analytics import store
+from tracing.queries import filters, metrics
+from tracing.queries.dashboards.definition import Chart, Definition
+from tracing.queries.dashboards.views import VIEWS, is_additive
+from tracing.queries.filters import Filter
+from tracing.queries.metrics import TIME, Metric, MetricsQuery
+from tracing.queries.metrics.model import View
+from tracing.queries.periods import RANGES, Period
+
+Value = float | int | None
+#: The values of a group's dimensions as texts; None where there is none.
+Keys = tuple[str | None, ...]
+
+_SHORTEST = timedelta(minutes=1)
+#: The same thing under the names that views have for it.
+_OTHER_NAMES = {
+    "traces": {"traceName": "name", "traceRelease": "release", "traceVersion": "version"},
+    "observations": {"traceTags": "tags"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a chart looks at: from `since` on, before `until`. It is compared with the same stretch `back` before."""
+
+    since: datetime
+    until: datetime
+    back: timedelta
+
+    @classmethod
+    def between(cls, since: datetime, until: datetime) -> Span:
+        return cls(since, until, until - since)
+
+    @property
+    def before(self) -> Span:
+        return Span(self.since - self.back, self.until - self.back, self.back)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a page looks at: a time range, environments, and filters as they were sent, of which each chart takes those
+    that its view has a column for."""
+
+    period: Period
+    environments: tuple[str, ...] = ()
+    filters: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One value of each dimension, and one value for each metric; `before` in the period before, if that was asked."""
+
+    keys: Keys
+    values: tuple[Value, ...]
+    before: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A metric of a group in time: a value for each of the figure's `starts`. Without keys it is of everything;
+    `is_rest`: of all groups that have no line."""
+
+    metric: int
+    values: list[Value]
+    keys: Keys = ()
+    is_rest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What a chart draws. Lists that do not belong to its kind are empty."""
+
+    definition: Definition
+    span: Span
+    groups: list[Group]
+    #: a value for each metric, of everything together; empty where that was not asked
+    total: Group | None = None
+    unit: str = ""
+    starts: tuple[datetime, ...] = ()
+    lines: tuple[Line, ...] = ()
+    #: the lines of the period before, in the same order of buckets
+    before: tuple[Line, ...] = ()
+    #: bars of a histogram: from, to, how many
+    bars: tuple[tuple[float, float, float], ...] = ()
+    #: whether there are more groups than `groups`
+    is_cut: bool = False
+    #: columns of the page's filters that the chart's view does not have
+    unapplied: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        values = [*(self.total.values if self.total else ()), *(value for one in self.groups for value in one.values)]
+        return not self.bars and not any(values) and not any(any(line.values) for line in self.lines)
+
+
+def figure(scope: ProjectScope, definition: Definition, looked: Looked, now: datetime | None = None) -> Figure:
+    """Raises Invalid for filters that cannot be read, TooExpensive and Unavailable as every query."""
+    span = span_of(scope, definition, looked.period, now or datetime.now(UTC))
+    more, unapplied = _page_filters(definition.view, looked)
+    base = MetricsQuery(
+        definition.view, definition.metrics, span.since, _last(span), definition.dimensions,
+        (*definition.filters, *more), bins=definition.bins,
+    )  # fmt: skip
+    return replace(_drawn(scope, definition, base, span), unapplied=unapplied)
+
+
+def _drawn(scope: ProjectScope, definition: Definition, base: MetricsQuery, span: Span) -> Figure:
+    if definition.chart is Chart.HISTOGRAM:
+        return Figure(definition, span, [], bars=_bars(scope, base))
+    groups, is_cut = _groups(scope, definition, base) if base.grouped_by else ([], False)
+    total = _total(scope, definition, base, groups, is_cut)
+    drawn = Figure(definition, span, groups, total, is_cut=is_cut)
+    if definition.is_in_time:
+        drawn = _with_lines(scope, drawn, base)
+    return _with_before(scope, drawn, base) if definition.config.compare else drawn
+
+
+def span_of(scope: ProjectScope, definition: Definition, period: Period, now: datetime) -> Span:
+    """In whole minutes, so that within one of them the same questions are asked, whose answers are remembered."""
+    minute = now.replace(second=0, microsecond=0) + _SHORTEST
+    if definition.config.range == "today":
+        # With yesterday until the same time: a whole day would make every morning look bad.
+        return Span(now.replace(hour=0, minute=0, second=0, microsecond=0), minute, timedelta(days=1))
+    if definition.config.range:
+        return Span.between(minute - (RANGES[definition.config.range] or timedelta()), minute)
+    until = period.until or minute
+    since = period.since or _oldest(scope, definition.view) or until - timedelta(days=1)
+    return Span.between(min(since, until - _SHORTEST), until)
+
+
+def _oldest(scope: ProjectScope, view: View) -> datetime | None:
+    found = store.newest(scope, view.table, view.time, limit=1, oldest_first=True, tag="dashboard-oldest")
+    return found[0][0] if found else None
+
+
+def _last(span: Span) -> datetime:
+    """Ranges of metrics have both ends in them."""
+    return span.until - timedelta(microseconds=1)
+
+
+def _page_filters(view: View, looked: Looked) -> tuple[tuple[Filter, ...], tuple[str, ...]]:
+    """Those of the page that fit the view, and the columns of those that do not."""
+    columns, names = view.filter_columns, _OTHER_NAMES.get(view.name, {})
+    items, unapplied = [], []
+    for item in looked.filters:
+        name = names.get(str(item.get("column")), str(item.get("column")))
+        if name in columns:
+            items.append({**item, "column": name})
+        else:
+            unapplied.append(str(item.get("column")))
+    if looked.environments:
+        items.append(
+            {"type": "stringOptions", "column": "environment", "operator": "any of", "value": [*looked.environments]}
+        )
+    return tuple(filters.parse_items(items, columns, at=("filters",))), tuple(dict.fromkeys(unapplied))
+
+
+def _groups(scope: ProjectScope, definition: Definition, base: MetricsQuery) -> tuple[list[Group], bool]:
+    """The first few by the metric that decides, and whether there are more."""
+    query = replace(base, order=(definition.order,), limit=definition.limit + 1)
+    rows = metrics.read(scope, query)
+    return [_group(base, row) for row in rows[: definition.limit]], len(rows) > definition.limit
+
+
+def _group(query: MetricsQuery, row: dict[str, Any]) -> Group:
+    return Group(
+        tuple(_text(row[name]) for name in query.grouped_by), tuple(_number(row[one.label]) for one in query.metrics)
+    )
+
+
+def _total(
+    scope: ProjectScope, definition: Definition, base: MetricsQuery, groups: Sequence[Group], is_cut: bool
+) -> Group | None:
+    """Of everything: added up where that is right, asked for where it is not and somebody looks at it."""
+    if not base.grouped_by or _needs_total(definition, base, is_cut):
+        rows = metrics.read(scope, replace(base, dimensions=())) if not _needs_keys(base) else []
+        return _group(replace(base, dimensions=()), rows[0]) if rows else None
+    if not is_cut and all(_adds_up(base, one) for one in base.metrics):
+        return Group((), tuple(sum(group.values[at] or 0 for group in groups) for at in range(len(base.metrics))))
+    return None
+
+
+def _needs_total(definition: Definition, base: MetricsQuery, is_cut: bool) -> bool:
+    """A table has a last line; what is left out of a pie or of lines is shown as the rest."""
+    if definition.chart is Chart.TABLE:
+        return is_cut or not all(_adds_up(base, one) for one in base.metrics)
+    return is_cut and all(_adds_up(base, one) for one in base.metrics)
+
+
+def _needs_keys(query: MetricsQuery) -> bool:
+    """Whether a metric says nothing without the keys that it is by."""
+    return bool(replace(query, dimensions=()).grouped_by)
+
+
+def _adds_up(query: MetricsQuery, metric: Metric) -> bool:
+    """Lists put one record into several groups, which then are more than the whole."""
+    is_exploded = any(query.dimension(name).is_exploded for name in query.grouped_by)
+    return not is_exploded and is_additive(query.view, metric.measure, metric.aggregation)
+
+
+def _bars(scope: ProjectScope, base: MetricsQuery) -> tuple[tuple[float, float, float], ...]:
+    rows = metrics.read(scope, base)
+    found = rows[0][base.metrics[0].label] if rows else []
+    return tuple((float(low), float(high), float(height)) for low, high, height in found)
+
+
+# --- Lines -----------------------------------------------------------------------------------------------
+def _with_lines(scope: ProjectScope, drawn: Figure, base: MetricsQuery) -> Figure:
+    span = drawn.span
+    unit = drawn.definition.config.unit or metrics.fine_unit(span.since, span.until)
+    starts = tuple(_starts(span, unit))
+    lines = _lines(scope, drawn, base, unit, starts)
+    return replace(drawn, unit=unit, starts=starts, lines=tuple(lines))
+
+
+def _starts(span: Span, unit: str) -> Iterable[datetime]:
+    at = metrics.bucket_start(span.since, unit)
+    while at < span.until:
+        yield at
+        at = metrics.next_bucket(at, unit)
+
+
+def _lines(scope: ProjectScope, drawn: Figure, base: MetricsQuery, unit: str, starts: Sequence[datetime]) -> list[Line]:
+    if not base.grouped_by:
+        return _of_everything(scope, base, unit, starts)
+    wanted = [group.keys for group in drawn.groups]
+    rows = metrics.read(scope, replace(_among(base, drawn), unit=unit, order=((TIME, False),)))
+    places = {start: at for at, start in enumerate(starts)}
+    values = {keys: _blank(base, starts) for keys in wanted}
+    for row in rows:
+        group, at = _group(base, row), places.get(row[TIME])
+        if group.keys in values and at is not None:
+            for number, value in enumerate(group.values):
+                values[group.keys][number][at] = value
+    lines = [Line(number, values[keys][number], keys) for number in range(len(base.metrics)) for keys in wanted]
+    if drawn.is_cut and drawn.definition.chart.is_in_time and all(_adds_up(base, one) for one in base.metrics):
+        lines += _rest(_of_everything(scope, base, unit, starts), lines)
+    return lines
+
+
+def _among(base: MetricsQuery, drawn: Figure) -> MetricsQuery:
+    """Narrowed to the groups that have lines, where there are others."""
+    name = base.grouped_by[0]
+    dimension = base.dimension(name)
+    if not drawn.is_cut or dimension.kind != "text" or dimension.is_exploded:
+        return base
+    names = [group.keys[0] or "" for group in drawn.groups]
+    # A key of the metadata becomes a column that can be filtered by like any other.
+    view = replace(base.view, dimensions={**base.view.dimensions, name: dimension})
+    return replace(base, view=view, filters=(*base.filters, Filter("stringOptions", name, "any of", names)))
+
+
+def _of_everything(scope: ProjectScope, base: MetricsQuery, unit: str, starts: Sequence[datetime]) -> list[Line]:
+    query = replace(base, dimensions=(), unit=unit, order=((TIME, False),))
+    places = {start: at for at, start in enumerate(starts)}
+    values = _blank(base, starts)
+    for row in metrics.read(scope, query):
+        at = places.get(row[TIME])
+        for number, value in enumerate(_group(query, row).values):
+            if at is not None:
+                values[number][at] = value
+    return [Line(number, values[number]) for number in range(len(base.metrics))]
+
+
+def _blank(query: MetricsQuery, starts: Sequence[datetime]) -> list[list[Value]]:
+    """Where nothing happened a count is zero, and a mean is not there."""
+    return [
+        [0 if is_additive(query.view, one.measure, one.aggregation) or one.aggregation == "uniq" else None]
+        * len(starts)
+        for one in query.metrics
+    ]
+
+
+def _rest(everything: Sequence[Line], lines: Sequence[Line]) -> list[Line]:
+    rest = []
+    for whole in everything:
+        parts = [line.values for line in lines if line.metric == whole.metric]
+        values: list[Value] = [
+            max((value or 0) - sum(part[at] or 0 for part in parts), 0) for at, value in enumerate(whole.values)
+        ]
+        rest.append(Line(whole.metric, values, is_rest=True))
+    return rest
+
+
+# --- The period before -----------------------------------------------------------------------------------
+def _with_before(scope: ProjectScope, drawn: Figure, base: MetricsQuery) -> Figure:
+    span = drawn.span.before
+    earlier = replace(base, from_time=span.since, to_time=_last(span))
+    nothing = tuple(0 if _adds_up(base, one) else None for one in base.metrics)
+    groups = drawn.groups
+    if groups:
+        query = replace(_among(earlier, drawn), limit=metrics.MOST_ROWS, order=())
+        known = {group.keys: group.values for group in (_group(query, row) for row in metrics.read(scope, query))}
+        groups = [replace(group, before=known.get(group.keys, nothing)) for group in groups]
+    total = drawn.total
+    if total is not None and not _needs_keys(base):
+        rows = metrics.read(scope, replace(earlier, dimensions=()))
+        total = replace(total, before=_group(replace(base, dimensions=()), rows[0]).values if rows else nothing)
+    before: tuple[Line, ...] = ()
+    if drawn.lines and not base.grouped_by:
+        before = tuple(_of_everything(scope, earlier, drawn.unit, tuple(_starts(span, drawn.unit))))
+    return replace(drawn, groups=groups, total=total, before=before)
+
+
+# --- Values ----------------------------------------------------------------------------------------------
+def _text(value: Any) -> str | None:
+    """Of a list of texts (tags) its members together; of truth what the query language writes."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return ", ".join(str(member) for member in value) or None
+    if isinstance(value, float) and value == int(value):
+        value = int(value)
+    return None if value is None or value == "" else str(value)
+
+
+def _number(value: Any) -> Value:
+    """Money as a float: it is drawn, not added up any more. A mean of nothing is none."""
+    if value is None or (isinstance(value, float) and value != value):
+        return None
+    return float(value) if isinstance(value, Decimal) else value
+
+
+# --- What can be chosen ----------------------------------------------------------------------------------
+MOST_KEYS = 200
+_RECORDS = 20_000
+
+
+def list_metadata_keys(scope: ProjectScope, view_name: str, span: Span) -> list[str]:
+    """Keys of the metadata of a view's newest records, the most frequent first: what one can group by."""
+    view = VIEWS[view_name]
+    inside = (view.time >= span.since, view.time < span.until, *view.where)
+    keys = fn.map_keys(view.columns["metadata"].expression).label("keys")
+    newest = store.select(scope, view.table, keys).where(*inside).order_by(view.time.desc()).limit(_RECORDS)
+    found = select_from(fn.explode(newest.subquery("newest").c["keys"]).label("key")).subquery("found")
+    times = fn.count().label("times")
+    query = select_from(found.c.key, times).group_by(found.c.key).order_by(times.desc(), found.c.key)
+    rows = store.rows(scope, query.limit(MOST_KEYS), tag="metadata-keys")
+    return [row.key for row in rows]
