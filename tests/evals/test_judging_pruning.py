@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -187,8 +186,7 @@ def trial(judging: Judging, number: int) -> Trial:
     )
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="another database plans by what is in it")
-def test_what_is_asked_every_few_seconds_is_found_by_indexes():
+def test_what_is_asked_every_few_seconds_is_found_by_indexes(planned_by_indexes):
     own_items = running.claims.at_work().filter(due_at__isnull=False)
     for rows, index in (
         (running._due(), "evals_experiment_item_own"),
