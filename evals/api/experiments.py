@@ -132,7 +132,8 @@ class Experiments(PublicView):
             found = found.filter(first_at__lt=asked.until)
         page, cursor = asked.cut(found, "last_at")
         scores = experiment_io.scores_of_runs(self.scope, [one.experiment_id for one in page], asked.scores)
-        shown = [_experiment(one, asked, scores.get(one.experiment_id, [])) for one in page]
+        counts = experiments.count_runs(page)
+        shown = [_experiment(one, asked, counts.get(one.pk, 0), scores.get(one.experiment_id, [])) for one in page]
         return Response({"data": shown, "meta": cursor})
 
 
@@ -223,14 +224,14 @@ def _filtered(item: filters.Filter, field: str) -> Q:
     return conditions[item.operator]()
 
 
-def _experiment(one: Any, asked: _Asked, scores: list[Any]) -> dict[str, Any]:
+def _experiment(one: Any, asked: _Asked, items: int, scores: list[Any]) -> dict[str, Any]:
     shown = {
         "id": one.experiment_id,
         "name": one.name,
         "description": one.description or None,
         "startTime": iso(one.first_at),
         "endTime": iso(one.last_at),
-        "itemCount": one.item_count,
+        "itemCount": items,
         "datasetId": one.dataset_id,
     }
     if "metadata" in asked.groups:

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from config.claims import Claimed
@@ -75,6 +76,11 @@ class Experiment(models.Model):
         return found
 
 
+#: when something is known to have begun, and when something happened in it last: of ExperimentItem
+BEGAN = Coalesce("started_at", "created_at")
+LAST = Coalesce("ended_at", "started_at", "created_at")
+
+
 class ExperimentItem(Claimed):
     """One item that was run once: its trace, and in that the span of the run. The same item again is a repetition."""
 
@@ -119,6 +125,8 @@ class ExperimentItem(Claimed):
             models.Index(
                 fields=["status", "due_at"], condition=models.Q(due_at__isnull=False), name="evals_experiment_item_own"
             ),
+            models.Index("experiment", BEGAN, name="evals_experiment_item_began"),
+            models.Index("experiment", LAST, name="evals_experiment_item_last"),
         ]
 
     def __str__(self) -> str:

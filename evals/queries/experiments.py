@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from accounts.access import ProjectScope
 from config.errors import NotFound
 from evals.models import Dataset, DatasetItem, DatasetItemVersion, Experiment, ExperimentItem, ItemStatus
+from evals.models.experiments import BEGAN, LAST
 from tracing.queries.paging import Numbered, PageNumber
 
 
@@ -95,25 +96,28 @@ def list_run_items(experiment: Experiment | None, number: PageNumber) -> Numbere
 
 # --- By time, for the API ---------------------------------------------------------------------------------
 def with_times(scope: ProjectScope) -> QuerySet[Any]:
-    """`first_at` and `last_at` are the times of the first and last thing that happened in it, `item_count` how many
-    items ran: an item that ran again counts twice."""
-    started = Coalesce("items__started_at", "items__created_at")
-    return (
-        experiments(scope)
-        .annotate(
-            first_at=Coalesce(Min(started), "created_at"),
-            last_at=Coalesce(Max(Coalesce("items__ended_at", "items__started_at", "items__created_at")), "created_at"),
-            item_count=Count("items"),
-        )
-        .select_related("dataset")
-    )
+    """`first_at` and `last_at` are the times of the first and last thing that happened in it.
+
+    Each is looked up at one end of an index: to group the items would read all of all experiments for each page.
+    """
+    items = ExperimentItem.objects.filter(experiment=OuterRef("pk"))
+    first = items.annotate(at=BEGAN).order_by("at").values("at")[:1]
+    last = items.annotate(at=LAST).order_by("-at").values("at")[:1]
+    times = {"first_at": Coalesce(Subquery(first), "created_at"), "last_at": Coalesce(Subquery(last), "created_at")}
+    return experiments(scope).annotate(**times).select_related("dataset")
+
+
+def count_runs(found: Sequence[Experiment]) -> dict[int, int]:
+    """How many items ran, by number of the experiment, where any did: an item that ran again counts twice."""
+    rows = ExperimentItem.objects.filter(experiment__in=[one.pk for one in found]).order_by()
+    return dict(rows.values_list("experiment_id").annotate(Count("pk")))
 
 
 def with_start(scope: ProjectScope) -> QuerySet[Any]:
     """Items of all experiments; `at` is when each began, as far as it is known."""
     return (
         ExperimentItem.objects.filter(experiment__project_id=scope.project_id)
-        .annotate(at=Coalesce("started_at", "created_at"))
+        .annotate(at=BEGAN)
         .select_related("experiment")
     )
 
