@@ -7,11 +7,13 @@ are keyword arguments here and checked; everything else may be a column, an expr
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, Boolean, Float, Text, literal
+from sqlalchemy import BigInteger, Boolean, Float, Select, Text, desc, literal
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType, TypeEngine
@@ -48,6 +50,31 @@ def _render(operation: Operation, compiler: SQLCompiler, **kw: Any) -> str:
         return f"{operation.name}({compiler.process(operation.clause_expr.element, **kw)})"
     rendered: str = render(operation, **kw)
     return rendered
+
+
+class FirstOfEach(ClauseElement):
+    """The first `limit` rows of a query for each value of its column `by`, in the query's order. `order` is that order
+    once more, by the names of columns and whether downwards."""
+
+    inherit_cache = False
+
+    def __init__(self, query: Select[Any], by: str, limit: int, order: Sequence[tuple[str, bool]]) -> None:
+        names = {column.name for column in query.selected_columns}
+        if not {by, *(name for name, _ in order)} <= names:
+            raise ValueError(f"{by} and {order} must be columns of the query")
+        self.query, self.by, self.limit, self.order = query, by, int(limit), tuple(order)
+
+
+@compiles(FirstOfEach)
+def _render_first(element: FirstOfEach, compiler: SQLCompiler, **kw: Any) -> str:
+    rendered: str = compiler.visit_first_of_each(element, **kw)  # type: ignore[attr-defined]
+    return rendered
+
+
+def first_of_each(query: Select[Any], by: str, *, limit: int, order: Sequence[tuple[str, bool]]) -> FirstOfEach:
+    """`order` names columns of the query, with whether they go downwards."""
+    terms: list[Any] = [desc(name) if is_down else name for name, is_down in order]
+    return FirstOfEach(query.order_by(None).order_by(*terms), by, limit, order)
 
 
 def _clause(argument: Any) -> Any:

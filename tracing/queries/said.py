@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import desc
+from sqlalchemy import select
 
 from accounts.access import ProjectScope
 from accounts.models import Membership
@@ -48,13 +48,9 @@ def list_tags(scope: ProjectScope) -> list[str]:
     """Tags that recent traces have, those most used first."""
     t = traces.c
     since = datetime.now(UTC) - _TAGS_SINCE
-    query = (
-        store.select(scope, traces, fn.explode(t.tags).label("tag"), fn.count().label("uses"))
-        .where(t.timestamp >= since)
-        .group_by("tag")
-        .order_by(desc("uses"), "tag")
-        .limit(_MOST_TAGS)
-    )
+    used = store.select(scope, traces, fn.explode(t.tags).label("tag")).where(t.timestamp >= since).subquery("used")
+    uses = fn.count().label("uses")
+    query = select(used.c.tag, uses).group_by(used.c.tag).order_by(uses.desc(), used.c.tag).limit(_MOST_TAGS)
     return [row.tag for row in store.rows(scope, query, tag="tags") if row.tag]
 
 

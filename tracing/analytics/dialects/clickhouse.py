@@ -16,6 +16,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import CompileError
 from sqlalchemy.sql import ClauseElement, compiler, elements
 
+from tracing.analytics.functions import FirstOfEach
 from tracing.analytics.tenancy import Read
 from tracing.analytics.types import Map, Money, StringArray, Timestamp
 
@@ -266,6 +267,9 @@ class ClickHouseCompiler(compiler.SQLCompiler):
         if select._offset_clause is not None:
             text += " OFFSET " + self.process(select._offset_clause, **kw)
         return text
+
+    def visit_first_of_each(self, element: FirstOfEach, **kw: Any) -> str:
+        return f"{self.process(element.query, **kw)}\n LIMIT {element.limit} BY {self.preparer.quote(element.by)}"
 
     def visit_operation(self, operation: Any, **kw: Any) -> str:
         """An operation of `functions.py`."""

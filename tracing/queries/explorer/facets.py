@@ -270,8 +270,10 @@ def _inherited_values(scope: ProjectScope, wanted: Wanted, clauses: list[Clause]
         own, of_trace = INHERITED[one.name][0], inherited.c[f"its_{one.name}"]
         nothing = fn.array_length(own) == 0 if one.field.kind is Kind.LIST else own == ""
         values[one.name] = fn.if_else(nothing, of_trace, own)
-    query = store.select(scope, observations, fn.pairs(values).label("pair"))
-    query = query.outerjoin(inherited, inherited.c.inherited_id == o.trace_id).where(*clauses)
+    found = store.select(scope, observations, *(value.label(f"of_{name}") for name, value in values.items()))
+    found = found.outerjoin(inherited, inherited.c.inherited_id == o.trace_id).where(*clauses)
+    rows = found.subquery("found")
+    query = select(fn.pairs({name: rows.c[f"of_{name}"] for name in values}).label("pair")).select_from(rows)
     return _top(scope, query, group, fn.count())
 
 
@@ -283,10 +285,10 @@ def _top(scope: ProjectScope, pairs: Any, group: Sequence[_Asked], counting: Any
     query = select(facet, value, count).select_from(rows).where(fn.member(rows.c.pair, 2) != "")
     if group[0].contains:
         query = query.where(fn.contains(fn.member(rows.c.pair, 2), group[0].contains, ignore_case=True))
-    query = query.group_by("facet", "value").order_by(count.desc(), value)
-    query = query.suffix_with(f"LIMIT {group[0].limit + 1} BY facet", dialect="clickhouse")
+    query = query.group_by("facet", "value")
+    top = fn.first_of_each(query, "facet", limit=group[0].limit + 1, order=[("number", True), ("value", False)])
     counts: _Counts = {one.name: _Counted() for one in group}
-    for row in store.rows(scope, query, tag=f"explorer-facets-{group[0].name}"):
+    for row in store.rows(scope, top, tag=f"explorer-facets-{group[0].name}"):
         counts[row.facet].values.append((row.value, row.number))
     return counts
 

@@ -64,14 +64,12 @@ def of_traces(scope: ProjectScope, found: Sequence[Any], texts: Sequence[str]) -
 
 def _of_their_observations(scope: ProjectScope, found: Sequence[Any], texts: Sequence[str]) -> dict[str, Snippet]:
     columns = _around(_OBSERVATION_FIELDS, texts)
-    hits = (
-        store.select(scope, observations, o.trace_id, o.id, *columns)
-        .where(inside_of(found), or_(*(search.in_observation(text) for text in texts)))
-        .order_by(o.start_time, o.id)
-        .suffix_with("LIMIT 1 BY trace_id", dialect="clickhouse")
+    hits = store.select(scope, observations, o.trace_id, o.id, o.start_time, *columns).where(
+        inside_of(found), or_(*(search.in_observation(text) for text in texts))
     )
+    first = fn.first_of_each(hits, "trace_id", limit=1, order=[("start_time", False), ("id", False)])
     snippets = {}
-    for row in store.rows(scope, hits, tag="explorer-snippets"):
+    for row in store.rows(scope, first, tag="explorer-snippets"):
         snippet = _snippet(row.field, row.piece, row.place, texts, row.id)
         if snippet is not None:
             snippets[row.trace_id] = snippet
