@@ -54,7 +54,9 @@ class MariaDB:
     def start(self) -> None:
         self.server.start()
         zones = program("mariadb-tzinfo-to-sql", package=_PACKAGE)
-        statements = subprocess.run([zones, "--skip-write-binlog", "/usr/share/zoneinfo"], capture_output=True, check=True)
+        statements = subprocess.run(
+            [zones, "--skip-write-binlog", "/usr/share/zoneinfo"], capture_output=True, check=True
+        )
         client = [program("mariadb", package="mariadb-client"), "-h127.0.0.1", f"-P{self.port}", "-uroot", "mysql"]
         subprocess.run(client, input=statements.stdout, check=True, capture_output=True)
 

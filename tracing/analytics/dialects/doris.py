@@ -33,6 +33,8 @@ Options = Mapping[str, Any]
 
 #: An expression may have 10,000 children.
 _MOST_IN_LIST = 5_000
+#: As many as a group may have, for functions that want to know.
+_ALL = 10_000_000
 #: What parts the members of keys that are compared as one text.
 _PARTING = "char(10)"
 
@@ -149,8 +151,8 @@ FUNCTIONS: dict[str, str | Callable[[Arguments, Options], str]] = {
     "collect": lambda arguments, options: f"collect_list({arguments[0]}, {int(options['limit'])})",
     "collect_unique": lambda arguments, options: f"collect_set({arguments[0]}, {int(options['limit'])})",
     # Lists and maps as JSON, which Python adds up (`doris_answers`): functions that could are younger than 4.0.6.
-    "collect_arrays": "collect_set(CAST(to_json({0}) AS STRING))",
-    "sum_map": "collect_list(CAST({0} AS STRING))",
+    "collect_arrays": f"collect_set(CAST(to_json({{0}}) AS STRING), {_ALL})",
+    "sum_map": f"collect_list(CAST({{0}} AS STRING), {_ALL})",
     "histogram": lambda arguments, options: f"histogram({arguments[0]}, {int(options['bins'])})",
     "stddev": "stddev_samp(CAST({0} AS DOUBLE))",
     "map_contains": "json_exists_path({0}, {1})",

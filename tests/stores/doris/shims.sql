@@ -1,0 +1,251 @@
+-- Functions of Apache Doris that MariaDB lacks, so that it can answer the queries of the dialect. Statements are parted
+-- by lines of two semicolons. Lists and maps are JSON texts here; collect_… and percentile_… come with all arguments.
+CREATE FUNCTION date_trunc(at DATETIME(6), unit TEXT) RETURNS DATETIME(6) DETERMINISTIC
+RETURN CASE unit
+  WHEN 'minute' THEN TIMESTAMP(DATE_FORMAT(at, '%Y-%m-%d %H:%i:00'))
+  WHEN 'hour' THEN TIMESTAMP(DATE_FORMAT(at, '%Y-%m-%d %H:00:00'))
+  WHEN 'day' THEN TIMESTAMP(DATE(at))
+  WHEN 'week' THEN TIMESTAMP(DATE(at) - INTERVAL WEEKDAY(at) DAY)
+  WHEN 'month' THEN TIMESTAMP(DATE_FORMAT(at, '%Y-%m-01'))
+  WHEN 'quarter' THEN TIMESTAMP(CONCAT(YEAR(at), '-', LPAD(QUARTER(at) * 3 - 2, 2, '0'), '-01'))
+  WHEN 'year' THEN TIMESTAMP(DATE_FORMAT(at, '%Y-01-01'))
+END
+;;
+CREATE FUNCTION minute_floor(at DATETIME(6), n INT) RETURNS DATETIME(6) DETERMINISTIC
+RETURN TIMESTAMP(DATE(at)) + INTERVAL ((HOUR(at) * 60 + MINUTE(at)) DIV n * n) MINUTE
+;;
+CREATE FUNCTION hour_floor(at DATETIME(6), n INT) RETURNS DATETIME(6) DETERMINISTIC
+RETURN TIMESTAMP(DATE(at)) + INTERVAL (HOUR(at) DIV n * n) HOUR
+;;
+CREATE FUNCTION seconds_diff(a DATETIME(6), b DATETIME(6)) RETURNS BIGINT DETERMINISTIC
+RETURN TIMESTAMPDIFF(SECOND, b, a)
+;;
+CREATE FUNCTION microseconds_diff(a DATETIME(6), b DATETIME(6)) RETURNS BIGINT DETERMINISTIC
+RETURN TIMESTAMPDIFF(MICROSECOND, b, a)
+;;
+CREATE FUNCTION starts_with(t LONGTEXT, part LONGTEXT) RETURNS BOOLEAN DETERMINISTIC
+RETURN LEFT(t, CHAR_LENGTH(part)) = part
+;;
+CREATE FUNCTION ends_with(t LONGTEXT, part LONGTEXT) RETURNS BOOLEAN DETERMINISTIC
+RETURN RIGHT(t, CHAR_LENGTH(part)) = part
+;;
+CREATE FUNCTION try_double(t LONGTEXT) RETURNS DOUBLE DETERMINISTIC
+RETURN IF(t REGEXP '^[-+]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][-+]?[0-9]+)?$', CAST(t AS DOUBLE), NULL)
+;;
+CREATE FUNCTION to_json(document LONGTEXT) RETURNS LONGTEXT DETERMINISTIC
+RETURN document
+;;
+CREATE FUNCTION json_parse_error_to_null(document LONGTEXT) RETURNS LONGTEXT DETERMINISTIC
+RETURN IF(JSON_VALID(document), JSON_COMPACT(document), NULL)
+;;
+CREATE FUNCTION json_exists_path(document LONGTEXT, path TEXT) RETURNS BOOLEAN DETERMINISTIC
+RETURN JSON_CONTAINS_PATH(document, 'one', path)
+;;
+CREATE FUNCTION json_extract_string(document LONGTEXT, path TEXT) RETURNS LONGTEXT DETERMINISTIC
+RETURN IF(JSON_TYPE(JSON_EXTRACT(document, path)) = 'NULL', NULL, JSON_UNQUOTE(JSON_EXTRACT(document, path)))
+;;
+CREATE FUNCTION array_contains(members LONGTEXT, member LONGTEXT) RETURNS BOOLEAN DETERMINISTIC
+RETURN EXISTS (
+  SELECT 1 FROM JSON_TABLE(members, '$[*]' COLUMNS (m LONGTEXT PATH '$')) one WHERE m = member
+)
+;;
+CREATE FUNCTION arrays_overlap(a LONGTEXT, b LONGTEXT) RETURNS BOOLEAN DETERMINISTIC
+RETURN EXISTS (
+  SELECT 1 FROM JSON_TABLE(a, '$[*]' COLUMNS (m LONGTEXT PATH '$')) one
+  JOIN JSON_TABLE(b, '$[*]' COLUMNS (n LONGTEXT PATH '$')) other ON m = n
+)
+;;
+CREATE FUNCTION array_size(members LONGTEXT) RETURNS BIGINT DETERMINISTIC
+RETURN JSON_LENGTH(members)
+;;
+CREATE FUNCTION array_join(members LONGTEXT, parting TEXT) RETURNS LONGTEXT DETERMINISTIC
+BEGIN
+  DECLARE found LONGTEXT DEFAULT '';
+  DECLARE at INT DEFAULT 0;
+  WHILE at < JSON_LENGTH(members) DO
+    SET found = CONCAT(found, IF(at > 0, parting, ''), JSON_UNQUOTE(JSON_EXTRACT(members, CONCAT('$[', at, ']'))));
+    SET at = at + 1;
+  END WHILE;
+  RETURN found;
+END
+;;
+CREATE FUNCTION any_member_starts_with(members LONGTEXT, part LONGTEXT) RETURNS BOOLEAN DETERMINISTIC
+RETURN EXISTS (
+  SELECT 1 FROM JSON_TABLE(members, '$[*]' COLUMNS (m LONGTEXT PATH '$')) one WHERE starts_with(m, part)
+)
+;;
+CREATE FUNCTION any_member_like(members LONGTEXT, pattern LONGTEXT) RETURNS BOOLEAN DETERMINISTIC
+RETURN EXISTS (
+  SELECT 1 FROM JSON_TABLE(members, '$[*]' COLUMNS (m LONGTEXT PATH '$')) one WHERE LOWER(m) LIKE LOWER(pattern)
+)
+;;
+CREATE FUNCTION members_after(members LONGTEXT, part TEXT) RETURNS LONGTEXT DETERMINISTIC
+BEGIN
+  DECLARE found LONGTEXT DEFAULT '[]';
+  DECLARE at INT DEFAULT 0;
+  WHILE at < JSON_LENGTH(members) DO
+    SET found = JSON_ARRAY_APPEND(
+      found, '$', CONCAT(part, JSON_UNQUOTE(JSON_EXTRACT(members, CONCAT('$[', at, ']'))))
+    );
+    SET at = at + 1;
+  END WHILE;
+  RETURN found;
+END
+;;
+CREATE FUNCTION among_sorted(numbers LONGTEXT, q DOUBLE) RETURNS DOUBLE DETERMINISTIC
+BEGIN
+  DECLARE place DOUBLE;
+  DECLARE below DOUBLE;
+  DECLARE above DOUBLE;
+  DECLARE skipped INT;
+  IF JSON_LENGTH(numbers) = 0 THEN
+    RETURN NULL;
+  END IF;
+  SET place = (JSON_LENGTH(numbers) - 1) * q;
+  SET skipped = FLOOR(place);
+  SELECT v INTO below FROM JSON_TABLE(numbers, '$[*]' COLUMNS (v DOUBLE PATH '$')) one ORDER BY v LIMIT skipped, 1;
+  SET skipped = CEIL(place);
+  SELECT v INTO above FROM JSON_TABLE(numbers, '$[*]' COLUMNS (v DOUBLE PATH '$')) one ORDER BY v LIMIT skipped, 1;
+  RETURN below + (above - below) * (place - FLOOR(place));
+END
+;;
+CREATE AGGREGATE FUNCTION percentile(x DOUBLE, q DOUBLE) RETURNS DOUBLE
+BEGIN
+  DECLARE numbers LONGTEXT DEFAULT '';
+  DECLARE share DOUBLE DEFAULT 0;
+  DECLARE CONTINUE HANDLER FOR NOT FOUND RETURN among_sorted(CONCAT('[', SUBSTRING(numbers, 2), ']'), share);
+  LOOP
+    FETCH GROUP NEXT ROW;
+    SET share = q;
+    IF x IS NOT NULL THEN
+      SET numbers = CONCAT(numbers, ',', x);
+    END IF;
+  END LOOP;
+END
+;;
+CREATE AGGREGATE FUNCTION percentile_approx(x DOUBLE, q DOUBLE) RETURNS DOUBLE
+BEGIN
+  DECLARE numbers LONGTEXT DEFAULT '';
+  DECLARE share DOUBLE DEFAULT 0;
+  DECLARE CONTINUE HANDLER FOR NOT FOUND RETURN among_sorted(CONCAT('[', SUBSTRING(numbers, 2), ']'), share);
+  LOOP
+    FETCH GROUP NEXT ROW;
+    SET share = q;
+    IF x IS NOT NULL THEN
+      SET numbers = CONCAT(numbers, ',', x);
+    END IF;
+  END LOOP;
+END
+;;
+CREATE FUNCTION all_among_sorted(numbers LONGTEXT, qs TEXT) RETURNS LONGTEXT DETERMINISTIC
+BEGIN
+  DECLARE found LONGTEXT DEFAULT '[]';
+  DECLARE at INT DEFAULT 0;
+  WHILE at < JSON_LENGTH(qs) DO
+    SET found = JSON_ARRAY_APPEND(found, '$', among_sorted(numbers, JSON_EXTRACT(qs, CONCAT('$[', at, ']'))));
+    SET at = at + 1;
+  END WHILE;
+  RETURN found;
+END
+;;
+CREATE AGGREGATE FUNCTION percentile_array(x DOUBLE, qs TEXT) RETURNS LONGTEXT
+BEGIN
+  DECLARE numbers LONGTEXT DEFAULT '';
+  DECLARE shares TEXT DEFAULT '[]';
+  DECLARE CONTINUE HANDLER FOR NOT FOUND RETURN all_among_sorted(CONCAT('[', SUBSTRING(numbers, 2), ']'), shares);
+  LOOP
+    FETCH GROUP NEXT ROW;
+    SET shares = qs;
+    IF x IS NOT NULL THEN
+      SET numbers = CONCAT(numbers, ',', x);
+    END IF;
+  END LOOP;
+END
+;;
+CREATE AGGREGATE FUNCTION max_by(v LONGTEXT, place DECIMAL(38, 6)) RETURNS LONGTEXT
+BEGIN
+  DECLARE found LONGTEXT DEFAULT NULL;
+  DECLARE farthest DECIMAL(38, 6) DEFAULT NULL;
+  DECLARE CONTINUE HANDLER FOR NOT FOUND RETURN found;
+  LOOP
+    FETCH GROUP NEXT ROW;
+    IF place IS NOT NULL AND (farthest IS NULL OR place > farthest) THEN
+      SET found = v, farthest = place;
+    END IF;
+  END LOOP;
+END
+;;
+CREATE AGGREGATE FUNCTION min_by(v LONGTEXT, place DECIMAL(38, 6)) RETURNS LONGTEXT
+BEGIN
+  DECLARE found LONGTEXT DEFAULT NULL;
+  DECLARE farthest DECIMAL(38, 6) DEFAULT NULL;
+  DECLARE CONTINUE HANDLER FOR NOT FOUND RETURN found;
+  LOOP
+    FETCH GROUP NEXT ROW;
+    IF place IS NOT NULL AND (farthest IS NULL OR place < farthest) THEN
+      SET found = v, farthest = place;
+    END IF;
+  END LOOP;
+END
+;;
+CREATE AGGREGATE FUNCTION any_value(v LONGTEXT) RETURNS LONGTEXT
+BEGIN
+  DECLARE found LONGTEXT DEFAULT NULL;
+  DECLARE CONTINUE HANDLER FOR NOT FOUND RETURN found;
+  LOOP
+    FETCH GROUP NEXT ROW;
+    SET found = COALESCE(found, v);
+  END LOOP;
+END
+;;
+CREATE AGGREGATE FUNCTION collect_list(v LONGTEXT, most INT) RETURNS LONGTEXT
+BEGIN
+  DECLARE found LONGTEXT DEFAULT '[]';
+  DECLARE held INT DEFAULT 0;
+  DECLARE CONTINUE HANDLER FOR NOT FOUND RETURN found;
+  LOOP
+    FETCH GROUP NEXT ROW;
+    IF v IS NOT NULL AND held < most THEN
+      SET found = JSON_ARRAY_APPEND(found, '$', v), held = held + 1;
+    END IF;
+  END LOOP;
+END
+;;
+CREATE AGGREGATE FUNCTION collect_set(v LONGTEXT, most INT) RETURNS LONGTEXT
+BEGIN
+  DECLARE found LONGTEXT DEFAULT '[]';
+  DECLARE held INT DEFAULT 0;
+  DECLARE CONTINUE HANDLER FOR NOT FOUND RETURN found;
+  LOOP
+    FETCH GROUP NEXT ROW;
+    IF v IS NOT NULL AND held < most AND NOT array_contains(found, v) THEN
+      SET found = JSON_ARRAY_APPEND(found, '$', v), held = held + 1;
+    END IF;
+  END LOOP;
+END
+;;
+CREATE FUNCTION equally_filled(numbers LONGTEXT, bins INT) RETURNS LONGTEXT DETERMINISTIC
+RETURN (
+  SELECT JSON_OBJECT('num_buckets', COUNT(*), 'buckets', COALESCE(JSON_ARRAYAGG(bucket ORDER BY lowest), JSON_ARRAY()))
+  FROM (
+    SELECT MIN(v) lowest, JSON_OBJECT('lower', CAST(MIN(v) AS CHAR), 'upper', CAST(MAX(v) AS CHAR), 'count', COUNT(*)) bucket
+    FROM (
+      SELECT v, NTILE(bins) OVER (ORDER BY v) part FROM JSON_TABLE(numbers, '$[*]' COLUMNS (v DOUBLE PATH '$')) one
+    ) placed
+    GROUP BY part
+  ) filled
+)
+;;
+CREATE AGGREGATE FUNCTION histogram(x DOUBLE, n INT) RETURNS LONGTEXT
+BEGIN
+  DECLARE numbers LONGTEXT DEFAULT '';
+  DECLARE bins INT DEFAULT 1;
+  DECLARE CONTINUE HANDLER FOR NOT FOUND RETURN equally_filled(CONCAT('[', SUBSTRING(numbers, 2), ']'), bins);
+  LOOP
+    FETCH GROUP NEXT ROW;
+    SET bins = n;
+    IF x IS NOT NULL THEN
+      SET numbers = CONCAT(numbers, ',', x);
+    END IF;
+  END LOOP;
+END
