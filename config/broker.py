@@ -7,6 +7,9 @@ from typing import Any
 
 import redis
 from django.conf import settings
+from redis.sentinel import Sentinel
+
+from config.redis_options import RedisOptions
 
 _lock = threading.Lock()
 _clients: dict[str, redis.Redis] = {}
@@ -24,5 +27,15 @@ def client(kind: str, **options: Any) -> redis.Redis:
         with _lock:
             found = _clients.get(kind)
             if found is None:
-                found = _clients[kind] = redis.Redis.from_url(settings.REDIS_URL, decode_responses=True, **options)
+                found = _clients[kind] = _connect(options)
     return found
+
+
+def _connect(options: dict[str, Any]) -> redis.Redis:
+    where: RedisOptions = settings.REDIS
+    if not where.sentinels:
+        return redis.Redis.from_url(where.url, decode_responses=True, **where.tls, **options)
+    sentinels = Sentinel(where.sentinels, sentinel_kwargs=where.of_sentinels)  # type: ignore[no-untyped-call]
+    watched = {**where.of_watched, **options, "decode_responses": True}
+    master: redis.Redis = sentinels.master_for(where.master_name, **watched)  # type: ignore[no-untyped-call]
+    return master

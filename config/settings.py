@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import quote
 
 import environ
 
 from config import env
+from config.redis_options import redis_options
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _MEBIBYTE = 1024 * 1024
@@ -137,25 +137,25 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 # --- Broker, cache, locks --------------------------------------------------------------------------------
-REDIS_HOST = env.text("REDIS_HOST") or _local.get("redis_host", "127.0.0.1")
-REDIS_PORT = env.number("REDIS_PORT", _local.get("redis_port", 6379))
-REDIS_AUTH = env.text("REDIS_AUTH") or _local.get("redis_auth", "")
-REDIS_TLS = env.flag("REDIS_TLS_ENABLED")
-_redis_scheme = "rediss" if REDIS_TLS else "redis"
-_redis_login = f":{quote(REDIS_AUTH, safe='')}@" if REDIS_AUTH else ""
-REDIS_URL = env.text("REDIS_CONNECTION_STRING") or f"{_redis_scheme}://{_redis_login}{REDIS_HOST}:{REDIS_PORT}/0"
+REDIS = redis_options(_local)
 CACHES = {
     "default": {
         "BACKEND": "config.cache.DispensableCache",
-        "LOCATION": REDIS_URL,
+        "LOCATION": REDIS.cache_location,
         "KEY_PREFIX": "cache",
         # A page must come up without its cache when the broker is away.
-        "OPTIONS": {"IGNORE_EXCEPTIONS": True, "SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 2},
+        "OPTIONS": {
+            "IGNORE_EXCEPTIONS": True,
+            "SOCKET_CONNECT_TIMEOUT": 1,
+            "SOCKET_TIMEOUT": 2,
+            **REDIS.cache_options,
+        },
     }
 }
 DJANGO_REDIS_IGNORE_EXCEPTIONS = True
 
-CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_URL = REDIS.celery_url
+CELERY_BROKER_USE_SSL = REDIS.tls or None
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -167,7 +167,13 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Whoever rings while the broker is away must not wait for it: sweeps find what was not told.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.2,
+    "interval_max": 0.2,
+    **REDIS.celery_transport,
+}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.analytics_fixture import analytics_server  # noqa: F401 - a fixture for all
+from tests.environment import PRODUCTION_STORES
 
 pytest_plugins = ["tests.server_fixture"]
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,14 +38,17 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.fixture(scope="session")
-def broker() -> Iterator[subprocess.Popen[bytes]]:
-    """A real Valkey on the port that the settings name."""
+def broker() -> Iterator[None]:
+    """A real Valkey on the port that the settings name, unless they name a production store."""
     from config.supervisor import _answers, _valkey_binary
 
+    if "REDIS_HOST" in PRODUCTION_STORES:
+        yield
+        return
     port = os.environ["REDIS_PORT"]
     command = [_valkey_binary(), "--port", port, "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"]
     process = _start(command, lambda: _answers(int(port)))
-    yield process
+    yield
     _stop(process)
 
 

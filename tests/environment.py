@@ -1,8 +1,12 @@
-"""Loaded before Django's settings (`-p tests.environment`): a data folder, and services, of the test run's own."""
+"""Loaded before Django's settings (`-p tests.environment`): a data folder, and services, of the test run's own.
+
+`SPANWISE_TEST_STORES` holds more settings as JSON, which name stores that run already (tests/stores/product.py).
+"""
 
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import shutil
 import tempfile
@@ -14,6 +18,7 @@ DATA_DIR = Path(tempfile.mkdtemp(prefix="spanwise-test-"))
 (DATA_DIR / "static").mkdir()
 atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)
 
+PRODUCTION_STORES: dict[str, str] = json.loads(os.environ.get("SPANWISE_TEST_STORES", "{}"))
 _OURS = ("LANGFUSE_", "CLICKHOUSE_", "REDIS_", "DORIS_", "SPANWISE_", "DATABASE_URL", "PORT")
 for name in [name for name in os.environ if name.startswith(_OURS) and not name.startswith("SPANWISE_TEST_")]:
     del os.environ[name]
@@ -30,3 +35,4 @@ os.environ |= {
     "REDIS_PORT": str(free_port()),
     "DJANGO_SETTINGS_MODULE": "config.settings",
 }
+os.environ |= PRODUCTION_STORES
