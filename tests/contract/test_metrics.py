@@ -9,7 +9,8 @@ import pytest
 
 from tests.contract.harness import Case, check
 from tests.tracing.api_data import Api, at, make_api, observation, score, trace
-from tracing.analytics import store
+from tracing.analytics import answers, store
+from tracing.analytics.backends import clickhouse
 from tracing.queries.metrics import VIEWS_V1, VIEWS_V2, build
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("analytics_server")]
@@ -880,7 +881,8 @@ def test_numbers_of_any_size_can_be_asked_for(api: Api) -> None:
 
 
 def test_too_expensive_is_refused_with_advice(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(store._READ_SETTINGS, "max_rows_to_read", 1)
+    monkeypatch.setitem(clickhouse.READ_SETTINGS, "max_rows_to_read", 1)
+    answers.forget()
     message = "This asks for more data than one query may read. Narrow the time range or add a filter."
     answer = {"message": message, "error": "Request timed out"}
     check(api, Case("too expensive", V1, 422, answer, asked("observations", COUNT, ("name",))))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tracing.analytics import store
+from tracing.analytics import answers
+from tracing.analytics.backends import clickhouse
 
 pytestmark = pytest.mark.django_db
 
@@ -44,8 +45,9 @@ def limit(monkeypatch):
     """Sets a limit of the store for every query."""
 
     def set_limit(name: str, value: float) -> None:
-        for settings in (store._READ_SETTINGS, store._PLAIN_SETTINGS):
+        for settings in (clickhouse.READ_SETTINGS, clickhouse.PLAIN_SETTINGS):
             monkeypatch.setitem(settings, name, value)
+        answers.forget()
 
     return set_limit
 

@@ -15,6 +15,7 @@ from accounts.roles import Role
 from config.errors import TooExpensive, Unavailable
 from tracing.analytics import client, paging, store, tables, tenancy
 from tracing.analytics import functions as fn
+from tracing.analytics.backends import clickhouse
 from tracing.analytics.records import EPOCH, Observation, Score, Trace
 
 pytestmark = pytest.mark.usefixtures("analytics_server")
@@ -341,7 +342,7 @@ def test_search_and_ids_are_served_by_indexes(scope):
 
 def test_query_over_its_limit_is_too_expensive(scope, monkeypatch):
     store.insert(observations=[observation(scope)])
-    monkeypatch.setitem(store._READ_SETTINGS, "max_rows_to_read", 1)
+    monkeypatch.setitem(clickhouse.READ_SETTINGS, "max_rows_to_read", 1)
     store.insert(observations=[observation(scope, id=f"o{n}") for n in range(50)])
 
     with pytest.raises(TooExpensive):
@@ -356,11 +357,11 @@ def test_words_are_found_beside_neighbours_of_megabytes(scope, monkeypatch):
     ]
     store.insert(observations=[*rows, observation(scope, id="hit", start_time=at, input="a 退货 of y")])
     client.call(lambda one: one.command("OPTIMIZE TABLE observations PARTITION 201703 FINAL"))
-    monkeypatch.setitem(store._READ_SETTINGS, "max_memory_usage", 80 << 20)
+    monkeypatch.setitem(clickhouse.READ_SETTINGS, "max_memory_usage", 80 << 20)
     o = tables.observations
     query = store.select(scope, o, o.c.id).where(fn.search(o.c.input, "退货"))
     assert [row.id for row in store.rows(scope, query, tag="test", is_anew=True)] == ["hit"]
-    monkeypatch.setattr(store, "_ROW_BY_ROW", {})
+    monkeypatch.setattr(clickhouse, "ROW_BY_ROW", {})
     with pytest.raises(TooExpensive):
         store.rows(scope, query, tag="test", is_anew=True)
 
@@ -398,7 +399,7 @@ def test_server_that_is_away_is_unavailable(scope, settings, monkeypatch):
 
 
 def test_rows_beyond_the_engine_s_memory_go_piece_by_piece(scope, monkeypatch):
-    monkeypatch.setitem(store._WRITE_SETTINGS, "max_memory_usage", 200 << 20)
+    monkeypatch.setitem(clickhouse.WRITE_SETTINGS, "max_memory_usage", 200 << 20)
     resource = {"resource": "x" * 50_000}
     rows = [observation(scope, id=f"o{n:04d}", metadata=resource) for n in range(3000)]
 
@@ -445,7 +446,7 @@ def test_store_that_cannot_write_has_trouble_of_its_own(scope, settings, monkeyp
 def test_insert_without_room_has_trouble_of_the_store(scope, monkeypatch, setting):
     rows = [observation(scope, id=f"o{n}", input="x" * 10_000) for n in range(1000)]
     for name, value in setting.items():
-        monkeypatch.setitem(store._WRITE_SETTINGS, name, value)
+        monkeypatch.setitem(clickhouse.WRITE_SETTINGS, name, value)
     monkeypatch.setattr(client, "RETRY_PAUSES_SECONDS", ())
 
     with pytest.raises(Unavailable) as caught:

@@ -11,6 +11,8 @@ from tests.analytics_fixture import local_server, pointed_at
 from tests.tracing.otlp_samples import export, span
 from tests.tracing.sender import OTLP, Sender
 from tracing.analytics import client, store, tables
+from tracing.analytics.backends import clickhouse
+from tracing.analytics.backends.errors import StoreAway
 from tracing.ingest import dead_letters, doorbell, drain, write
 from tracing.models import DeadLetter
 
@@ -229,7 +231,7 @@ def test_store_that_cannot_write_is_waited_for(sender, settings, waits, trouble)
 
 @pytest.mark.parametrize("code", [243, 252, 75])
 def test_full_disk_is_waited_for_though_small_inserts_fit(sender, monkeypatch, waits, code):
-    insert_body = store._insert_body
+    insert_body = clickhouse.insert_body
 
     def full(table, columns, body):
         if b"root" in body:
@@ -237,8 +239,8 @@ def test_full_disk_is_waited_for_though_small_inserts_fit(sender, monkeypatch, w
         insert_body(table, columns, body)
 
     allowed = {"allow_custom_error_code_in_throwif": 1}
-    monkeypatch.setattr(store, "_insert_body", full)
-    waits.then(20, lambda: monkeypatch.setattr(store, "_insert_body", insert_body))
+    monkeypatch.setattr(clickhouse, "insert_body", full)
+    waits.then(20, lambda: monkeypatch.setattr(clickhouse, "insert_body", insert_body))
     send(sender, "root")
     drain.drain()
     assert waits.count == 20
@@ -253,7 +255,7 @@ def test_reading_that_takes_too_much_is_tried_again_later(sender, own_inbox, mon
         drain.drain()
     send(sender, "theirs")
     with monkeypatch.context() as unwell:
-        unwell.setitem(store._READ_SETTINGS, "max_rows_to_read", 1)
+        unwell.setitem(clickhouse.READ_SETTINGS, "max_rows_to_read", 1)
         assert sender.post("/api/public/ingestion", {"batch": events}).status_code == 207
         drain.drain()
         assert len(list(own_inbox.keys())) > 0
@@ -333,7 +335,7 @@ def test_payload_that_cannot_even_be_buried_holds_up_nobody(sender, own_inbox, m
 
 
 def test_large_resource_on_many_spans_fits_a_small_engine(sender, monkeypatch, waits):
-    monkeypatch.setitem(store._WRITE_SETTINGS, "max_memory_usage", 200 << 20)
+    monkeypatch.setitem(clickhouse.WRITE_SETTINGS, "max_memory_usage", 200 << 20)
     spans = [span("a" * 32, f"{number:016x}", "bare") for number in range(4000)]
     assert sender.post(OTLP, export(spans, resource={"big": "x" * 40_000})).status_code == 200
     drain.drain()
@@ -363,7 +365,7 @@ def test_row_that_never_fits_is_buried_and_its_neighbours_land_at_once(sender, o
     big = span("e" * 32, "f" * 16, "big", input="x" * 10_000_000)
     assert sender.post(OTLP, export([big])).status_code == 200
     put_in_one_entry(own_inbox)
-    monkeypatch.setitem(store._WRITE_SETTINGS, "max_memory_usage", 24 << 20)
+    monkeypatch.setitem(clickhouse.WRITE_SETTINGS, "max_memory_usage", 24 << 20)
     deliveries = 0
     while drain.sweep(older_than_seconds=0):
         assert letters(sender) == []
@@ -379,7 +381,7 @@ def test_row_that_never_fits_is_buried_and_its_neighbours_land_at_once(sender, o
 def test_row_that_fits_again_lands(sender, own_inbox, monkeypatch, waits):
     big = span("e" * 32, "f" * 16, "big", input="x" * 10_000_000)
     with monkeypatch.context() as small:
-        small.setitem(store._WRITE_SETTINGS, "max_memory_usage", 24 << 20)
+        small.setitem(clickhouse.WRITE_SETTINGS, "max_memory_usage", 24 << 20)
         assert sender.post(OTLP, export([big])).status_code == 200
         drain.drain()
     assert names(sender) == []
@@ -421,11 +423,11 @@ def test_row_that_ends_the_engine_is_buried(sender, monkeypatch, waits, tmp_path
             with one_at_a_time:
                 server.kill()
                 server.start()
-            raise client.StoreAway("The connection broke off.")
+            raise StoreAway("The connection broke off.")
         insert_body(table, columns, body)
 
-    insert_body = store._insert_body
-    monkeypatch.setattr(store, "_insert_body", deadly)
+    insert_body = clickhouse.insert_body
+    monkeypatch.setattr(clickhouse, "insert_body", deadly)
     with pointed_at(server):
         call_command("migrate_analytics", verbosity=0)
         send(sender, "a", "poison", "b")

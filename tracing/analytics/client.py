@@ -22,6 +22,7 @@ from django.conf import settings
 from urllib3.exceptions import HTTPError
 
 from config.errors import TooExpensive, Unavailable
+from tracing.analytics.backends.errors import AWAY, TOO_EXPENSIVE, UNAVAILABLE, OutOfMemory, StoreAway
 
 CONNECT_SECONDS = 3
 ANSWER_SECONDS = 120
@@ -43,14 +44,6 @@ BAD_ROWS = {
     *(6, 7, 25, 26, 27, 38, 41, 53, 69, 70, 72, 117, 128, 130, 131, 190),
     *(321, 349, 376, 407, 441, 467, 563, 632, 691),
 }
-
-
-class StoreAway(Unavailable):
-    """The analytics store is not there, or has no memory for this; the statement itself may be the reason."""
-
-
-class OutOfMemory(TooExpensive):
-    """A query came to the end of what memory it may have."""
 
 
 T = TypeVar("T")
@@ -90,11 +83,11 @@ def _problem(error: Exception) -> Exception:
     if isinstance(error, DatabaseError) and code:
         if code in _TOO_EXPENSIVE:
             kind = OutOfMemory if code == _MEMORY else TooExpensive
-            return kind("This asks for more data than one query may read. Narrow the time range or add a filter.")
+            return kind(TOO_EXPENSIVE)
         if code in _UNAVAILABLE or (code not in BAD_ROWS and _FULL_DISK in str(error)):
-            return Unavailable("The analytics store cannot do this right now.")
+            return Unavailable(UNAVAILABLE)
         return error
-    return StoreAway("The analytics store cannot be reached right now.")
+    return StoreAway(AWAY)
 
 
 def _client() -> Client:

@@ -9,12 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.errors import Unavailable
-from tracing.analytics import client
-
-FOLDER = Path(__file__).parent / "schema" / "clickhouse"
-_HISTORY = """CREATE TABLE IF NOT EXISTS schema_history (
-    version UInt32, name String, checksum String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
-) ENGINE = MergeTree ORDER BY version SETTINGS fsync_after_insert = 1, fsync_part_directory = 1"""
+from tracing.analytics import backends
 
 
 class SchemaChanged(Exception):
@@ -37,9 +32,9 @@ class SchemaFile:
         return [part.strip() for part in re.split(r";\s*(?:\n|\Z)", self.sql) if part.strip()]
 
 
-def schema_files(folder: Path = FOLDER) -> list[SchemaFile]:
+def schema_files(folder: Path | None = None) -> list[SchemaFile]:
     files = []
-    for path in sorted(folder.glob("[0-9]*.sql")):
+    for path in sorted((folder or backends.current().FOLDER).glob("[0-9]*.sql")):
         version, _, name = path.stem.partition("_")
         files.append(SchemaFile(int(version), name, path.read_text(encoding="utf-8")))
     return files
@@ -47,8 +42,9 @@ def schema_files(folder: Path = FOLDER) -> list[SchemaFile]:
 
 def wait_for_server(seconds: float) -> None:
     """Raises `Unavailable` when the server has not answered in time."""
+    backend = backends.current()
     deadline = time.monotonic() + seconds
-    while not client.is_reachable():
+    while not backend.is_ready():
         if time.monotonic() > deadline:
             raise Unavailable(f"The analytics server did not answer within {seconds:.0f} seconds.")
         time.sleep(0.1)
@@ -56,8 +52,9 @@ def wait_for_server(seconds: float) -> None:
 
 def apply(files: list[SchemaFile]) -> list[SchemaFile]:
     """Applies what is new and returns it. Each statement may safely run again, should we be interrupted."""
-    client.call(lambda c: c.command(_HISTORY))
-    applied = _applied()
+    backend = backends.current()
+    backend.make_history()
+    applied = backend.applied()
     new = []
     for file in files:
         if file.version not in applied:
@@ -69,13 +66,8 @@ def apply(files: list[SchemaFile]) -> list[SchemaFile]:
     return new
 
 
-def _applied() -> dict[int, str]:
-    result = client.call(lambda c: c.query("SELECT version, checksum FROM schema_history"))
-    return {int(version): str(checksum) for version, checksum in result.result_rows}
-
-
 def _apply(file: SchemaFile) -> None:
+    backend = backends.current()
     for statement in file.statements:
-        client.call(lambda c, sql=statement: c.command(sql))  # type: ignore[misc]
-    row = [file.version, file.name, file.checksum]
-    client.call(lambda c: c.insert("schema_history", [row], column_names=["version", "name", "checksum"]))
+        backend.run(statement)
+    backend.remember(file.version, file.name, file.checksum)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from tracing.analytics import encode
+#: Records of one table to column names and the bytes of their rows.
+Encoder = Callable[[Sequence[Any]], tuple[list[str], bytes]]
 
 #: What one insert may hold. The engine takes three to four times as much memory for it.
 _PIECE_BYTES = 32 << 20
@@ -25,14 +26,15 @@ class Encoded:
     ready: list[bytes]
     rest: Sequence[Any]
     projects: frozenset[str]
+    encode: Encoder
 
     def bodies(self) -> Iterator[bytes]:
         yield from self.ready
         for start in range(0, len(self.rest), _RUN):
-            yield encode.rows(self.rest[start : start + _RUN])[1]
+            yield self.encode(self.rest[start : start + _RUN])[1]
 
 
-def encoded(records: Sequence[Any]) -> Encoded:
+def encoded(records: Sequence[Any], encode: Encoder) -> Encoded:
     """At least one record is needed: the columns are its fields."""
     columns: list[str] = []
     ready: list[bytes] = []
@@ -40,11 +42,11 @@ def encoded(records: Sequence[Any]) -> Encoded:
     size = 0
     for start in range(0, len(records), _RUN):
         if size >= _READY_BYTES:
-            return Encoded(columns, ready, records[start:], projects)
-        columns, body = encode.rows(records[start : start + _RUN])
+            return Encoded(columns, ready, records[start:], projects, encode)
+        columns, body = encode(records[start : start + _RUN])
         ready.append(body)
         size += len(body)
-    return Encoded(columns, ready, (), projects)
+    return Encoded(columns, ready, (), projects, encode)
 
 
 def pieces(parts: Sequence[Encoded]) -> Iterator[bytes]:
