@@ -42,6 +42,7 @@ _FORBIDDEN: tuple[tuple[str, str], ...] = (
     (r"\bWITH\s+FILL\b", "WITH FILL"),
     (r"\bFILTER\s*\(\s*WHERE\b", "FILTER (WHERE …)"),
     (r"\bUNNEST\b", "UNNEST"),
+    (r"\b(?:sum|count|avg|min|max)\((?:if\()?[^()]*\bIN\s*\(SELECT\b", "a query within an aggregate"),
     (r"\bRECURSIVE\b", "WITH RECURSIVE"),
     (r"\bSAVEPOINT\b|\bFOR\s+UPDATE\b|\bON\s+DUPLICATE\s+KEY\b|\bREPLACE\s+INTO\b", "a form of MySQL"),
     (r"\{\w+:\w+", "a parameter of ClickHouse"),

@@ -251,6 +251,7 @@ def test_conditions_that_the_lint_knows_are_refused() -> None:
         "SELECT * FROM t FINAL", "SELECT a ILIKE 'x' FROM t", "SELECT a || b", "SELECT 1 FROM t WHERE (a, b) < (1, 2)",
         "SELECT 1 FROM t WHERE (a, b) IN ((1, 2))", "SELECT x FROM t LIMIT 1 BY x", "SELECT arrayJoin(x)",
         "SELECT quantile(0.5)(x)", "SELECT toStartOfDay(x)", "SELECT a FROM t ARRAY JOIN b", "SELECT x::INT",
+        "SELECT count(if(a IN (SELECT b FROM t), 1, NULL)) FROM t",
     ):  # fmt: skip
         with pytest.raises(doris_lint.NotDoris):
             doris_lint.check(sql)

@@ -33,6 +33,8 @@ class Column:
     name: str
     convert: Convert | None
     convert_plain: Convert | None
+    #: what stands for a null
+    nothing: Any = None
 
 
 def columns_of(query: Any) -> Iterator[Column]:
@@ -43,19 +45,28 @@ def columns_of(query: Any) -> Iterator[Column]:
     if not isinstance(query, Select):
         return
     for column in query.selected_columns:
-        yield Column(column.name, _converter(column), _plain_converter(column))
+        yield Column(column.name, _converter(column), _plain_converter(column), _nothing(column))
 
 
 def rows(columns: Sequence[Column], found: Iterable[Sequence[Any]], *, is_plain: bool = False) -> list[list[Any]]:
     """Lists of values, as `decode.table` has them, or as `decode.plain` does."""
-    converts = [column.convert_plain if is_plain else column.convert for column in columns]
+    converts = [(column.convert_plain if is_plain else column.convert, column.nothing) for column in columns]
     return [
-        [
-            value if convert is None or value is None else convert(value)
-            for convert, value in zip(converts, row, strict=True)
-        ]
+        [_converted(convert, nothing, value) for (convert, nothing), value in zip(converts, row, strict=True)]
         for row in found
     ]
+
+
+def _converted(convert: Convert | None, nothing: Any, value: Any) -> Any:
+    if value is None:
+        return nothing
+    return value if convert is None else convert(value)
+
+
+def _nothing(column: Any) -> Any:
+    operation = _operation(column)
+    is_several = operation is not None and operation.name == "quantiles"
+    return [None] * len(operation.constants["qs"]) if operation is not None and is_several else None
 
 
 def is_list(column: Any) -> bool:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import select
+
 from accounts.access import ProjectScope
 from tracing.analytics import functions as fn
 from tracing.analytics import store
@@ -107,8 +109,10 @@ def _p95(row: Any) -> float | None:
 def _counted(scope: ProjectScope, wanted: Wanted, unit: str, clauses: list[Any]) -> dict[datetime, PulseBar]:
     at = fn.bucket(t.timestamp, unit=unit).label("at")
     failed = store.select(scope, observations, o.trace_id).where(o.level == "ERROR", *_around(scope, wanted.period))
-    query = store.select(scope, traces, at, fn.count().label("count"), fn.count_if(t.id.in_(failed)).label("errors"))
-    rows = store.rows(scope, query.where(*clauses).group_by("at"), tag="explorer-pulse")
+    has_failed = fn.if_else(t.id.in_(failed), 1, 0).label("has_failed")
+    found = store.select(scope, traces, at, has_failed).where(*clauses).subquery("found")
+    query = select(found.c["at"], fn.count().label("count"), fn.sum(found.c.has_failed).label("errors"))
+    rows = store.rows(scope, query.group_by(found.c["at"]), tag="explorer-pulse")
     return {row.at: _bar(row, Measure.COUNT) for row in rows}
 
 
