@@ -120,7 +120,9 @@ class DatasetItemVersion(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["dataset", "valid_to", "-valid_from"], name="evals_item_version_by_time"),
+            # Both with the number: thousands that one import wrote began at the same time, and walks go on behind one.
+            models.Index(fields=["dataset", "valid_to", "valid_from", "id"], name="evals_item_version_by_end"),
+            models.Index(fields=["dataset", "valid_from", "id"], name="evals_item_version_by_start"),
             models.Index(fields=["item", "-valid_from"], name="evals_item_version_of_item"),
             models.Index(fields=["source_trace_id"], name="evals_item_version_source"),
         ]

@@ -22,7 +22,8 @@ from tracing.queries.paging import Keyed, Numbered, PageNumber, cut, decode_curs
 PREVIEW = 400
 FIELDS = ("input", "expected_output", "metadata")
 NOT_FOUND = "Dataset item not found"
-_PER_READ = 500
+#: whole items at once: one may have megabytes
+_PER_READ = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def list_items(
     status: str | None = ItemStatus.ACTIVE,
     ids: Collection[str] | None = None,
 ) -> Iterator[Item]:
-    """All of them, newest first, read some hundred at a time. `ids`: of these only."""
+    """All of them, newest first, a hundred read at a time. `ids`: of these only."""
     found = versions(scope, dataset=dataset, as_of=as_of, status=status)
     if ids is not None:
         found = found.filter(item__item_id__in=list(ids))
@@ -168,9 +169,13 @@ def next_items(
     """Those that were there then, oldest version first, after the place that `place_of` gave; {} is the beginning."""
     found = versions(scope, dataset=dataset, as_of=as_of, status=status).order_by("valid_from", "pk")
     if after:
-        at, pk = datetime.fromisoformat(after["at"]), after["pk"]
-        found = found.filter(Q(valid_from__gt=at) | Q(valid_from=at, pk__gt=pk))
+        found = found.filter(_behind(after))
     return [_item(row) for row in found.select_related("item", "dataset")[:limit]]
+
+
+def _behind(place: Mapping[str, Any]) -> Q:
+    at, pk = datetime.fromisoformat(place["at"]), place["pk"]
+    return Q(valid_from__gte=at) & (Q(valid_from__gt=at) | Q(pk__gt=pk))
 
 
 def place_of(item: Item) -> dict[str, Any]:
@@ -267,7 +272,8 @@ def list_previews(found: QuerySet[DatasetItemVersion], *, limit: int, cursor: st
 
 
 def _after(at: datetime, pk: int) -> Q:
-    return Q(valid_from__lt=at) | Q(valid_from=at, pk__lt=pk)
+    # The bound that the rest implies is what an index finds the place by.
+    return Q(valid_from__lte=at) & (Q(valid_from__lt=at) | Q(pk__lt=pk))
 
 
 # --- History --------------------------------------------------------------------------------------------

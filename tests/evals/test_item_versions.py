@@ -16,6 +16,7 @@ from accounts.audit import SYSTEM
 from accounts.roles import Role
 from evals.actions import items as item_actions
 from evals.models import DatasetItem, DatasetItemVersion, Experiment, ExperimentItem
+from evals.queries import items
 from evals.queries.item_versions import find_version, list_history, said_when_run
 from tests.evals.experiment_data import BEGAN, Did, make_dataset, put_run
 from tests.factories import make_project
@@ -134,6 +135,29 @@ def test_an_item_that_was_deleted_says_what_it_said_last(alice, project, dataset
     assert "This item was deleted" in earlier
     assert "said 3" in earlier
     assert "Back to now" not in earlier
+
+
+def test_walks_go_on_by_an_index_behind_items_of_one_moment(dataset, scope, planned_by_indexes):
+    place = {"at": at(0).isoformat(), "pk": 7}
+    for rows in (
+        items.versions(scope, dataset=dataset).filter(items._after(at(0), 7)),
+        items.versions(scope, dataset=dataset, as_of=at(500)).order_by("valid_from", "pk").filter(items._behind(place)),
+    ):
+        plan = rows[:100].explain()
+        assert "evals_item_version_by_" in plan
+        assert not re.search(r"TEMP B-TREE FOR ORDER BY|Sort Key", plan), plan
+
+
+def test_walks_lose_nothing_and_repeat_nothing(scope, project):
+    dataset = make_dataset(project.pk, "of one moment", [(f"n{number}", number, None) for number in range(250)])
+    write_history(dataset, "older", 3)
+    down = [item.id for item in items.list_items(scope, dataset)]
+    assert down == ["older", *(f"n{number}" for number in reversed(range(250)))]
+    up, after = [], {}
+    while some := items.next_items(scope, dataset, as_of=at(500), after=after, limit=70):
+        up += [item.id for item in some]
+        after = items.place_of(some[-1])
+    assert up == down[::-1]
 
 
 # --- Runs -------------------------------------------------------------------------------------------------
