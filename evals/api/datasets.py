@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import tempfile
+from itertools import islice
+from typing import IO, Any
 
+from django.http import FileResponse, HttpRequest
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.access import ProjectScope
 from config.api.describe import PAGE, describe, in_path
-from config.api.values import iso
-from config.api.views import PublicView
+from config.api.values import iso, to_json
+from config.api.views import JsonRenderer, PublicView
 from config.errors import Invalid
 from config.snapshot import one_moment
 from evals.actions import datasets as actions
@@ -23,6 +27,9 @@ from tracing.api.params import Params
 from tracing.api.present import meta
 from tracing.ingest.issues import Issue, check_object, check_text, wrong_type
 
+_IN_MEMORY = 4 << 20
+#: items at once, whose files are looked up together
+_PRESENTED = 100
 _NAME = in_path("name", "The name; a slash in it is written %2F.")
 _RULES = (
     "A dataset of this name is changed: what is not named, or null, stays. Slashes in the name make folders. "
@@ -99,13 +106,25 @@ class OneDatasetV1(PublicView):
         deprecated=True,
         text="With all items in use and the names of its runs. Large datasets are better read page by page.",
     )
-    def get(self, request: Request, name: str) -> Response:
+    def get(self, request: Request, name: str) -> FileResponse:
         with one_moment():
-            dataset = queries.find_dataset(self.scope, name)
-            items = list(item_queries.list_items(self.scope, dataset))
-            runs = queries.list_run_names(self.scope, [dataset.pk])[dataset.pk]
-        shown = present_items(self.scope, request._request, items)
-        return Response(present_dataset(dataset) | {"items": shown, "runs": runs})
+            whole = _written_whole(self.scope, request._request, queries.find_dataset(self.scope, name))
+        return FileResponse(whole, content_type=JsonRenderer.media_type)
+
+
+def _written_whole(scope: ProjectScope, request: HttpRequest, dataset: Dataset) -> IO[bytes]:
+    """The dataset as JSON, on disk where it is large: some thousand items, as objects and as one text, would take
+    many times the memory, and a client that reads slowly shall not keep the moment open."""
+    whole = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the answer closes it
+    whole.write(to_json(present_dataset(dataset)).removesuffix(b"}") + b',"items":[')
+    items = item_queries.list_items(scope, dataset)
+    comma = b""
+    while some := list(islice(items, _PRESENTED)):
+        whole.write(comma + to_json(present_items(scope, request, some))[1:-1])
+        comma = b","
+    whole.write(b'],"runs":' + to_json(queries.list_run_names(scope, [dataset.pk])[dataset.pk]) + b"}")
+    whole.seek(0)
+    return whole
 
 
 def present_dataset(dataset: Dataset) -> dict[str, Any]:

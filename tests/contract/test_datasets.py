@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts import signals
 from accounts.models import AuditLog
+from evals.api import datasets as dataset_routes
 from evals.models import Dataset, DatasetItemVersion, Experiment
 from tests.contract.harness import check_documented
 from tests.tracing.api_data import make_api
@@ -108,6 +109,21 @@ def test_the_first_clients_get_items_and_runs_with_their_datasets(api):
     assert (found["items"], found["runs"]) == ([item["id"]], ["run 1"])
     whole = send(api, "GET", "datasets/questions")
     assert (whole["items"], whole["runs"]) == ([item], ["run 1"])
+
+
+def test_a_whole_dataset_is_written_a_hundred_items_at_a_time(api, monkeypatch):
+    make(api)
+    assert send(api, "GET", "datasets/questions")["items"] == []
+    for number in range(201):
+        write(api, id=f"i{number}", input={"n": number, "text": "ü" * 50})
+    pieces, present = [], dataset_routes.present_items
+    monkeypatch.setattr(dataset_routes, "present_items", lambda *args: (pieces.append(len(args[2])), present(*args))[1])
+    monkeypatch.setattr(dataset_routes, "_IN_MEMORY", 100)  # most of it is on disk
+    response = api("GET", "datasets/questions")
+    assert pieces == [100, 100, 1]
+    pages = [send(api, "GET", "dataset-items", datasetName="questions", limit=100, page=n)["data"] for n in (1, 2, 3)]
+    assert response.json()["items"] == [item for page in pages for item in page]
+    assert int(response["Content-Length"]) == len(response.content)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
+from django.http import HttpResponse
 from django.test import Client
 
 from tests.factories import basic, make_key, make_project
@@ -33,13 +34,14 @@ class Api:
     def __call__(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
         query = f"?{urlencode({k: json.dumps(v) if isinstance(v, list | dict) else v for k, v in params.items()})}"
         data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-        return Client().generic(
+        response = Client().generic(
             method,
             f"/api/public/{path}{query if params else ''}",
             data,
             content_type="application/json",
             headers={"Authorization": self.authorization},
         )
+        return _gathered(response) if response.streaming else response
 
     def get(self, path: str, status: int = 200, **params: Any) -> Any:
         response = self("GET", path, **params)
@@ -49,6 +51,13 @@ class Api:
 
     def ids(self, path: str, **params: Any) -> list[str]:
         return [item["id"] for item in self.get(path, **params)["data"]]
+
+
+def _gathered(response: Any) -> Any:
+    """One that comes in pieces, to be read as the others are."""
+    whole: Any = HttpResponse(response.getvalue(), status=response.status_code, headers=dict(response.items()))
+    whole.wsgi_request, whole.json = response.wsgi_request, lambda: json.loads(whole.content)
+    return whole
 
 
 def make_api(**fields: Any) -> Api:
