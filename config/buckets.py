@@ -28,11 +28,34 @@ class BucketAway(Unavailable, OSError):
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
+    """What the client raises becomes BucketAway."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:
         raise BucketAway(error) from error
+
+
+def connect(
+    *, endpoint_url: str | None, region_name: str | None, access_key: str | None, secret_key: str | None, config: Config
+) -> Any:
+    """A client of S3, which threads may share. Without a key the machine's own identity counts."""
+    session = boto3.Session(aws_access_key_id=access_key, aws_secret_access_key=secret_key)
+    return session.client("s3", region_name=region_name, endpoint_url=endpoint_url, config=config)
+
+
+def client_config(*, force_path_style: bool, answer_seconds: float = 60, attempts: int = 3) -> Config:
+    return Config(
+        s3={"addressing_style": "path" if force_path_style else "auto"},
+        signature_version="s3v4",
+        connect_timeout=5,
+        read_timeout=answer_seconds,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=32,
+        # Newer kinds of checksums are unknown to many that speak S3.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
 
 
 class Bucket(S3Storage):  # type: ignore[misc]  # the library has no types
@@ -42,18 +65,8 @@ class Bucket(S3Storage):  # type: ignore[misc]  # the library has no types
     """
 
     def __init__(self, **options: Any) -> None:
-        style = "path" if options.pop("force_path_style", False) else "auto"
+        config = client_config(force_path_style=options.pop("force_path_style", False))
         self._client_endpoint_url = options.pop("client_endpoint_url", None)
-        config = Config(
-            s3={"addressing_style": style},
-            signature_version="s3v4",
-            connect_timeout=5,
-            read_timeout=60,
-            retries={"mode": "standard", "total_max_attempts": 3},
-            # Newer kinds of checksums are unknown to many that speak S3.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        )
         super().__init__(client_config=config, file_overwrite=True, **options)
         self._signing = Lock()
         self._signer_client: Any = None
@@ -71,7 +84,7 @@ class Bucket(S3Storage):  # type: ignore[misc]  # the library has no types
         """Whether the bytes there are those of this hash: by the checksum that the bucket keeps, else by reading."""
         key = self._normalize_name(name)
         client = self.connection.meta.client
-        with _told():
+        with told():
             head = client.head_object(Bucket=self.bucket_name, Key=key, ChecksumMode="ENABLED")
             if kept := head.get("ChecksumSHA256"):
                 return bool(kept == sha256)
@@ -81,40 +94,40 @@ class Bucket(S3Storage):  # type: ignore[misc]  # the library has no types
         return base64.b64encode(digest.digest()).decode() == sha256
 
     def exists(self, name: str) -> bool:
-        with _told():
+        with told():
             return bool(super().exists(name))
 
     def size(self, name: str) -> int:
-        with _told():
+        with told():
             return int(super().size(name))
 
     def delete(self, name: str) -> None:
-        with _told():
+        with told():
             super().delete(name)
 
     def _open(self, name: str, mode: str = "rb") -> IO[bytes]:
-        with _told():
+        with told():
             file: IO[bytes] = super()._open(name, mode)
             return file
 
     def _save(self, name: str, content: Any) -> str:
-        with _told():
+        with told():
             return str(super()._save(name, content))
 
     def _signed(self, operation: str, name: str, seconds: int, more: dict[str, Any]) -> str:
         params = {"Bucket": self.bucket_name, "Key": self._normalize_name(name), **more}
-        with _told():
+        with told():
             return str(self._signer().generate_presigned_url(operation, Params=params, ExpiresIn=seconds))
 
     def _signer(self) -> Any:
         """One for all threads: clients may be shared, sessions may not."""
         with self._signing:
             if self._signer_client is None:
-                session = boto3.Session(aws_access_key_id=self.access_key, aws_secret_access_key=self.secret_key)
-                self._signer_client = session.client(
-                    "s3",
-                    region_name=self.region_name,
+                self._signer_client = connect(
                     endpoint_url=self._client_endpoint_url or self.endpoint_url,
+                    region_name=self.region_name,
+                    access_key=self.access_key,
+                    secret_key=self.secret_key,
                     config=self.client_config,
                 )
             return self._signer_client

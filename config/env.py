@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,35 @@ def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
     if value is None:
         return list(default)
     return [word.strip() for word in value.split(",") if word.strip()]
+
+
+@dataclass(frozen=True, slots=True)
+class BucketSettings:
+    """Where a bucket is and how it is opened. Without a key the machine's own identity counts."""
+
+    name: str
+    prefix: str
+    endpoint_url: str | None
+    region_name: str | None
+    access_key: str | None
+    secret_key: str | None = field(repr=False)
+    force_path_style: bool = False
+
+
+def bucket(start: str) -> BucketSettings | None:
+    """The bucket of the variables that start so, such as `LANGFUSE_S3_EVENT_UPLOAD`; None where none is named."""
+    name = text(f"{start}_BUCKET")
+    if not name:
+        return None
+    return BucketSettings(
+        name=name,
+        prefix=text(f"{start}_PREFIX"),
+        endpoint_url=text(f"{start}_ENDPOINT") or None,
+        region_name=text(f"{start}_REGION") or None,
+        access_key=text(f"{start}_ACCESS_KEY_ID") or None,
+        secret_key=text(f"{start}_SECRET_ACCESS_KEY") or None,
+        force_path_style=flag(f"{start}_FORCE_PATH_STYLE"),
+    )
 
 
 def secret(name: str, folder: Path) -> str:

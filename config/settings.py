@@ -188,6 +188,8 @@ CLICKHOUSE_DB = env.text("CLICKHOUSE_DB", "default")
 # --- Blobs: inbox, media, exports ------------------------------------------------------------------------
 BLOB_DIR = DATA_DIR / "blobs"
 INBOX_DIR = DATA_DIR / "inbox"
+#: With a bucket, what was accepted waits there instead, where workers on other machines find it.
+INBOX_BUCKET = env.bucket("LANGFUSE_S3_EVENT_UPLOAD")
 MEDIA_MAX_BYTES = env.number("LANGFUSE_S3_MEDIA_MAX_CONTENT_LENGTH", 1_000_000_000)
 
 #: With a bucket, clients put media there and get them there, at the endpoint named here.

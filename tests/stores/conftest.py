@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.stores.postgres import Postgres, postgres
+from tests.stores.swift import Swift, swift
 
 _HERE = Path(__file__).resolve().parent
 
@@ -22,6 +23,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
     server = postgres()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def swift_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swift]:
+    server = swift(tmp_path_factory.mktemp("swift") / "node")
     server.start()
     yield server
     server.stop()

@@ -51,6 +51,10 @@ class Server:
 
     def start(self) -> None:
         """Returns when it can be used. Raises RuntimeError with its last lines if it does not come up."""
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -64,6 +68,9 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def wait_until_ready(self) -> None:
+        assert self.process is not None
         deadline = time.monotonic() + 60
         while not self.is_ready():
             if self.process.poll() is not None or time.monotonic() > deadline:

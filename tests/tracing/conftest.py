@@ -9,6 +9,7 @@ from accounts.models import Project, User
 from tests.factories import Workspace, make_workspace
 from tests.tracing.sender import Sender
 from tracing.ingest import doorbell, drain, receive
+from tracing.ingest.inbox import FolderInbox
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def charlie(workspace: Workspace) -> Client:
 @pytest.fixture
 def own_inbox(tmp_path, monkeypatch):
     """An inbox of this test's own, and a worker that is called by the test."""
-    inbox = drain.FolderInbox(tmp_path / "inbox")
+    inbox = FolderInbox(tmp_path / "inbox")
     monkeypatch.setattr(drain, "inbox", inbox)
     monkeypatch.setattr(receive._commits, "inbox", inbox)
     monkeypatch.setattr(doorbell, "call_worker", lambda: None)

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 import orjson
-from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -19,7 +18,8 @@ from accounts.models import Project
 from config.errors import Unavailable
 from tracing.ingest import doorbell
 from tracing.ingest.files import store_bytes, sync_to_disk
-from tracing.ingest.inbox import FolderInbox, GroupCommit, Payload, unpack
+from tracing.ingest.inbox import GroupCommit, Payload, unpack
+from tracing.ingest.inboxes import open_inbox
 from tracing.ingest.model import Envelope, SetAside
 from tracing.models import DeadLetter
 
@@ -102,7 +102,7 @@ def _post(letters: Sequence[DeadLetter]) -> None:
 
 def replay(scope: ProjectScope, ids: Sequence[str]) -> Replayed:
     """Put letters back into the inbox, as they came. Those that fail again come back as new letters."""
-    commits = GroupCommit(FolderInbox(settings.INBOX_DIR), doorbell.ring)
+    commits = GroupCommit(open_inbox(), doorbell.ring)
     mine = DeadLetter.objects.filter(project_id=scope.project_id, replayed_at=None)
     sent = unreadable = 0
     for pk in list(mine.filter(pk__in=ids).values_list("pk", flat=True)):

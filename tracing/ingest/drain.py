@@ -19,14 +19,14 @@ from enum import Enum, auto
 from functools import partial
 from typing import TypeVar
 
-from django.conf import settings
 from django.db import close_old_connections
 
 from config.errors import Unavailable
 from tracing.analytics import store
 from tracing.ingest import dead_letters, doorbell, legacy, otlp, scores
 from tracing.ingest.database import needs_database
-from tracing.ingest.inbox import BrokenEntry, FolderInbox, Payload, unpack
+from tracing.ingest.inbox import BrokenEntry, Payload, unpack
+from tracing.ingest.inboxes import bring_along, open_inbox
 from tracing.ingest.model import Decoded
 from tracing.ingest.write import Batch, Broken, prepare, write
 
@@ -51,7 +51,7 @@ _ENDED_PROCESSES = "Given up: each time that it was being stored, the process en
 _draining = threading.Lock()
 _stopping = threading.Event()
 
-inbox = FolderInbox(settings.INBOX_DIR)
+inbox = open_inbox()
 
 
 def stop() -> None:
@@ -84,6 +84,7 @@ def drain() -> None:
 def sweep(*, older_than_seconds: float) -> int:
     """Ring again for entries that nobody is working on. Returns how many were found."""
     doorbell.be_seen()
+    bring_along(inbox)
     existing = set(inbox.keys())
     doorbell.forget_finished(existing)
     found = doorbell.announce([key for key in inbox.keys(older_than_seconds=older_than_seconds) if key in existing])
@@ -180,6 +181,7 @@ def _claim_batch() -> _Claimed:
         claims = doorbell.claim(_CLAIM, has_company=bool(claimed.failures))
         if not claims:
             break
+        inbox.expect(claims)
         left = dict(claims)
         for key, failures in claims.items():
             if claimed.size >= _BATCH_BYTES:

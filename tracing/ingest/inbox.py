@@ -17,13 +17,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 import orjson
 
 from tracing.ingest.model import Envelope
 
 _LENGTHS = struct.Struct(">II")
-_SUFFIX = ".inbox"
+SUFFIX = ".inbox"
 #: Of a write that never finished nobody was told "accepted"; an hour leaves time for the slowest disk.
 _ABANDONED_AFTER_SECONDS = 3600
 #: A worker reads an entry at once: what queued during a slow fsync must not become one of gigabytes.
@@ -82,6 +83,39 @@ def _envelope(header: bytes) -> Envelope:
     return Envelope(**{**known, "received_at": datetime.fromisoformat(sent["received_at"])})
 
 
+class Inbox(Protocol):
+    """Where entries wait. A key names an entry and sorts by time of arrival."""
+
+    def put(self, chunks: Iterable[bytes]) -> str:
+        """Store one entry and return its key. When this returns it survives a power cut. Raises OSError."""
+
+    def probe(self, wanted_bytes: int) -> None:
+        """Raises OSError unless an entry of this size could be written. Monitors ask every second."""
+
+    def expect(self, keys: Iterable[str]) -> None:
+        """These will be asked for next, in this order."""
+
+    def get(self, key: str) -> bytes | None:
+        """The entry, or None when another worker has finished it. Raises OSError."""
+
+    def delete(self, keys: Iterable[str]) -> None: ...
+
+    def set_aside(self, key: str) -> str:
+        """Move an entry that is none out of the way, and say where to."""
+
+    def keys(self, *, older_than_seconds: float = 0) -> Iterator[str]:
+        """Keys of whole entries, oldest first."""
+
+
+def new_key() -> str:
+    return f"{time.time_ns():020d}-{secrets.token_hex(6)}{SUFFIX}"
+
+
+def has_age(key: str, seconds: float) -> bool:
+    """Whether it waits for so long. One from the future came before the clock was set back: it is no younger."""
+    return abs((time.time_ns() - _arrived_ns(key)) / 1e9) >= seconds
+
+
 class FolderInbox:
     """Entries as files in one folder. A key is a file's name and sorts by time of arrival."""
 
@@ -94,7 +128,7 @@ class FolderInbox:
         if not self._folder_ready:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._folder_ready = True
-        key = f"{time.time_ns():020d}-{secrets.token_hex(6)}{_SUFFIX}"
+        key = new_key()
         draft = self.folder / f"{key}.part"
         try:
             handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -123,6 +157,9 @@ class FolderInbox:
         if facts.f_bavail * facts.f_frsize < wanted_bytes:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    def expect(self, keys: Iterable[str]) -> None:
+        """A file is there at once."""
+
     def get(self, key: str) -> bytes | None:
         """The entry, or None when another worker has finished it."""
         try:
@@ -134,12 +171,12 @@ class FolderInbox:
         for key in keys:
             self._path(key).unlink(missing_ok=True)
 
-    def set_aside(self, key: str) -> Path:
+    def set_aside(self, key: str) -> str:
         """Move an entry that is none out of the way, and say where to."""
         target = self.folder / "broken" / key
         target.parent.mkdir(exist_ok=True, mode=0o700)
         os.rename(self._path(key), target)
-        return target
+        return str(target)
 
     def keys(self, *, older_than_seconds: float = 0) -> Iterator[str]:
         """Keys of whole entries, oldest first; drafts that were abandoned are cleared away."""
@@ -147,14 +184,11 @@ class FolderInbox:
             names = sorted(os.listdir(self.folder))
         except FileNotFoundError:
             return
-        now_ns = time.time_ns()
         for name in names:
-            age_seconds = (now_ns - _arrived_ns(name)) / 1e9
             if name.endswith(".part"):
-                if age_seconds > _ABANDONED_AFTER_SECONDS:
+                if time.time_ns() - _arrived_ns(name) > _ABANDONED_AFTER_SECONDS * 1e9:
                     self._path(name).unlink(missing_ok=True)
-            # An entry from the future came before the clock was set back: it is no younger for that.
-            elif name.endswith(_SUFFIX) and abs(age_seconds) >= older_than_seconds:
+            elif name.endswith(SUFFIX) and has_age(name, older_than_seconds):
                 yield name
 
     def _path(self, key: str) -> Path:
@@ -205,7 +239,7 @@ class GroupCommit:
     it is safe.
     """
 
-    inbox: FolderInbox
+    inbox: Inbox
     ring: Callable[[str], None]
     _queue: list[_Waiting] = field(default_factory=list)
     _queue_lock: threading.Lock = field(default_factory=threading.Lock)

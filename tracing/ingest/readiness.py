@@ -13,7 +13,7 @@ from django.db import Error
 from accounts.models import Project
 from tracing.analytics import store
 from tracing.ingest import doorbell
-from tracing.ingest.inbox import FolderInbox
+from tracing.ingest.inbox import Inbox
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +64,12 @@ def is_shutting_down() -> bool:
     return settings.STOPPING_FILE.exists()
 
 
-def problems(inbox: FolderInbox) -> list[str]:
+def problems(inbox: Inbox) -> list[str]:
     """What is wrong, in words for anybody; empty when all is well."""
     return _shared.problems(lambda: [message for message, is_well in _checks(inbox) if not is_well()])
 
 
-def _checks(inbox: FolderInbox) -> list[tuple[str, Callable[[], bool]]]:
+def _checks(inbox: Inbox) -> list[tuple[str, Callable[[], bool]]]:
     return [
         (INBOX, lambda: _has_room(inbox)),
         (RELATIONAL, _relational_store_answers),
@@ -78,7 +78,7 @@ def _checks(inbox: FolderInbox) -> list[tuple[str, Callable[[], bool]]]:
     ]
 
 
-def _has_room(inbox: FolderInbox) -> bool:
+def _has_room(inbox: Inbox) -> bool:
     try:
         inbox.probe(settings.OTLP_MAX_BYTES)
     except OSError as error:

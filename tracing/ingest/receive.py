@@ -20,14 +20,15 @@ from config.api.body import BadEncoding, Body
 from config.errors import Forbidden, Invalid, SpanwiseError, Unavailable
 from tracing.analytics.records import ScoreSource, ScoreType
 from tracing.ingest import doorbell, legacy, otlp, pace, readiness, scores
-from tracing.ingest.inbox import FolderInbox, GroupCommit, Payload
+from tracing.ingest.inbox import GroupCommit, Payload
+from tracing.ingest.inboxes import open_inbox
 from tracing.ingest.model import Envelope, PayloadRejected
 from tracing.ingest.text import as_text, parse_json
 
 log = logging.getLogger(__name__)
 
 _NUMBER = re.compile("[0-9]{1,9}")
-_commits = GroupCommit(FolderInbox(settings.INBOX_DIR), doorbell.ring)
+_commits = GroupCommit(open_inbox(), doorbell.ring)
 
 
 def otlp_traces(request: HttpRequest) -> HttpResponse:
