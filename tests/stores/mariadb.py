@@ -35,9 +35,11 @@ _SETTINGS = {
 
 @dataclass
 class MariaDB:
+    """Without a server program it is one that somebody else started."""
+
     folder: Path
     port: int
-    server: Server
+    server: Server | None = None
 
     def connect(self, database: str | None = None, **options: Any) -> pymysql.Connection[Any]:
         return pymysql.connect(
@@ -52,6 +54,7 @@ class MariaDB:
         )
 
     def start(self) -> None:
+        assert self.server is not None
         self.server.start()
         zones = program("mariadb-tzinfo-to-sql", package=_PACKAGE)
         statements = subprocess.run(
@@ -62,6 +65,7 @@ class MariaDB:
 
     def stop(self) -> None:
         """Ends it for good."""
+        assert self.server is not None
         self.server.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -88,8 +92,8 @@ def mariadb() -> MariaDB:
     options = [f"--{name}={value}" for name, value in _SETTINGS.items()]
     command = [program("mariadbd", package=_PACKAGE), "--no-defaults", f"--datadir={data}", f"--port={port}"]
     command += [f"--socket={folder / 'socket'}", f"--pid-file={folder / 'pid'}", *options]
-    found = MariaDB(folder, port, Server(command, folder, lambda: False, user=user))
-    found.server.is_ready = lambda: _answers(found)
+    found = MariaDB(folder, port)
+    found.server = Server(command, folder, lambda: _answers(found), user=user)
     return found
 
 

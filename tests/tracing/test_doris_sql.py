@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import and_, literal, or_, select, tuple_, union_all
 
@@ -16,7 +17,7 @@ from accounts.roles import Role
 from tests import doris_lint
 from tracing.analytics import functions as fn
 from tracing.analytics import store
-from tracing.analytics.dialects import clickhouse, doris
+from tracing.analytics.dialects import clickhouse, doris, doris_answers
 from tracing.analytics.tables import observations, scores, traces
 
 o, t, s = observations.c, traces.c, scores.c
@@ -173,6 +174,13 @@ def test_no_values_are_among_none() -> None:
     assert "true" in compiled(query.where(o.id.not_in([])))
 
 
+def test_minutes_are_looked_for_in_the_partitions_that_have_them() -> None:
+    minutes = fn.unix_start(o.start_time, unit="minute").in_([0, 600])
+    sql = compiled(store.select(SCOPE, observations, o.name).where(minutes))
+    assert "`start_time` >= '1970-01-01 00:00:00.000000'" in sql
+    assert "`start_time` < '1970-01-01 00:11:00.000000'" in sql
+
+
 def test_tuples_are_compared_as_texts_that_say_where_each_part_ends() -> None:
     sql = compiled(
         store.select(SCOPE, observations, o.name).where(tuple_(o.trace_id, o.id).in_([("a", "b"), ("a1", "")]))
@@ -240,6 +248,42 @@ def test_members_of_lists_are_made_around_the_query_that_has_them() -> None:
         store.select(SCOPE, observations, fn.explode(o.tags).label("tag")),
     ).subquery("both")
     assert compiled(select(both.c.tag)).count("LATERAL VIEW") == 2
+
+
+def test_answers_become_the_values_of_records() -> None:
+    query = store.select(
+        SCOPE, observations, o.start_time, o.end_time, o.total_cost, o.cost, o.tags, o.is_root, o.usage
+    )
+    columns = doris.compile_query(query).columns
+    row = ["2026-11-21T10:00:00", None, Decimal("0.5"), '{"input": "0.25"}', '["a"]', 1, '{"input": 3}']
+    at = datetime(2026, 11, 21, 10, tzinfo=UTC)
+    found = [at, None, Decimal("0.5"), {"input": Decimal("0.25")}, ["a"], True, {"input": 3}]
+    assert doris_answers.rows(columns, [row]) == [found]
+    plain = ["2026-11-21 10:00:00.000000", None, 0.5, {"input": 0.25}, ["a"], True, {"input": 3}]
+    assert doris_answers.rows(columns, [row], is_plain=True) == [plain]
+
+
+def test_answers_of_nothing() -> None:
+    figures = fn.quantiles(s.value, qs=(0.5, 0.9)).label("shares"), fn.histogram(s.value, bins=3).label("bars")
+    columns = doris.compile_query(store.select(SCOPE, scores, *figures)).columns
+    assert doris_answers.rows(columns, [[None, None]]) == [[[None, None], []]]
+
+
+def test_collected_lists_and_maps_are_put_together() -> None:
+    query = store.select(
+        SCOPE, observations, fn.collect_arrays(o.tags).label("tags"), fn.sum_map(o.cost).label("cost"),
+        fn.sum_map(o.usage).label("usage"),
+    )  # fmt: skip
+    columns = doris.compile_query(query).columns
+    lists = ['["a", "b"]', '["b"]'], ['{"x": "0.1"}', '{"x": "0.2"}'], ['{"x": 1}', '{"y": 2}']
+    row = [orjson.dumps(one).decode() for one in lists]
+    assert doris_answers.rows(columns, [row]) == [[["a", "b"], {"x": Decimal("0.3")}, {"x": 1, "y": 2}]]
+
+
+def test_bars_of_histograms() -> None:
+    columns = doris.compile_query(store.select(SCOPE, scores, fn.histogram(s.value, bins=3).label("bars"))).columns
+    bars = '{"num_buckets": 1, "buckets": [{"lower": "0.5", "upper": "2", "count": 4, "pre_sum": 0, "ndv": 3}]}'
+    assert doris_answers.rows(columns, [[bars]]) == [[[[0.5, 2.0, 4.0]]]]
 
 
 def test_lists_are_asked_for_as_json() -> None:

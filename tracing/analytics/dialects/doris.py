@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +25,7 @@ from sqlalchemy.sql import ClauseElement, compiler, elements, operators
 from tracing.analytics.dialects import doris_answers
 from tracing.analytics.dialects.doris_nulls import default_of, may_be_null, outer_sources
 from tracing.analytics.functions import FirstOfEach, Operation
+from tracing.analytics.records import EPOCH
 from tracing.analytics.tenancy import Read
 from tracing.analytics.types import Money
 
@@ -352,7 +353,17 @@ class DorisCompiler(compiler.SQLCompiler):
             return self._among_tuples(left, values, word, **kw)
         text = self.process(left, **kw)
         lists = (", ".join(self._bound(one) for one in some) for some in _in_parts(values))
-        return "({})".format(f" {between} ".join(f"{text} {word} ({some})" for some in lists))
+        listed = f" {between} ".join(f"{text} {word} ({some})" for some in lists)
+        if isinstance(left, Operation) and left.name == "unix_start" and word == "IN":
+            return f"(({listed}) AND {self._around(left, values, **kw)})"
+        return f"({listed})"
+
+    def _around(self, start: Operation, seconds: Sequence[int], **kw: Any) -> str:
+        """From the first to the last of these minutes or hours, by the time itself: partitions are known by it."""
+        time = self.process(next(iter(start.clauses)), **kw)
+        length = {"minute": 60, "hour": 3600}[start.constants["unit"]]
+        first, last = (self._bound(EPOCH + timedelta(seconds=at)) for at in (min(seconds), max(seconds) + length))
+        return f"{time} >= {first} AND {time} < {last}"
 
     def _among_rows(self, left: Any, right: Any, word: str, **kw: Any) -> str:
         query: Any = right.element if isinstance(right, elements.Grouping) else right

@@ -64,14 +64,22 @@ def _converted(convert: Convert | None, nothing: Any, value: Any) -> Any:
 
 
 def _nothing(column: Any) -> Any:
-    operation = _operation(column)
-    is_several = operation is not None and operation.name == "quantiles"
-    return [None] * len(operation.constants["qs"]) if operation is not None and is_several else None
+    operation = operation_of(column)
+    if operation is None:
+        return None
+    match operation.name:
+        case "quantiles":
+            return [None] * len(operation.constants["qs"])
+        case "collect" | "collect_unique" | "collect_arrays" | "histogram":
+            return []
+        case "sum_map":
+            return {}
+    return None
 
 
 def is_list(column: Any) -> bool:
     """Whether it is an array, which must be asked for as JSON."""
-    operation = _operation(column)
+    operation = operation_of(column)
     if operation is not None and operation.name in _LISTS:
         return True
     if operation is not None and operation.name in ("collect_arrays", "sum_map"):
@@ -79,7 +87,7 @@ def is_list(column: Any) -> bool:
     return isinstance(column.type, StringArray) and (operation is None or operation.name not in ("explode", "pairs"))
 
 
-def _operation(column: Any) -> Operation | None:
+def operation_of(column: Any) -> Operation | None:
     """What is behind a column, through labels and subqueries."""
     while True:
         if isinstance(column, elements.Label):
@@ -93,7 +101,7 @@ def _operation(column: Any) -> Operation | None:
 
 
 def _converter(column: Any) -> Convert | None:
-    operation = _operation(column)
+    operation = operation_of(column)
     if operation is not None and operation.name in _OF_OPERATIONS:
         return _OF_OPERATIONS[operation.name](operation)
     return _of_type(column.type)
@@ -134,12 +142,16 @@ def _of_type(kind: types.TypeEngine[Any]) -> Convert | None:
 
 
 def _time(value: Any) -> datetime:
-    at = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return at.replace(tzinfo=UTC)
+    return _naive(value).replace(tzinfo=UTC)
 
 
 def _text_of_time(value: Any) -> str:
-    return value if isinstance(value, str) else value.isoformat(sep=" ", timespec="microseconds")
+    return _naive(value).isoformat(sep=" ", timespec="microseconds")
+
+
+def _naive(value: Any) -> datetime:
+    at: datetime = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return at
 
 
 def _text(value: Any) -> str:
