@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from config import env
 from config.redis_options import redis_options
@@ -184,6 +185,26 @@ CLICKHOUSE_URL = env.text("CLICKHOUSE_URL") or _local.get("clickhouse_url", "htt
 CLICKHOUSE_USER = env.text("CLICKHOUSE_USER", "default")
 CLICKHOUSE_PASSWORD = env.text("CLICKHOUSE_PASSWORD") or _local.get("clickhouse_password", "")
 CLICKHOUSE_DB = env.text("CLICKHOUSE_DB", "default")
+if ANALYTICS_BACKEND not in ("clickhouse", "doris"):
+    raise ImproperlyConfigured(f"LANGFUSE_ANALYTICS_BACKEND must be clickhouse or doris, not {ANALYTICS_BACKEND!r}")
+DORIS_FE_HTTP_URL = env.text("DORIS_FE_HTTP_URL", "http://127.0.0.1:8030")
+#: MySQL's protocol, on the host of the URL above
+DORIS_FE_QUERY_PORT = env.number("DORIS_FE_QUERY_PORT", 9030)
+DORIS_DB = env.text("DORIS_DB", "langfuse")
+DORIS_USER = env.text("DORIS_USER", "root")
+DORIS_PASSWORD = env.text("DORIS_PASSWORD")
+#: where loads go, if not where the FE sends them; and hosts that it may send them to besides those it lists as backends
+DORIS_BE_HTTP_URL = env.text("DORIS_BE_HTTP_URL")
+DORIS_BE_HOSTS = env.words("DORIS_BE_HOSTS")
+#: a certificate authority: queries are then encrypted
+DORIS_SSL_CA = env.text("DORIS_SSL_CA")
+DORIS_MAX_OPEN_CONNECTIONS = env.number("DORIS_MAX_OPEN_CONNECTIONS", 32)
+DORIS_REQUEST_TIMEOUT_SECONDS = env.number("DORIS_REQUEST_TIMEOUT_MS", 300_000) / 1000
+#: copies of each row: 0 is three where three backends are alive, else one
+DORIS_REPLICATION_NUM = env.number("DORIS_REPLICATION_NUM", 0)
+#: in each month of each table
+DORIS_BUCKETS = env.number("DORIS_BUCKETS", 8)
+DORIS_MIGRATION_DISABLED = env.flag("LANGFUSE_AUTO_DORIS_MIGRATION_DISABLED")
 
 # --- Blobs: inbox, media, exports ------------------------------------------------------------------------
 BLOB_DIR = DATA_DIR / "blobs"

@@ -26,9 +26,9 @@ def rows(records: Sequence[Any]) -> tuple[list[str], bytes]:
     columns, values = _reader(type(records[0]))  # type: ignore[arg-type] # mypy doubts that types can be hashed
     read = [*map(values, records)]
     try:
-        listed = orjson.dumps(read, _money, _OPTIONS)
+        listed = orjson.dumps(read, money, _OPTIONS)
     except TypeError:  # orjson.JSONEncodeError is one
-        listed = orjson.dumps([[_clean(value) for value in record] for record in read], _money, _OPTIONS)
+        listed = orjson.dumps([[clean(value) for value in record] for record in read], money, _OPTIONS)
     return columns, listed[1:-1]
 
 
@@ -56,7 +56,7 @@ def _split(text: str, preview: str) -> tuple[str, bool]:
     return text, False
 
 
-def _money(value: Any) -> str:
+def money(value: Any) -> str:
     """Called by orjson for what it does not know: decimals."""
     if not isinstance(value, Decimal):
         raise TypeError(f"{type(value).__name__} cannot be stored")
@@ -71,7 +71,7 @@ def _money(value: Any) -> str:
     return f"{value:.12f}"
 
 
-def _clean(value: Any) -> Any:
+def clean(value: Any) -> Any:
     match value:
         case str():
             return value.encode("utf-8", "replace").decode("utf-8")
@@ -80,7 +80,7 @@ def _clean(value: Any) -> Any:
         case int():
             return max(-_INT64_LIMIT, min(value, _INT64_LIMIT))
         case list():
-            return [_clean(item) for item in value]
+            return [clean(item) for item in value]
         case dict():
-            return {_clean(key): _clean(item) for key, item in value.items()}
+            return {clean(key): clean(item) for key, item in value.items()}
     return value

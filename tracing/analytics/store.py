@@ -74,7 +74,7 @@ def is_own_trouble(error: Exception) -> bool:
 
 def takes_rows() -> bool:
     """Whether anything can be stored at all: a small insert into each table, which leaves deleted rows of nobody."""
-    fixed: dict[str, Any] = {"project_id": "", "id": "probe", "is_deleted": True}
+    fixed: dict[str, Any] = {"project_id": "", "id": "probe", "row_version": _now_version(), "is_deleted": True}
     try:
         insert(
             observations=[Observation(**fixed, trace_id="", start_time=EPOCH)],

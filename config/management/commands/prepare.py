@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0, interactive=False)
-        call_command("migrate_analytics", verbosity=0, stdout=sys.stderr)
+        call_command("migrate_analytics", automatic=True, verbosity=0, stdout=sys.stderr)
         call_command("sync_models", verbosity=0)
         call_command("bootstrap", verbosity=0)
         collect_assets()

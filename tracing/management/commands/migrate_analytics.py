@@ -5,10 +5,11 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from config.errors import Unavailable
-from tracing.analytics import migrate
+from tracing.analytics import backends, migrate
 
 
 class Command(BaseCommand):
@@ -16,11 +17,16 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--wait", type=float, default=30, help="seconds to wait for the server (default 30)")
+        parser.add_argument("--wait", type=float, help="seconds to wait for the server (default: 30; Doris: 300)")
+        parser.add_argument(
+            "--automatic", action="store_true", help="as at a start: only wait, where the settings forbid more"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            migrate.wait_for_server(options["wait"])
+            migrate.wait_for_server(options["wait"] or backends.current().STARTING_SECONDS)
+            if options["automatic"] and settings.ANALYTICS_BACKEND == "doris" and settings.DORIS_MIGRATION_DISABLED:
+                return
             new = migrate.apply(migrate.schema_files())
         except (Unavailable, migrate.SchemaChanged) as error:
             raise CommandError(str(error)) from error

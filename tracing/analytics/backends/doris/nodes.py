@@ -1,0 +1,90 @@
+"""What the FE knows: its backends, and what became of loads."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import pymysql
+from django.conf import settings
+from pymysql.constants import ER
+from pymysql.cursors import DictCursor
+
+from tracing.analytics.backends.doris import pool
+
+#: States of a load. Committed rows are safe; visible ones can be read, too.
+VISIBLE = "VISIBLE"
+COMMITTED = frozenset({"COMMITTED", VISIBLE})
+#: ended without a trace, or never begun
+UNDONE = frozenset({"ABORTED", ""})
+
+#: Backends come and go rarely.
+_KNOWN_SECONDS = 60.0
+_known: tuple[float, tuple[Any, ...], list[dict[str, Any]]] | None = None
+
+
+def backends() -> list[dict[str, Any]]:
+    """Rows of SHOW BACKENDS; none where the user may not ask. Raises Unavailable."""
+    global _known
+    address = (settings.DORIS_FE_HTTP_URL, settings.DORIS_FE_QUERY_PORT)
+    if _known is not None and _known[1] == address and time.monotonic() - _known[0] < _KNOWN_SECONDS:
+        return _known[2]
+    try:
+        found = _ask("SHOW BACKENDS", database="")
+    except pymysql.MySQLError as error:
+        if not _is_denied(error):
+            raise
+        found = []
+    if found:
+        _known = (time.monotonic(), address, found)
+    return found
+
+
+def forget() -> None:
+    """Ask anew the next time."""
+    global _known
+    _known = None
+
+
+def _is_denied(error: pymysql.MySQLError) -> bool:
+    code = error.args[0] if error.args else None
+    return code in (ER.SPECIFIC_ACCESS_DENIED_ERROR, ER.ACCESS_DENIED_ERROR) or "denied" in str(error).lower()
+
+
+def alive() -> int:
+    """How many backends are at work; one where the user may not ask, for then nobody here can know."""
+    forget()
+    found = backends()
+    return sum(str(one.get("Alive", "")).lower() == "true" for one in found) if found else 1
+
+
+def may_be_called(address: SplitResult) -> bool:
+    """Whether our password may be sent there: to the FE's own host, its backends, and what the settings name."""
+    if address.scheme not in ("http", "https") or not address.hostname:
+        return False
+    named = [settings.DORIS_FE_HTTP_URL, settings.DORIS_BE_HTTP_URL]
+    hosts = {urlsplit(one).hostname for one in named if one} | {one.lower() for one in settings.DORIS_BE_HOSTS}
+    if address.hostname in hosts:
+        return True
+    return address.hostname in {str(one.get("Host", "")).lower() for one in backends()}
+
+
+def state_of_load(label: str) -> str:
+    """Of the last load under this label; empty when there was none. Raises Unavailable."""
+    # A label that was given up may have been used again: what was committed under it counts.
+    name = settings.DORIS_DB.replace("`", "")
+    states = [
+        str(row.get("TransactionStatus", "")).upper()
+        for row in _ask(f"SHOW TRANSACTION FROM `{name}` WHERE LABEL = %s", label)
+    ]
+    return next((state for state in states if state in COMMITTED), states[-1] if states else "")
+
+
+def _ask(sql: str, *values: Any, database: str | None = None) -> list[dict[str, Any]]:
+    def work(connection: pool.Connection) -> list[dict[str, Any]]:
+        with connection.cursor(DictCursor) as cursor:
+            cursor.execute(sql, values or None)
+            return list(cursor.fetchall())
+
+    return pool.call(work, database=database)
