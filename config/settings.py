@@ -18,7 +18,7 @@ DEBUG = env.flag("SPANWISE_DEBUG")
 DATA_DIR = Path(env.text("SPANWISE_DATA_DIR", str(BASE_DIR / "data"))).resolve()
 PORT = env.number("PORT", 3000)
 #: there while the supervisor ends the processes
-STOPPING_FILE = DATA_DIR / "run" / "stopping"
+STOPPING_FILE = Path(env.text("SPANWISE_RUN_DIR", str(DATA_DIR / "run"))) / "stopping"
 _local = env.running_instance(DATA_DIR)
 
 # --- Secrets. Made on first start and kept in the data folder unless given. ------------------------------

@@ -4,6 +4,9 @@ Five processes: broker (Valkey), analytics (chDB behind HTTP), web (granian), wo
 which stays small by importing neither Django nor an engine. Services that the environment names as external
 (`REDIS_HOST`, `CLICKHOUSE_URL`, …) are not started. A process that dies is started again. honcho was tried for this:
 it ends everything when one process ends, which is the opposite of what is wanted.
+
+`python -m config.supervisor web` and `… worker` start that process alone, as one container of several; all stores must
+be named then.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -27,6 +31,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from config import stores
 from config.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +39,7 @@ _GRACE_SECONDS = 10.0
 #: A process that dies at once is tried again ever more slowly, up to this.
 _MAX_RESTART_SECONDS = 5.0
 _PR_SET_PDEATHSIG = 1
+ROLES = ("web", "worker")
 #: what `manage.py prepare` brings into the stores
 _PREPARED_FROM = ("*/migrations/*.py", "tracing/analytics/schema/*/*.sql", "tracing/data/*", "static/**/*", "*.lock")
 
@@ -142,10 +148,9 @@ class Plan:
     port: int
     environment: dict[str, str]
     facts: dict[str, object]
-
-    @property
-    def run_dir(self) -> Path:
-        return self.data_dir / "run"
+    run_dir: Path
+    #: `web` or `worker` alone; empty for the whole product
+    role: str = ""
 
     @property
     def prepared_file(self) -> Path:
@@ -161,15 +166,23 @@ class Plan:
         return self.run_dir / "services.json"
 
 
-def make_plan() -> Plan:
+def make_plan(role: str = "") -> Plan:
     """Choose addresses for the local services. Raises CannotStart."""
     data_dir = Path(os.environ.get("SPANWISE_DATA_DIR") or ROOT / "data").resolve()
     port = _port_number(os.environ.get("PORT") or "3000")
     _need_folder(data_dir)
-    _need_nobody_else(data_dir)
-    _need_free_port(port)
+    if role:
+        _need_named_stores(role)
+        # Containers may share a data folder, and each has processes of its own.
+        run_dir = Path(tempfile.mkdtemp(prefix=f"spanwise-{role}-"))
+    else:
+        _need_nobody_else(data_dir)
+        run_dir = data_dir / "run"
+    if role != "worker":
+        _need_free_port(port)
     facts: dict[str, object] = {"pid": os.getpid(), "port": port}
     environment = {**os.environ, "SPANWISE_DATA_DIR": str(data_dir), "PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    environment["SPANWISE_RUN_DIR"] = str(run_dir)
     environment.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     # glibc gives every thread an arena of its own; two cost no speed here and save tens of megabytes a process
     environment.setdefault("MALLOC_ARENA_MAX", "2")
@@ -178,14 +191,14 @@ def make_plan() -> Plan:
     environment.setdefault("MALLOC_MMAP_THRESHOLD_", str(64 << 20))
     environment.setdefault("MALLOC_TRIM_THRESHOLD_", str(64 << 20))
     environment.setdefault("C_FORCE_ROOT", "true")  # in a container root is usual; tasks are JSON, not pickles
-    if not (os.environ.get("REDIS_HOST") or os.environ.get("REDIS_CONNECTION_STRING")):
+    if stores.starts_broker():
         facts |= {"redis_host": "127.0.0.1", "redis_port": free_port(), "redis_auth": secrets.token_hex(16)}
         environment |= {
             "REDIS_HOST": "127.0.0.1",
             "REDIS_PORT": str(facts["redis_port"]),
             "REDIS_AUTH": str(facts["redis_auth"]),
         }
-    if not os.environ.get("CLICKHOUSE_URL") and os.environ.get("LANGFUSE_ANALYTICS_BACKEND") != "doris":
+    if stores.starts_analytics():
         engine_port = free_port()
         facts |= {"clickhouse_url": f"http://127.0.0.1:{engine_port}", "clickhouse_password": secrets.token_hex(16)}
         environment |= {
@@ -193,7 +206,14 @@ def make_plan() -> Plan:
             "CLICKHOUSE_PASSWORD": str(facts["clickhouse_password"]),
             "SPANWISE_ANALYTICS_TOKEN": str(facts["clickhouse_password"]),
         }
-    return Plan(data_dir, port, environment, facts)
+    return Plan(data_dir, port, environment, facts, run_dir, role)
+
+
+def _need_named_stores(role: str) -> None:
+    if missing := stores.missing_for_one_role():
+        raise CannotStart(
+            f"A {role} alone shares its stores with others; name them in the environment: {', '.join(missing)}."
+        )
 
 
 def _port_number(value: str) -> int:
@@ -256,7 +276,11 @@ def services(plan: Plan) -> list[Service]:
         started.append(_broker(plan))
     if "clickhouse_url" in plan.facts:
         started.append(_analytics(plan))
-    return [*started, _web(plan), _worker(plan)]
+    if plan.role != "worker":
+        started.append(_web(plan))
+    if plan.role != "web":
+        started.append(_worker(plan))
+    return started
 
 
 def _broker(plan: Plan) -> Service:
@@ -348,6 +372,8 @@ def prepare(plan: Plan) -> None:
     """Migrate both stores, collect assets, make the first account."""
     plan.prepared_file.unlink(missing_ok=True)
     command = [sys.executable, "manage.py", "prepare"]
+    if plan.role == "worker":  # what the first account is called, only the web process may be told
+        command.append("--without-account")
     done = subprocess.run(command, cwd=ROOT, env=plan.environment, capture_output=True, text=True)
     for line in (done.stdout + done.stderr).splitlines():
         say("prepare", line)
@@ -357,7 +383,10 @@ def prepare(plan: Plan) -> None:
 
 
 def _is_prepared(plan: Plan) -> bool:
-    """Whether the last start of this folder prepared the very same code, stores and first account."""
+    """Whether the last start of this folder prepared the very same code, stores and first account. Of stores elsewhere
+    nothing is known."""
+    if not stores.are_all_local():
+        return False
     try:
         return plan.prepared_file.read_text() == _fingerprint(plan)
     except OSError:
@@ -378,23 +407,23 @@ def _fingerprint(plan: Plan) -> str:
     return digest.hexdigest()
 
 
-def run() -> int:
+def run(role: str = "") -> int:
     """Start, wait for a signal, stop. Returns the exit status."""
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopped.set())
     running: list[Service] = []
     try:
-        plan = make_plan()
+        plan = make_plan(role)
         began = time.monotonic()
         plan.stopping_file.unlink(missing_ok=True)
         todo = services(plan)
-        stores = [service for service in todo if service.name in ("broker", "analytics")]
-        for service in stores:
+        local_stores = [service for service in todo if service.name in ("broker", "analytics")]
+        for service in local_stores:
             _start(service, running)
         plan.services_file.touch(mode=0o600)
         plan.services_file.write_text(json.dumps(plan.facts))
-        for service in stores:
+        for service in local_stores:
             service.wait_until_ready(60)
         if not _is_prepared(plan) and not stopped.is_set():
             prepare(plan)
@@ -419,6 +448,8 @@ def run() -> int:
         if running:
             plan.services_file.unlink(missing_ok=True)
             plan.stopping_file.unlink(missing_ok=True)
+            if plan.role:
+                shutil.rmtree(plan.run_dir, ignore_errors=True)
 
 
 def _tell_of_stopping(plan: Plan) -> None:
@@ -433,9 +464,12 @@ def _start(service: Service, running: list[Service]) -> None:
 
 def _greet(plan: Plan, seconds: float) -> None:
     """Address, sign-in and keys; the last two until somebody has signed in."""
+    if plan.role == "worker":
+        say("supervisor", f"Working after {seconds:.1f} s")
+        return
     say("supervisor", f"Ready in {seconds:.1f} s at http://localhost:{plan.port}")
     try:
-        welcome = (plan.run_dir / "welcome").read_text(encoding="utf-8")
+        welcome = (plan.data_dir / "run" / "welcome").read_text(encoding="utf-8")
     except OSError:
         return
     with _print_lock:
@@ -443,5 +477,13 @@ def _greet(plan: Plan, seconds: float) -> None:
         sys.stdout.flush()
 
 
+def main(arguments: list[str]) -> int:
+    role = arguments[0] if arguments else ""
+    if len(arguments) > 1 or (role and role not in ROLES):
+        say("supervisor", f"Give no argument for the whole product, or one of: {', '.join(ROLES)}.")
+        return 2
+    return run(role)
+
+
 if __name__ == "__main__":
-    sys.exit(run())
+    sys.exit(main(sys.argv[1:]))

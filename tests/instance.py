@@ -42,6 +42,8 @@ class Instance:
     password: str = PASSWORD
     pid: int = 0
     environment: dict[str, str] = field(default_factory=dict)
+    #: `web` or `worker` alone, on stores that the environment names; empty for the whole product
+    role: str = ""
 
     @property
     def url(self) -> str:
@@ -65,11 +67,17 @@ class Instance:
 
     def start(self, *, timeout_seconds: float = 180) -> float:
         """Start and wait until it is ready. Returns the seconds that took."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
+        process = self.launch()
+        self.wait_until_ready(timeout_seconds, still_alive=lambda: process.poll() is None)
+        return time.monotonic() - began
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start, and do not wait."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "config.supervisor"],
+                [sys.executable, "-m", "config.supervisor", *([self.role] if self.role else [])],
                 cwd=ROOT,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
@@ -78,8 +86,7 @@ class Instance:
                 start_new_session=True,
             )
         self.pid = process.pid
-        self.wait_until_ready(timeout_seconds, still_alive=lambda: process.poll() is None)
-        return time.monotonic() - began
+        return process
 
     def wait_until_ready(self, timeout_seconds: float, still_alive: Callable[[], bool] = lambda: True) -> None:
         deadline = time.monotonic() + timeout_seconds
@@ -89,6 +96,8 @@ class Instance:
             time.sleep(0.02)
 
     def is_ready(self) -> bool:
+        if self.role == "worker":  # it answers nobody
+            return bool(self.part("worker"))
         try:
             return httpx.get(f"{self.url}/api/public/health", timeout=2).status_code == 200
         except httpx.HTTPError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 
 from config.errors import Unavailable
 
@@ -16,4 +16,6 @@ def needs_database() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
+        if not connection.in_atomic_block:  # the next try is to find a new connection, not the broken one
+            connection.close()
         raise Unavailable(f"The database is away: {error}") from error

@@ -5,30 +5,73 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, connection
 
 from accounts.bootstrap import keep_welcome
 from config.assets import PACKAGES
 
 #: htmx's extensions are not used, and some import modules that are not there.
 _UNUSED = ["django_htmx/ext/*"]
+#: of PostgreSQL's advisory locks, one number for all of this product
+_LOCK = 0x5350414E
 
 
 class Command(BaseCommand):
     help = "Migrate both stores, collect assets and make the first account."
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--without-account", action="store_true", help="leave the first account to a web process")
+        parser.add_argument("--wait", type=float, default=60, help="seconds to wait for the stores (default 60)")
+
     def handle(self, *args: Any, **options: Any) -> None:
-        call_command("migrate", verbosity=0, interactive=False)
-        call_command("migrate_analytics", automatic=True, verbosity=0, stdout=sys.stderr)
-        call_command("sync_models", verbosity=0)
-        call_command("bootstrap", verbosity=0)
+        wait_for_database(options["wait"])
+        with one_at_a_time():
+            call_command("migrate", verbosity=0, interactive=False)
+            call_command("migrate_analytics", automatic=True, verbosity=0, stdout=sys.stderr, wait=options["wait"])
+            call_command("sync_models", verbosity=0)
+            if not options["without_account"]:
+                call_command("bootstrap", verbosity=0)
         collect_assets()
-        keep_welcome()
+        if not options["without_account"]:
+            keep_welcome()
+
+
+def wait_for_database(seconds: float) -> None:
+    """Containers start all at once. Raises CommandError when it does not answer in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return connection.ensure_connection()
+        except OperationalError as error:
+            if time.monotonic() > deadline:
+                raise CommandError(f"The relational store does not answer: {error}") from error
+        time.sleep(0.5)
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Of several containers that start at the same time one migrates, and the others find it done. The lock is that of
+    a connection of its own, so that it ends with the process, whatever becomes of the others."""
+    if connection.vendor != "postgresql":  # a file of this machine, whose migrations lock it
+        yield
+        return
+    own = connection.copy()
+    try:
+        with own.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+            yield
+    finally:
+        own.close()
 
 
 def collect_assets() -> None:
