@@ -54,6 +54,19 @@ class Group:
 
 GROUPS: tuple[tuple[str | Promise, tuple[Item, ...]], ...] = (
     (
+        "",
+        (
+            Item("home", _("Home"), "tracing:project-home"),
+            Item(
+                "dashboard",
+                _("Dashboards"),
+                "tracing:dashboard-list",
+                ("tracing:dashboard-", "tracing:widget-"),
+                True,
+            ),
+        ),
+    ),
+    (
         _("Observe"),
         (
             Item("trace", _("Traces"), "tracing:trace-list", ("tracing:trace-",)),

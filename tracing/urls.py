@@ -20,6 +20,8 @@ from tracing.views import (
 )
 from tracing.views.acts import node, saying
 from tracing.views.acts import traces as trace_acts
+from tracing.views.dashboards import figures as dashboard_figures
+from tracing.views.dashboards import page as dashboard_pages
 from tracing.views.downloads import pages as downloads
 from tracing.views.models import pages as models
 from tracing.views.trace import data as trace_data
@@ -30,6 +32,12 @@ app_name = "tracing"
 project_urls = [  # projects/<project_id>/
     path("start/", start.onboarding, name="onboarding"),
     path("start/key/", start.onboarding_key, name="onboarding-key"),
+    path("home/", dashboard_pages.project_home, name="project-home"),
+    path("dashboards/figure/", dashboard_figures.dashboard_figure, name="dashboard-figure"),
+    path("dashboards/csv/", dashboard_figures.dashboard_csv, name="dashboard-csv"),
+    path("dashboards/built-in/<str:board_id>/", dashboard_pages.dashboard_board, name="dashboard-board"),
+    path("dashboards/", dashboard_pages.project_home, name="dashboard-list"),
+    path("dashboards/<str:dashboard_id>/", dashboard_pages.dashboard_detail, name="dashboard-detail"),
     path("traces/", lists.trace_list, name="trace-list"),
     path("observations/", lists.observation_list, name="observation-list"),
     path("traces/<id:trace_id>/", trace_page.trace_detail, name="trace-detail"),

@@ -11,6 +11,11 @@ def all_pages(server: Instance, demo: DemoData) -> dict[str, str]:
     before, after = demo.experiments
     queue, *queued = demo.queue
     return {
+        "home": f"{project}/home/?range=30d",
+        "dashboard-latency": f"{project}/dashboards/built-in/latency/?range=30d",
+        "dashboard-usage": f"{project}/dashboards/built-in/usage/?range=30d",
+        "dashboard-cost": f"{project}/dashboards/built-in/cost/?range=30d",
+        "dashboard-quality": f"{project}/dashboards/built-in/quality/?range=30d",
         "traces": f"{project}/traces/?range=all",
         "observations": f"{project}/observations/?range=all",
         "peek": f"{project}/traces/?range=all&peek={demo.agent}",

@@ -206,11 +206,11 @@ def test_nothing_of_another_project_is_counted(scope):
 
 def test_every_built_in_chart_shows_something(scope):
     values = {
-        "usage": {"input": 5, "output": 6}, "input_tokens": 5, "output_tokens": 6, "input_cost": Decimal("1"),
-        "cost": {"input": Decimal("1"), "output": Decimal("2")}, "prompt_name": "p", "prompt_version": 1,
-        "level": "ERROR", "total_cost": Decimal("3"), "total_tokens": 11, "model": "a",
-        "is_root": True, "latency_us": 1_000_000, "time_to_first_token_us": 5000, "user_id": "u", "session_id": "s",
-        "completion_start_time": NOW - HOUR + timedelta(milliseconds=5), "called_tool_names": ["search"],
+        "usage": {"input": 5, "output": 6}, "input_tokens": 5, "output_tokens": 6, "total_tokens": 11, "model": "a",
+        "cost": {"input": Decimal("1"), "output": Decimal("2")}, "input_cost": Decimal("1"), "total_cost": Decimal("3"),
+        "prompt_name": "p", "prompt_version": 1, "level": "ERROR", "is_root": True, "user_id": "u", "session_id": "s",
+        "latency_us": 1_000_000, "time_to_first_token_us": 5000, "called_tool_names": ["search"],
+        "completion_start_time": NOW - HOUR + timedelta(milliseconds=5), "end_time": NOW - HOUR + timedelta(seconds=1),
     }  # fmt: skip
     fill(scope, (HOUR, values), (2 * HOUR, {**values, "type": "TOOL"}))
     at = {"timestamp": NOW - HOUR}

@@ -11,12 +11,12 @@ from tracing.ingest import dead_letters
 from tracing.models import DeadLetter
 
 
-def test_home_leads_to_onboarding_then_to_traces(alice, project):
+def test_the_way_in_leads_to_onboarding_then_to_home(alice, project):
     start = reverse("tracing:onboarding", args=[project.pk])
-    traces = reverse("tracing:trace-list", args=[project.pk])
+    home = reverse("tracing:project-home", args=[project.pk])
     assert alice.get("/")["Location"] == start
     put_trace(project.pk, name="t")
-    assert alice.get("/")["Location"] == traces
+    assert alice.get("/")["Location"] == home
 
 
 def test_home_remembers_the_last_project(alice, project):

@@ -31,15 +31,15 @@ _YEAR_SECONDS = 365 * 24 * 3600
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """The project last looked at: its traces, or how to send the first one."""
+    """The project last looked at: its home, or how to send the first trace."""
     project = Frame(request).project
     if project is None:
         return redirect("accounts:organization-list")
     try:
         ready = traces.has_traces(scope_for_user(request.user, project.pk))
     except Unavailable:
-        ready = True  # the list says what is wrong
-    return redirect("tracing:trace-list" if ready else "tracing:onboarding", project.pk)
+        ready = True  # home says what is wrong
+    return redirect("tracing:project-home" if ready else "tracing:onboarding", project.pk)
 
 
 @require_safe

@@ -46,7 +46,7 @@ class Chart(StrEnum):
 #: How many dimensions a chart can show.
 MOST_DIMENSIONS = {Chart.NUMBER: 0, Chart.HISTOGRAM: 0, Chart.TABLE: 2}
 #: Of the charts that need one, how many groups they show unless they say.
-_USUAL_ROWS = {Chart.PIE: 8, Chart.BARS: 20, Chart.COLUMNS: 20, Chart.TABLE: 100}
+_USUAL_ROWS = {Chart.PIE: 8, Chart.BARS: 10, Chart.COLUMNS: 20, Chart.TABLE: 100}
 _USUAL_LINES = 8
 
 Text = Annotated[str, Field(min_length=1, max_length=_LONGEST_FIELD)]

@@ -18,7 +18,7 @@ from tracing.queries.dashboards.definition import Chart, Definition
 from tracing.queries.dashboards.views import VIEWS, is_additive
 from tracing.queries.filters import Filter
 from tracing.queries.metrics import TIME, Metric, MetricsQuery
-from tracing.queries.metrics.model import View
+from tracing.queries.metrics.model import Dimension, Measure, View
 from tracing.queries.periods import RANGES, Period
 
 Value = float | int | None
@@ -26,6 +26,8 @@ Value = float | int | None
 Keys = tuple[str | None, ...]
 
 _SHORTEST = timedelta(minutes=1)
+#: How many times further than ninety-nine of a hundred values the last may be before bars stop short of it.
+_FAR_OUT = 2
 #: The same thing under the names that views have for it.
 _OTHER_NAMES = {
     "traces": {"traceName": "name", "traceRelease": "release", "traceVersion": "version"},
@@ -213,9 +215,32 @@ def _adds_up(query: MetricsQuery, metric: Metric) -> bool:
 
 
 def _bars(scope: ProjectScope, base: MetricsQuery) -> tuple[tuple[float, float, float], ...]:
-    rows = metrics.read(scope, base)
-    found = rows[0][base.metrics[0].label] if rows else []
-    return tuple((float(low), float(high), float(height)) for low, high, height in found)
+    """Bars of one width, of which the last takes all that is far out: one value of ten minutes would make a single bar
+    of all that took seconds."""
+    measure = base.metrics[0].measure
+    ends = replace(base, metrics=tuple(Metric(measure, one) for one in ("min", "p99", "max")))
+    low, far, high = (_number(value) for value in (*metrics.read(scope, ends), {"": None})[0].values())
+    if low is None or far is None or high is None:
+        return ()
+    end = far if high - low > _FAR_OUT * (far - low) > 0 else high
+    width = (end - low) / base.bins or 1.0
+    counts = _bins(scope, base, low, width)
+    last = min(base.bins - 1, max(counts))
+    bars = [(low + at * width, low + (at + 1) * width, float(counts.get(at, 0))) for at in range(last)]
+    return (*bars, (low + last * width, max(high, low + width), float(sum(counts[at] for at in counts if at >= last))))
+
+
+def _bins(scope: ProjectScope, base: MetricsQuery, low: float, width: float) -> dict[int, int]:
+    """How many values are in each bin, from `low` on."""
+    measure = base.view.measures[base.metrics[0].measure]
+    known = measure.expression.is_not(None)
+    place = Dimension(fn.bin(fn.to_float(measure.expression), low, width), "number", join=measure.join)
+    view = replace(
+        base.view, dimensions={**base.view.dimensions, "bin": place}, where=(*base.view.where, known),
+        measures={**base.view.measures, "count": Measure()},
+    )  # fmt: skip
+    query = replace(base, view=view, dimensions=("bin",), metrics=(Metric("count", "count"),), order=(("bin", False),))
+    return {int(row["bin"]): int(row["count_count"]) for row in metrics.read(scope, query)}
 
 
 # --- Lines -----------------------------------------------------------------------------------------------

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
+from typing import Any
 
+from accounts.access import ProjectScope
 from tracing.analytics import functions as fn
 from tracing.analytics.tables import observations
-from tracing.queries.metrics import VIEWS_V1, VIEWS_V2
+from tracing.queries.metrics import VIEWS_V1, VIEWS_V2, MetricsQuery, joins
 from tracing.queries.metrics.aggregations import HISTOGRAM, TEXT_AGGREGATIONS
-from tracing.queries.metrics.model import Measure, View
+from tracing.queries.metrics.joins import of_trace
+from tracing.queries.metrics.model import Dimension, Joined, Measure, View
 
 o = observations.c
 
@@ -27,9 +30,34 @@ class Unit(StrEnum):
     NUMBER = "number"
 
 
+def _own_or_of_trace(own: Any, name: str) -> Any:
+    """Older SDKs say user, session and the like of the trace alone."""
+    is_own = fn.array_length(own) > 0 if name == "tags" else own != ""
+    return fn.if_else(is_own, own, of_trace(name))
+
+
+def _trace_if_known(scope: ProjectScope, query: MetricsQuery) -> Joined:
+    return replace(joins.trace_of_observation(scope, query), is_outer=True)
+
+
+_user, _session = _own_or_of_trace(o.user_id, "user_id"), _own_or_of_trace(o.session_id, "session_id")
+_release = _own_or_of_trace(o.release, "release")
+_DIMENSIONS = {
+    "userId": Dimension(_user, join="trace"),
+    "sessionId": Dimension(_session, join="trace"),
+    "tags": Dimension(_own_or_of_trace(o.tags, "tags"), "list", join="trace"),
+    "traceName": Dimension(_own_or_of_trace(o.trace_name, "name"), join="trace"),
+    "release": Dimension(_release, join="trace"),
+    "traceRelease": Dimension(_release, join="trace"),
+}
 _is_error = fn.if_else(o.level == "ERROR", 1, 0)
 #: Shares are means of zeros and ones.
-_OF_OBSERVATIONS = {"errors": Measure(_is_error), "errorRate": Measure(_is_error)}
+_MEASURES = {
+    "errors": Measure(_is_error),
+    "errorRate": Measure(_is_error),
+    "uniqueUserIds": Measure(fn.empty_to_null(_user), is_number=False, join="trace"),
+    "uniqueSessionIds": Measure(fn.empty_to_null(_session), is_number=False, join="trace"),
+}
 _UNITS = {
     "latency": Unit.MILLISECONDS,
     "streamingLatency": Unit.MILLISECONDS,
@@ -49,13 +77,22 @@ _UNITS = {
 }
 
 
-def _of_charts(view: View, **measures: Measure) -> View:
+def _of_charts(view: View) -> View:
     """A chart asks for the top few by itself, so no dimension has too many values for it."""
-    return replace(view, is_careful=False, measures={**view.measures, **measures})
+    return replace(view, is_careful=False)
+
+
+def _of_observations(view: View) -> View:
+    return replace(
+        _of_charts(view),
+        dimensions={**view.dimensions, **_DIMENSIONS},
+        measures={**view.measures, **_MEASURES},
+        joins={**view.joins, "trace": _trace_if_known},
+    )
 
 
 VIEWS: Mapping[str, View] = {
-    "observations": _of_charts(VIEWS_V2["observations"], **_OF_OBSERVATIONS),
+    "observations": _of_observations(VIEWS_V2["observations"]),
     "traces": _of_charts(VIEWS_V1["traces"]),
     **{name: _of_charts(view) for name, view in VIEWS_V2.items() if name.startswith("scores-")},
 }

@@ -1,0 +1,59 @@
+// Numbers and times of charts, written as everywhere else (`config/templatetags/formatting.py`).
+const locale = document.documentElement.lang || "en";
+const DAY_UNITS = new Set(["day", "week", "month", "quarter", "year"]);
+
+const short = (value) => {
+  const size = Math.abs(value);
+  for (const [limit, unit] of [[1e9, " G"], [1e6, " M"], [1e3, " k"]])
+    if (size >= limit) return `${trim(value / limit, size / limit < 10 ? 1 : 0)}${unit}`;
+  return trim(value, size < 10 ? 2 : 1);
+};
+const trim = (value, digits) => String(Number(value.toFixed(digits)));
+
+function money(value) {
+  const size = Math.abs(value);
+  if (!size) return "$0";
+  if (size >= 1) return `$${value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
+  return `$${size >= 0.0001 ? value.toFixed(4) : value.toPrecision(2)}`;
+}
+
+function duration(milliseconds) {
+  const seconds = milliseconds / 1000;
+  if (seconds < 0.0995) return `${trim(milliseconds, milliseconds >= 1 ? 0 : 1)} ms`;
+  if (seconds < 60) return `${seconds.toFixed(seconds < 9.995 ? 2 : 1)} s`;
+  for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]])
+    if (seconds >= size) return `${(seconds / size).toFixed(1)} ${unit}`;
+  return "";
+}
+
+// Exactly, for tooltips.
+export function write(value, unit) {
+  if (value === null || value === undefined) return "—";
+  switch (unit) {
+    case "dollars": return money(value);
+    case "milliseconds": return duration(value);
+    case "share": return `${(value * 100).toFixed(2)} %`;
+    case "tokens_per_second": return `${value.toFixed(1)}/s`;
+    case "number": return Number.isInteger(value) ? String(value) : trim(value, 3);
+  }
+  return Math.abs(value) >= 1000 || Number.isInteger(value) ? Math.round(value).toLocaleString("en") : trim(value, 2);
+}
+
+// In little room, for axes.
+export function writeShort(value, unit) {
+  if (unit === "milliseconds") return value >= 60000 || value < 1000 ? duration(value).replace(".0 ", " ") : `${trim(value / 1000, 1)} s`;
+  if (unit === "dollars") return Math.abs(value) >= 1 || !value ? `$${short(value)}` : `$${trim(value, 4)}`;
+  if (unit === "share") return `${trim(value * 100, 1)} %`;
+  return short(value);
+}
+
+// The beginning of a bucket. Days and longer are those of UTC, what is shorter is the reader's time.
+export function writeTime(text, bucket, isShort) {
+  const at = new Date(text), isDay = DAY_UNITS.has(bucket);
+  const zone = isDay ? { timeZone: "UTC" } : {};
+  const day = { month: "short", day: "numeric", ...zone };
+  if (isDay) return at.toLocaleDateString(locale, isShort ? day : { ...day, weekday: "short", year: "numeric" });
+  const clock = at.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", hour12: false });
+  if (!isShort) return `${at.toLocaleDateString(locale, { ...day, weekday: "short" })} ${clock}`;
+  return clock === "00:00" ? at.toLocaleDateString(locale, day) : clock;
+}

@@ -1,0 +1,79 @@
+// Brings the figures of charts into their panels: a few at a time, from the top, and again when asked.
+import { mount, unmount } from "./charts.js";
+
+const AT_ONCE = 4;
+const waiting = [];
+let running = 0;
+
+// `isAnew`: what the server keeps is read again, too.
+export function fill(panel, { isAnew = false } = {}) {
+  if (!waiting.some((one) => one.panel === panel)) waiting.push({ panel, isAnew });
+  next();
+}
+
+function next() {
+  while (running < AT_ONCE && waiting.length) {
+    const { panel, isAnew } = waiting.shift();
+    if (!panel.isConnected) continue;
+    running += 1;
+    ask(panel, isAnew).finally(() => {
+      running -= 1;
+      next();
+    });
+  }
+}
+
+async function ask(panel, isAnew) {
+  const body = panel.querySelector(".panel-body"), url = panel.dataset.figure;
+  panel.asked?.abort();
+  const abort = (panel.asked = new AbortController());
+  body.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(isAnew ? `${url}&anew` : url, { signal: abort.signal, headers: { "X-Requested-With": "fetch" } });
+    if (answer.redirected) return location.reload();
+    const text = await answer.text();
+    // The answer of a proxy has no place in a panel.
+    if (!answer.headers.get("Content-Type")?.includes("text/html") || (!answer.ok && !text.includes("panel-problem"))) throw new Error(answer.status);
+    if (panel.dataset.figure === url) show(panel, body, text);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    // What stands there is as true as it was; only an empty panel says that nothing came.
+    if (!body.querySelector("[data-plot], table, .figure-number")) body.replaceChildren(document.getElementById("figure-failed").content.cloneNode(true));
+  }
+  body.removeAttribute("aria-busy");
+}
+
+function show(panel, body, text) {
+  if (body.answer === text) return;
+  body.answer = text;
+  const plot = body.querySelector("[data-plot]");
+  const hidden = plot ? unmount(plot) : new Set();
+  const isTable = panel.classList.contains("as-table");
+  body.replaceChildren(...new DOMParser().parseFromString(text, "text/html").body.childNodes);
+  panel.querySelector("[data-legend]")?.replaceChildren();
+  const drawn = body.querySelector("[data-plot]");
+  if (drawn && !isTable) mount(drawn, dataOf(body), hidden);
+  if (isTable) asTable(panel, true);
+}
+
+const dataOf = (body) => JSON.parse(body.querySelector('script[type="application/json"]').textContent);
+
+function asTable(panel, isTable) {
+  const body = panel.querySelector(".panel-body"), plot = body.querySelector("[data-plot]"), table = body.querySelector("[data-table]");
+  panel.classList.toggle("as-table", isTable);
+  if (!plot) return;
+  plot.hidden = isTable;
+  table.hidden = !isTable;
+  if (isTable) unmount(plot);
+  else mount(plot, dataOf(body));
+}
+
+document.addEventListener("click", ({ target }) => {
+  const panel = target.closest?.("[data-figure]");
+  if (!panel) return;
+  if (target.closest("[data-retry]")) fill(panel);
+  if (target.closest("[data-as-table]")) {
+    asTable(panel, !panel.classList.contains("as-table"));
+    target.closest("details").open = false;
+  }
+});

@@ -1,0 +1,1 @@
+"""Pages of dashboards: reading them (`page`), one chart (`figures`), and making them."""
