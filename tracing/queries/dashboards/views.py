@@ -10,6 +10,7 @@ from typing import Any
 from accounts.access import ProjectScope
 from tracing.analytics import functions as fn
 from tracing.analytics.tables import observations
+from tracing.queries.filters import Column
 from tracing.queries.metrics import VIEWS_V1, VIEWS_V2, MetricsQuery, joins
 from tracing.queries.metrics.aggregations import HISTOGRAM, TEXT_AGGREGATIONS
 from tracing.queries.metrics.joins import of_trace
@@ -78,8 +79,14 @@ _UNITS = {
 
 
 def _of_charts(view: View) -> View:
-    """A chart asks for the top few by itself, so no dimension has too many values for it."""
-    return replace(view, is_careful=False)
+    """A chart asks for the top few by itself, so no dimension has too many values for it. Figures of a record can be
+    filtered by, too."""
+    figures = {
+        name: Column("number", one.expression)
+        for name, one in view.measures.items()
+        if one.is_number and one.expression is not None and not one.join and not one.by
+    }
+    return replace(view, is_careful=False, columns={**figures, **view.columns})
 
 
 def _of_observations(view: View) -> View:
