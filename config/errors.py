@@ -15,6 +15,11 @@ class SpanwiseError(Exception):
         super().__init__(message)
         self.message = message
 
+    @property
+    def words(self) -> str:
+        """All of it in one line for people."""
+        return self.message
+
 
 class Invalid(SpanwiseError):
     """The request cannot be understood or breaks a rule. `issues` names each field that is wrong."""
@@ -24,6 +29,10 @@ class Invalid(SpanwiseError):
     def __init__(self, message: str = "Invalid request data", issues: list[dict[str, object]] | None = None) -> None:
         super().__init__(message)
         self.issues = issues
+
+    @property
+    def words(self) -> str:
+        return " ".join(str(issue["message"]) for issue in self.issues or ()) or self.message
 
 
 class Unauthenticated(SpanwiseError):

@@ -15,11 +15,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from celery import current_app
 from django.db.models import Q
 from django.utils import timezone
 
 from accounts.access import ProjectScope, scope_for_task
+from config.calling import tell_worker
 from config.crew import DATABASE_AWAY
 from config.errors import NotFound, Unavailable
 from evals.models import Arrival, Rule
@@ -99,11 +99,7 @@ def _may_be_judged(one: Observation) -> bool:
 
 
 def call_worker() -> None:
-    """Never raises: what no worker was told of is found by the next sweep."""
-    try:
-        current_app.send_task("evals.tasks.work_on_arrivals", retry=False, expires=30)
-    except Exception as error:  # whatever the broker's client raises, the arrival is kept
-        log.warning("The broker cannot be reached (%s); the sweep will find what arrived.", error)
+    tell_worker("evals.tasks.work_on_arrivals", "what arrived", expires=30)
 
 
 def _seen(one: Observation) -> list[Any]:

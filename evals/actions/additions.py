@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy
 from accounts.access import ProjectScope
 from accounts.audit import Actor
 from config.errors import Invalid, NotFound, SpanwiseError
-from evals.actions.item_acts import words_of
 from evals.actions.items import put_items
 from evals.datasets import picking, values
 from evals.datasets.changes import ItemChange
@@ -134,4 +133,4 @@ def _add(
 
 
 def _failure(source: Source, error: SpanwiseError) -> dict[str, str]:
-    return {"trace_id": source[0], "id": source[1] or source[0], "reason": words_of(error)}
+    return {"trace_id": source[0], "id": source[1] or source[0], "reason": error.words}

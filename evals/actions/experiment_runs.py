@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
 import orjson
-from celery import current_app
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -18,6 +16,7 @@ from django.utils.translation import gettext as _
 from accounts.access import ProjectScope
 from accounts.audit import Actor, record
 from accounts.roles import Role
+from config.calling import tell_worker
 from config.errors import Conflict, Invalid, NotFound
 from evals.experiments.plan import MOST_REPETITIONS, MOST_RUNS, Plan, state_for, window_for
 from evals.experiments.running import UNFINISHED
@@ -29,8 +28,6 @@ from evals.models.experiments import experiment_id_of
 from prompts.models import PromptVersion
 from prompts.playground import calls
 from prompts.queries.prompts import find_version
-
-log = logging.getLogger(__name__)
 
 _IDS = uuid.UUID("5b9a1a52-7d0f-4f5e-8f0f-3f8f3d1f4c77")
 _ROWS_PER_INSERT = 500
@@ -109,11 +106,7 @@ def run_rest(scope: ProjectScope, experiment: Experiment, *, actor: Actor) -> in
 
 
 def call_worker() -> None:
-    """Never raises: what no worker was told of is found by the next sweep."""
-    try:
-        current_app.send_task("evals.tasks.work_on_items", retry=False)
-    except Exception as error:  # whatever the broker's client raises, the items are kept
-        log.warning("The broker cannot be reached (%s); the sweep will find the items.", error)
+    tell_worker("evals.tasks.work_on_items", "the items")
 
 
 def items_of(dataset: Dataset, plan: Plan) -> QuerySet[DatasetItemVersion]:

@@ -87,15 +87,10 @@ def _act(scope: ProjectScope, dataset: Dataset, ids: list[str], act: str, actor:
     status = ItemStatus.ARCHIVED if act == "archive" else ItemStatus.ACTIVE
     outcomes = set_status(scope, dataset, ids, status, actor=actor)
     return [
-        {"id": item_id, "reason": words_of(outcome)}
+        {"id": item_id, "reason": outcome.words}
         for item_id, outcome in outcomes.items()
         if isinstance(outcome, SpanwiseError)
     ]
-
-
-def words_of(error: SpanwiseError) -> str:
-    issues = getattr(error, "issues", None) or []
-    return " ".join(str(issue["message"]) for issue in issues) or error.message
 
 
 def _found(scope: ProjectScope, wanted: Wanted, until: datetime) -> QuerySet[DatasetItemVersion]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
-from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
@@ -20,6 +18,7 @@ from django.utils.translation import gettext as _
 from accounts.access import ProjectScope
 from accounts.models import Project, User
 from accounts.roles import Role
+from config.calling import tell_worker
 from config.errors import Invalid, TooMany
 from prompts.actions.playground import save_state
 from prompts.models import Playground, PlaygroundRun, RunStatus
@@ -30,8 +29,6 @@ from prompts.playground.calls import Prepared
 from prompts.playground.origins import unchanged_prompt
 from prompts.playground.state import MOST_WINDOWS, Path, State, Window
 from prompts.queries.playground import MOST_KEPT, runs, unfinished
-
-log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 10
 _LONG_WAIT = timedelta(seconds=5)
@@ -87,11 +84,7 @@ def stop_runs(scope: ProjectScope, playground: Playground, run_ids: Sequence[str
 
 
 def call_worker() -> None:
-    """Never raises: a run that no worker was told of is found by the next sweep."""
-    try:
-        current_app.send_task("prompts.tasks.work_on_runs", retry=False)
-    except Exception as error:  # whatever the broker's client raises, the run is kept
-        log.warning("The broker cannot be reached (%s); the sweep will find the run.", error)
+    tell_worker("prompts.tasks.work_on_runs", "the run")
 
 
 def _window(state: State, window_id: str) -> Window:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx
-from celery import current_app
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
@@ -28,6 +27,7 @@ from accounts.audit import SYSTEM, record
 from accounts.queries import list_project_members
 from accounts.roles import Role
 from config import outgoing, runners
+from config.calling import tell_worker
 from config.crew import Crew
 from config.errors import NotFound, SpanwiseError
 from config.outgoing import Limits, OutgoingError, Purpose, TooMuch
@@ -74,11 +74,7 @@ class Outcome:
 
 # --- Who works when ---------------------------------------------------------------------------------------
 def call_worker() -> None:
-    """Never raises: what no worker was told of is found by the next sweep."""
-    try:
-        current_app.send_task("prompts.tasks.send_deliveries", retry=False)
-    except Exception as error:  # whatever the broker's client raises, the deliveries are kept
-        log.warning("The broker cannot be reached (%s); the sweep will find the deliveries.", error)
+    tell_worker("prompts.tasks.send_deliveries", "the deliveries")
 
 
 def open_lines() -> None:

@@ -25,7 +25,6 @@ from prompts.drawing import prompt_url
 from prompts.models import LATEST, NAME_LENGTH, TAG_LENGTH, Prompt, PromptVersion
 from prompts.queries import prompts as queries
 from prompts.views.listing import list_url
-from prompts.views.problems import words_of
 from tracing.forms import text_from
 
 _LIST = "prompts:prompt-list"
@@ -49,7 +48,7 @@ def prompt_labels(request: HttpRequest, scope: ProjectScope) -> HttpResponseBase
             scope, version.prompt.name, version.number, sorted(wanted), actor=Actor.of(request), exactly=True
         )
     except (Invalid, Forbidden) as refusal:
-        messages.error(request, words_of(refusal))
+        messages.error(request, refusal.words)
         return see_other(page)
     messages.success(request, _said_of_labels(version, sorted(wanted - here), sorted(here - wanted)))
     return see_other(page)
@@ -75,7 +74,7 @@ def prompt_tags(request: HttpRequest, scope: ProjectScope) -> HttpResponseBase:
     try:
         prompt = actions.set_tags(scope, prompt.name, [*tags, *([added] if added else [])], actor=Actor.of(request))
     except Invalid as refusal:
-        problem = words_of(refusal)
+        problem = refusal.words
     if not getattr(request, "htmx", None):
         if problem:
             messages.error(request, problem)
@@ -101,7 +100,7 @@ def prompt_duplicate_save(request: HttpRequest, scope: ProjectScope) -> HttpResp
     try:
         actions.duplicate_prompt(scope, prompt.name, name, number=number, actor=Actor.of(request))
     except (Invalid, Forbidden) as refusal:
-        return _duplicate_page(request, scope, prompt, request.POST, problem=words_of(refusal))
+        return _duplicate_page(request, scope, prompt, request.POST, problem=refusal.words)
     messages.success(request, _("Copied to “%(name)s”.") % {"name": name})
     return see_other(prompt_url(scope.project_id, name))
 
@@ -152,7 +151,7 @@ def prompt_delete_confirm(request: HttpRequest, scope: ProjectScope) -> HttpResp
     try:
         count = actions.delete_versions(scope, prompt.name, number=number, actor=Actor.of(request))
     except (Invalid, Forbidden) as refusal:
-        return _delete_page(request, scope, request.POST, problem=words_of(refusal))
+        return _delete_page(request, scope, request.POST, problem=refusal.words)
     if queries.prompts(scope).filter(name=prompt.name).exists():
         messages.success(request, _("Version %(n)d is deleted.") % {"n": number})
         return see_other(prompt_url(scope.project_id, prompt.name))

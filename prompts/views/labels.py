@@ -20,7 +20,6 @@ from prompts.actions import prompts as actions
 from prompts.models import LABEL_LENGTH
 from prompts.queries.listing import label_counts
 from prompts.queries.prompts import protected_labels
-from prompts.views.problems import words_of
 
 
 @require_safe
@@ -38,7 +37,7 @@ def label_protect(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     try:
         actions.protect_label(scope, label, protected=not is_opened, actor=Actor.of(request))
     except Invalid as refusal:
-        return _page(request, scope, problem=words_of(refusal), typed=label)
+        return _page(request, scope, problem=refusal.words, typed=label)
     said = _("Every member may move “%(label)s” now.") if is_opened else _("Only admins move “%(label)s” from now on.")
     messages.success(request, said % {"label": label})
     return see_other(reverse("prompts:label-list", args=[scope.project_id]))

@@ -12,10 +12,6 @@ def issues_of(refusal: SpanwiseError) -> list[tuple[list[object], str]]:
     return found or [([], refusal.message)]
 
 
-def words_of(refusal: SpanwiseError) -> str:
-    return " ".join(words for _path, words in issues_of(refusal))
-
-
 def _path(issue: dict[str, object]) -> list[object]:
     path = issue.get("path")
     return path if isinstance(path, list) else []

@@ -19,7 +19,6 @@ from config.rendering import render_page
 from prompts import bundles
 from prompts.queries import prompts as queries
 from prompts.queries.listing import names_below
-from prompts.views.problems import words_of
 from tracing.forms import text_from
 
 
@@ -58,7 +57,7 @@ def prompt_import_review(request: HttpRequest, scope: ProjectScope) -> HttpRespo
             return see_other(reverse("prompts:prompt-list", args=[scope.project_id]))
         return _page(request, scope, text=text, planned=bundles.plan(scope, bundle))
     except (Invalid, Forbidden) as refusal:
-        return _page(request, scope, text=text, problem=words_of(refusal))
+        return _page(request, scope, text=text, problem=refusal.words)
 
 
 def _uploaded(request: HttpRequest) -> str:

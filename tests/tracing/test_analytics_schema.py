@@ -135,6 +135,7 @@ ROW_OPERATIONS = [
     functions.ends_with(O.name, "a"),
     functions.text_length(O.name),
     functions.text_start(O.name, 3),
+    functions.text_end(O.name, 3),
     functions.concat(O.name, "-", O.id),
     functions.to_text(O.latency_us),
     functions.to_number(O.name),

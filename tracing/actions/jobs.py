@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from celery import current_app
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
@@ -27,6 +26,7 @@ from accounts.access import ProjectScope, scope_for_job, scope_for_task
 from accounts.audit import Actor, record
 from accounts.roles import Role
 from config import runners
+from config.calling import tell_worker
 from config.errors import Conflict, Forbidden, NotFound, SpanwiseError, Unavailable
 from tracing.models.jobs import UNFINISHED, Job, JobStatus
 
@@ -200,11 +200,7 @@ def cancel_job(scope: ProjectScope, job_id: str, *, actor: Actor) -> Job:
 
 
 def call_worker() -> None:
-    """Never raises: a job that no worker was told of is found by the next sweep."""
-    try:
-        current_app.send_task("tracing.tasks.work_on_jobs", retry=False)
-    except Exception as error:  # whatever the broker's client raises, the job is kept
-        log.warning("The broker cannot be reached (%s); the sweep will find the job.", error)
+    tell_worker("tracing.tasks.work_on_jobs", "the job")
 
 
 def stop() -> None:

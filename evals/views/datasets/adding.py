@@ -29,7 +29,7 @@ from evals.models import Dataset
 from evals.models.datasets import DATASET_NAME_LENGTH
 from evals.queries import datasets as queries
 from evals.views.datasets.addresses import dataset_url, item_url
-from evals.views.datasets.drafts import ItemDraft, pretty, words_of
+from evals.views.datasets.drafts import ItemDraft, pretty
 from tracing.forms import text_from
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.selection import RowId, Selection, count_selected, next_selected
@@ -67,7 +67,7 @@ def dataset_add_save(request: HttpRequest, scope: ProjectScope) -> HttpResponseB
             dataset = _chosen(request, scope)
             item = item_actions.put_item(scope, dataset, change, actor=Actor.of(request))
         except _NothingChosen as refusal:
-            problem = words_of(refusal)
+            problem = refusal.words
         except (Invalid, Conflict) as refusal:
             draft.refused(refusal)
         else:
@@ -94,7 +94,7 @@ def _chosen(request: HttpRequest, scope: ProjectScope) -> Dataset:
     try:
         return dataset_actions.create_dataset(scope, DatasetChange(name=name), actor=Actor.of(request))
     except Invalid as refusal:
-        raise _NothingChosen(words_of(refusal)) from None
+        raise _NothingChosen(refusal.words) from None
 
 
 def _add_page(
@@ -188,7 +188,7 @@ def _add_many(request: HttpRequest, scope: ProjectScope, noun: Noun) -> HttpResp
             dataset = _chosen(request, scope)
             job = additions.start_adding(scope, dataset, selection, _picks(request.POST), actor=Actor.of(request))
         except Invalid as refusal:
-            problem = words_of(refusal)
+            problem = refusal.words
         else:
             tell(request, scope, job)
             return see_other(dataset_url(scope, dataset.pk))

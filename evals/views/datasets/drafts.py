@@ -20,11 +20,6 @@ ITEM_FIELDS = {"input": "input", "expected_output": "expectedOutput", "metadata"
 _SCHEMAS = {"input_schema": "inputSchema", "expected_output_schema": "expectedOutputSchema"}
 
 
-def words_of(refusal: SpanwiseError) -> str:
-    issues = getattr(refusal, "issues", None) or []
-    return " ".join(str(issue["message"]) for issue in issues) or refusal.message
-
-
 def pretty(value: Any) -> str:
     """As people read and write a value: a text as it is, unless it would be taken for JSON; all else as JSON."""
     if value is None:

@@ -24,7 +24,7 @@ from evals.queries import datasets as queries
 from evals.queries import items as item_queries
 from evals.queries.datasets import SORTS, Wanted, list_datasets
 from evals.views.datasets.addresses import dataset_url, list_url
-from evals.views.datasets.drafts import SettingsDraft, words_of
+from evals.views.datasets.drafts import SettingsDraft
 from tracing.forms import text_from
 from tracing.models.jobs import Job
 from tracing.views.bulk import tell
@@ -119,7 +119,7 @@ def dataset_duplicate_save(request: HttpRequest, scope: ProjectScope) -> HttpRes
     try:
         copy, job = actions.duplicate_dataset(scope, dataset.pk, name, actor=Actor.of(request))
     except Invalid as refusal:
-        return _duplicate_page(request, scope, dataset, request.POST, problem=words_of(refusal))
+        return _duplicate_page(request, scope, dataset, request.POST, problem=refusal.words)
     _tell_of_copy(request, scope, copy, job)
     return see_other(dataset_url(scope, copy.pk))
 

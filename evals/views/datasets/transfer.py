@@ -31,7 +31,6 @@ from evals.models import Dataset, DatasetImport
 from evals.queries import datasets as queries
 from evals.views.datasets.addresses import dataset_url, form_url
 from evals.views.datasets.detail import version_from
-from evals.views.datasets.drafts import words_of
 from evals.views.datasets.listing import asked_dataset
 from tracing.models.jobs import Job
 
@@ -82,7 +81,7 @@ def dataset_import_upload(request: HttpRequest, scope: ProjectScope) -> HttpResp
     try:
         kept = imports.take_in(scope, dataset, file.file or file, file.name or "", file.size or 0)  # type: ignore[arg-type]
     except (Invalid, TooLarge) as refusal:
-        return _choose_page(request, scope, dataset, problem=words_of(refusal))
+        return _choose_page(request, scope, dataset, problem=refusal.words)
     return see_other(import_url(scope, kept))
 
 
@@ -118,7 +117,7 @@ def dataset_import_start(request: HttpRequest, scope: ProjectScope) -> HttpRespo
     except Conflict as refusal:
         messages.warning(request, refusal.message)
     except Invalid as refusal:
-        return _review(request, scope, kept, problem=words_of(refusal))
+        return _review(request, scope, kept, problem=refusal.words)
     return see_other(import_url(scope, kept))
 
 

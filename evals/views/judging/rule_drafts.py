@@ -29,13 +29,6 @@ UNITS = [
     ("d", gettext_lazy("days"), 86400),
 ]
 _SECONDS = {name: seconds for name, _label, seconds in UNITS}
-#: what a target is left in peace for unless somebody says otherwise
-USUAL_DELAY = {
-    TargetKind.OBSERVATION: 0,
-    TargetKind.TRACE: 30,
-    TargetKind.SESSION: 1800,
-    TargetKind.EXPERIMENT: 0,
-}
 RHYTHMS = [
     ("", gettext_lazy("None: it judges what arrives")),
     ("daily", gettext_lazy("Every day")),

@@ -26,6 +26,7 @@ from config.rendering import render_page
 from evals.actions import rules as actions
 from evals.actions.rules import RuleFields
 from evals.judging.mapping import sources_of, variables_of
+from evals.judging.matching import QUIET
 from evals.judging.schedules import next_run, schedule_of
 from evals.models import Evaluator, EvaluatorStatus, Rule, TargetKind
 from evals.queries import evaluators as evaluator_queries
@@ -195,7 +196,7 @@ def rule_new(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
         return _form(request, scope, draft)
     if request.GET.get("target") in TargetKind.values:
         draft.target = request.GET["target"]
-    draft.delay, draft.unit = in_units(drafts.USUAL_DELAY[TargetKind(draft.target)])
+    draft.delay, draft.unit = in_units(QUIET[TargetKind(draft.target)])
     _assign(scope, draft)
     for one in draft.assigned:
         one.is_chosen = one.evaluator.pk == request.GET.get("evaluator")

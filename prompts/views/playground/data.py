@@ -28,7 +28,6 @@ from prompts.actions.playground import Overtaken
 from prompts.models import Playground
 from prompts.playground import state as shape
 from prompts.queries import playground as queries
-from prompts.views.problems import words_of
 from tracing.forms import text_from
 
 P = ParamSpec("P")
@@ -133,7 +132,7 @@ def playground_rename(request: HttpRequest, scope: ProjectScope, playground_id: 
     try:
         actions.rename_playground(scope, playground_id, request.POST.get("title", ""), actor=Actor.of(request))
     except Invalid as refusal:
-        messages.error(request, words_of(refusal))
+        messages.error(request, refusal.words)
     return see_other(playground_url(scope.project_id, playground_id))
 
 
