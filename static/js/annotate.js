@@ -57,6 +57,16 @@ document.addEventListener("htmx:afterSwap", () => {
 document.addEventListener("htmx:afterSettle", ({ detail }) => {
   if (waiting.delete(detail.elt?.id)) save(detail.elt);
 });
+// What did not get through is not saved: a line that nothing came for is sent again as it is. Errors of ours, which have
+// a place of their own in the page, htmx takes for successes.
+export const isLost = ({ elt, xhr }) => elt.isConnected && !(xhr.status >= 200 && xhr.status < 400);
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  const row = formOf(detail.elt);
+  if (!row || !isLost(detail)) return;
+  waiting.delete(row.id);
+  delete row.dataset.said;
+  row.dataset.unsaved = "";
+});
 
 // By the mouse, and by the arrows within a group.
 document.addEventListener("change", ({ target }) => {
@@ -81,7 +91,7 @@ function put(panel) {
 }
 
 // What was saved as it is now is not sent again.
-function save(row) {
+export function save(row) {
   const said = JSON.stringify([...new FormData(row)]);
   if (!hasValue(row) || row.dataset.said === said) return;
   if (row.classList.contains("htmx-request")) return void waiting.add(row.id);

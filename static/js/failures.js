@@ -11,18 +11,20 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 
 for (const name of ["htmx:responseError", "htmx:sendError"]) {
   // What a form was sent to is no page.
-  document.addEventListener(name, ({ detail: { requestConfig, pathInfo } }) =>
-    failed(requestConfig.target.id, requestConfig.verb === "get" ? pathInfo.finalRequestPath : location.href));
+  document.addEventListener(name, ({ detail: { requestConfig, pathInfo } }) => {
+    if (requestConfig.verb === "get") failed(requestConfig.target.id, pathInfo.finalRequestPath);
+    else failed(requestConfig.target.id, location.href, "failure-sending");
+  });
 }
 
 document.addEventListener("htmx:afterOnLoad", ({ detail }) => {
   if (detail.xhr.status < 400) succeeded(detail.requestConfig.target.id);
 });
 
-// `part` is the id of what was asked for, `url` the page that shows it.
-export function failed(part, url) {
+// `part` is the id of what was asked for, `url` the page that shows it, `template` has the words.
+export function failed(part, url, template = "failure") {
   if (line(part)) return;
-  const words = document.getElementById("failure").content.cloneNode(true);
+  const words = document.getElementById(template).content.cloneNode(true);
   words.querySelector("[data-about]").dataset.about = part;
   words.querySelector("a").href = url;
   document.getElementById("messages").append(words);

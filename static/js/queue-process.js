@@ -1,5 +1,7 @@
 // Judging by keyboard: arrows walk the lines, digits choose, Ctrl Enter completes. What a line does by itself (saving,
 // y and n, Enter) is in annotate.js.
+import { isLost, save } from "./annotate.js";
+
 const panel = document.querySelector("[data-annotating='queue']");
 const complete = document.querySelector("form[data-judge='complete']");
 const lines = () => [...(panel?.querySelectorAll("[data-annotate-row]") ?? [])];
@@ -92,8 +94,11 @@ function finish(isWithout = false) {
   if (!complete || completing) return;
   completing = "saving";
   document.activeElement?.blur?.();
-  // What leaving the field began to save goes first.
-  requestAnimationFrame(() => settle(isWithout));
+  // What leaving the field began to save goes first, and what did not get through before.
+  requestAnimationFrame(() => {
+    lines().filter((line) => "unsaved" in line.dataset).forEach(save);
+    settle(isWithout);
+  });
 }
 
 function settle(isWithout) {
@@ -116,9 +121,9 @@ function settle(isWithout) {
 }
 
 // A request that failed saved nothing: the item stays, also when a later one saves.
-for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
-  document.addEventListener(name, stay);
-}
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (isLost(detail)) stay();
+});
 addEventListener("pageshow", stay);
 
 function stay() {

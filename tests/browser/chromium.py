@@ -39,6 +39,10 @@ class Watch:
 
     problems: list[str] = field(default_factory=list)
 
+    def overlook(self, *words: str) -> None:
+        """What the page was made to complain about."""
+        self.problems[:] = [problem for problem in self.problems if not any(word in problem for word in words)]
+
     def page(self, page: Page) -> None:
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.problems.append(f"exception on {page.url}: {error}"))

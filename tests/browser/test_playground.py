@@ -45,11 +45,6 @@ def address(project_url: str, stub: ProviderStub) -> str:
     return f"{project_url}/playground/"
 
 
-def unseen(watch: Watch, *expected: str) -> None:
-    """What the page was made to complain about."""
-    watch.problems[:] = [problem for problem in watch.problems if not any(word in problem for word in expected)]
-
-
 def window(window_id: str, model: str = "hello", *texts: Any, provider: str = "openai", **given: Any) -> dict[str, Any]:
     """`texts` are words of the user, or whole messages."""
     said = [one if isinstance(one, dict) else {"role": "user", "content": one} for one in texts or ("Hi",)]
@@ -472,7 +467,7 @@ def test_two_tabs_and_a_time_without_a_connection(page: Page, watch: Watch, addr
     conflict = page.locator(".pg-conflict")
     expect(conflict).to_contain_text("changed")
     expect(page.locator("[data-saved]")).to_have_attribute("data-state", "failed")
-    unseen(watch, "409")
+    watch.overlook("409")
     page.get_by_role("button", name="Keep mine").click()
     saved(page)
     expect(conflict).to_have_count(0)
@@ -483,14 +478,14 @@ def test_two_tabs_and_a_time_without_a_connection(page: Page, watch: Watch, addr
     words(messages(nth(other, 0)).nth(0)).fill("Theirs again")
     other.get_by_role("button", name="Show theirs").click()
     expect(words(messages(nth(other, 0)).nth(0))).to_have_value("Mine again")
-    unseen(watch, "409")
+    watch.overlook("409")
     # Offline nothing is lost, and it goes on by itself.
     page.context.set_offline(True)
     text.fill("Written on the train")
     expect(page.locator("[data-saved]")).to_contain_text("retrying")
     page.context.set_offline(False)
     saved(page)
-    unseen(watch, "ERR_INTERNET_DISCONNECTED")
+    watch.overlook("ERR_INTERNET_DISCONNECTED")
     # Nor while one is signed out.
     cookies = page.context.cookies()
     page.context.clear_cookies()
@@ -498,7 +493,7 @@ def test_two_tabs_and_a_time_without_a_connection(page: Page, watch: Watch, addr
     expect(page.locator("[data-saved]")).to_contain_text("you are signed out")
     page.context.add_cookies(cookies)  # type: ignore[arg-type]
     saved(page)
-    unseen(watch, "403")
+    watch.overlook("403")
     other.reload()
     expect(words(messages(nth(other, 0)).nth(0))).to_have_value("Written as a stranger")
     # Left within the half second.
@@ -516,7 +511,7 @@ def test_two_tabs_and_a_time_without_a_connection(page: Page, watch: Watch, addr
     page.unroute("**/state/")
     page.goto(url)
     expect(text).to_have_value("Lost on the way")
-    unseen(watch, "ERR_FAILED", "409")
+    watch.overlook("ERR_FAILED", "409")
 
 
 # --- Other readers ---------------------------------------------------------------------------------------

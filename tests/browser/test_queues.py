@@ -102,6 +102,61 @@ def test_a_queue_is_judged_by_keyboard_alone(page, project_url, server, demo, qu
     expect(place(page)).to_have_text("2 of 3")
 
 
+FAILURES = {
+    "nobody answers": lambda route: route.abort(),
+    "a proxy says so": lambda route: route.fulfill(status=502, body="Bad gateway"),
+    "the product says so": lambda route: route.fulfill(
+        status=503,
+        content_type="text/html",
+        headers={"HX-Retarget": "#messages", "HX-Reswap": "beforeend"},
+        body='<div class="message-line error">The store is away.</div>',
+    ),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_save_that_failed_keeps_the_item_and_what_was_typed(failure, page, project_url, server, queue, watch):
+    queue_id, _name, mark = queue
+    page.goto(f"{project_url}/annotation-queues/{queue_id}/process/")
+    rows = page.locator(".annotate-row")
+    helped = rows.filter(has_text=f"help {mark}")
+    page.keyboard.press("2")
+    expect(rows.filter(has_text=f"tone {mark}").get_by_text("Saved")).to_be_attached()
+    rows.filter(has_text=f"right {mark}").get_by_text("Yes").click()
+    expect(rows.filter(has_text=f"right {mark}").get_by_text("Saved")).to_be_attached()
+    page.route("**/process/score/", FAILURES[failure])
+    helped.get_by_role("spinbutton").fill("7")
+    page.keyboard.press("Tab")
+    page.keyboard.type("short but right")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#messages .message-line.error").first).to_be_visible()
+    # Again, while it still fails: nothing is taken for saved because it was sent once.
+    with page.expect_request("**/process/score/"):
+        page.keyboard.press("Control+Enter")
+    expect(helped.get_by_role("spinbutton")).to_have_value("7")
+    expect(helped.locator(".remark")).to_have_value("short but right")
+    expect(helped.get_by_text("Saved")).not_to_be_attached()
+    expect(place(page)).to_have_text("1 of 4")
+    assert judged(server, queue_id) == (["PENDING"] * 4, {"tone": "plain", "right": True})
+    page.unroute("**/process/score/")
+    page.keyboard.press("Control+Enter")
+    expect(place(page)).to_have_text("2 of 4")
+    statuses, scores = judged(server, queue_id)
+    assert sorted(statuses) == ["COMPLETED", "PENDING", "PENDING", "PENDING"]
+    assert scores == {"tone": "plain", "right": True, "help": 7}
+    page.keyboard.press("k")
+    expect(helped.locator(".remark")).to_have_value("short but right")
+    watch.overlook("502", "503", "ERR_FAILED", "Response Status Error", "htmx:")
+
+
+def judged(server, queue_id):
+    """The states of the items, and the scores that were given, by the first word of their names."""
+    with server.client() as api:
+        items = api.get(f"/api/public/annotation-queues/{queue_id}/items").json()["data"]
+        found = api.get("/api/public/v3/scores", params={"queueId": queue_id}).json()["data"]
+    return [item["status"] for item in items], {score["name"].split()[0]: score["value"] for score in found}
+
+
 def test_on_a_phone_and_without_a_script(phone, scriptless, project_url, queue):
     queue_id, name, mark = queue
     phone.goto(f"{project_url}/annotation-queues/{queue_id}/process/")
