@@ -15,8 +15,9 @@ from sqlalchemy import and_, literal, or_, select, tuple_, union_all
 from accounts.access import ProjectScope
 from accounts.roles import Role
 from tests import doris_lint
+from tracing.analytics import backends, store
 from tracing.analytics import functions as fn
-from tracing.analytics import store
+from tracing.analytics.backends import doris as doris_backend
 from tracing.analytics.dialects import clickhouse, doris, doris_answers
 from tracing.analytics.tables import observations, scores, traces
 
@@ -284,6 +285,17 @@ def test_bars_of_histograms() -> None:
     columns = doris.compile_query(store.select(SCOPE, scores, fn.histogram(s.value, bins=3).label("bars"))).columns
     bars = '{"num_buckets": 1, "buckets": [{"lower": "0.5", "upper": "2", "count": 4, "pre_sum": 0, "ndv": 3}]}'
     assert doris_answers.rows(columns, [[bars]]) == [[[[0.5, 2.0, 4.0]]]]
+
+
+def test_a_page_is_one_query_where_rows_have_no_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(backends, "current", lambda: doris_backend)
+    monkeypatch.setattr(store, "rows", lambda scope, query, **_: asked.append(query) or [])
+    store.newest(SCOPE, traces, t.id, where=[t.name == "x"], before=(TIME, "last"), limit=50, tag="test")
+    [query] = asked
+    sql = compiled(query)
+    assert "`traces`.`timestamp` <= '2026-11-21 10:00:00.123456'" in sql
+    assert "ORDER BY `traces`.`timestamp` DESC, `traces`.`id` DESC\n LIMIT 50" in sql
 
 
 def test_lists_are_asked_for_as_json() -> None:

@@ -70,10 +70,16 @@ def versions(
     wanted = [*columns, *(column for column in needed if not any(column is one for one in columns))]
     *key_at, version_at, deleted_at = (next(at for at, one in enumerate(wanted) if one is column) for column in needed)
     query = select(*wanted).where(source.c.project_id == scope.project_id, *where)
+    return Versions(paged(query, source, before, oldest_first, count), tuple(key_at), version_at, deleted_at, count)
+
+
+def paged(
+    query: Select[Any], source: FromClause, before: Sequence[Any] | None, oldest_first: bool, count: int
+) -> Select[Any]:
+    """The first `count` rows of the query by key, or the first behind the key `before`."""
     if before is not None:
         query = query.where(_beyond(_key(source), before, oldest_first))
-    query = query.order_by(*order(source, oldest_first)).limit(count)
-    return Versions(query, tuple(key_at), version_at, deleted_at, count)
+    return query.order_by(*order(source, oldest_first)).limit(count)
 
 
 def depends_on_key(source: FromClause, where: Sequence[ColumnElement[bool]]) -> bool:

@@ -151,6 +151,9 @@ def newest(
     The same answer as `select(…).where(…).order_by(…).limit(…)`, at a cost that does not grow with the project: that
     one merges versions of everything before it can sort, this one finds keys first and merges only theirs.
     """
+    if not backends.current().KEEPS_VERSIONS:
+        page = paging.paged(select(scope, source, *columns).where(*where), source, before, oldest_first, limit)
+        return (plain if as_plain else rows)(scope, page, tag=tag, is_anew=is_anew)
     # Conditions on nothing but the key are fulfilled by all versions of a row or by none: one look is enough.
     is_one_look = paging.depends_on_key(source, where)
     count = paging.few_versions(limit) if is_one_look else paging.chunk(limit)

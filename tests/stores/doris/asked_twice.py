@@ -86,12 +86,13 @@ class Twice:
     def newest(self, scope: ProjectScope, source: Any, *columns: Any, tag: str, **options: Any) -> Any:
         with self._unasked():
             found = self._store["newest"](scope, source, *columns, tag=tag, **options)
-        query = store.select(scope, source, *columns).where(*options.get("where", ()))
-        is_oldest_first = options.get("oldest_first", False)
-        if options.get("before") is not None:
-            key = [source.c[column.name] for column in paging._key(source)]
-            query = query.where(paging._beyond(key, options["before"], is_oldest_first))
-        query = query.order_by(*paging.order(source, is_oldest_first)).limit(options["limit"])
+        query = paging.paged(
+            store.select(scope, source, *columns).where(*options.get("where", ())),
+            source,
+            options.get("before"),
+            options.get("oldest_first", False),
+            options["limit"],
+        )
         shown = [row[: len(query.selected_columns)] for row in found]
         self._ask(scope, query, tag, shown, is_plain=options.get("as_plain", False))
         return found

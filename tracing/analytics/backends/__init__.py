@@ -39,6 +39,9 @@ class Backend(Protocol):
     #: where its numbered schema files are
     @property
     def FOLDER(self) -> Path: ...
+    #: whether several rows of one key may be found until it has merged them
+    @property
+    def KEEPS_VERSIONS(self) -> bool: ...
     #: how long its server may take to come up
     @property
     def STARTING_SECONDS(self) -> float: ...

@@ -20,6 +20,7 @@ from tracing.analytics.dialects.clickhouse import compile_query as compile_query
 from tracing.analytics.tenancy import Read
 
 FOLDER = Path(__file__).parent.parent / "schema" / "clickhouse"
+KEEPS_VERSIONS = True
 STARTING_SECONDS = 30.0
 
 #: What one query may use. A refusal becomes `TooExpensive`.

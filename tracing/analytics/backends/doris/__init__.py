@@ -28,6 +28,7 @@ from tracing.analytics.records import Observation, Score, Trace
 from tracing.analytics.tenancy import Read
 
 FOLDER = Path(__file__).parent.parent.parent / "schema" / "doris"
+KEEPS_VERSIONS = False
 #: The FE is a Java process that waits for its BE, which registers itself a minute later.
 STARTING_SECONDS = 300.0
 
