@@ -19,13 +19,14 @@ _FALSE = {"0", "false", "no", "off", ""}
 
 
 def text(name: str, default: str = "") -> str:
-    """The variable, or the content of the file that `<name>_FILE` points to."""
+    """The variable, or the content of the file that `<name>_FILE` points to. An empty one is none: compose files pass
+    on all that they know, set or not."""
     if path := os.environ.get(f"{name}_FILE"):
         try:
             return Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise ImproperlyConfigured(f"{name}_FILE points to {path}, which cannot be read: {error}") from error
-    return os.environ.get(name, default)
+    return os.environ.get(name) or default
 
 
 def flag(name: str, default: bool = False) -> bool:

@@ -185,6 +185,8 @@ CLICKHOUSE_URL = env.text("CLICKHOUSE_URL") or _local.get("clickhouse_url", "htt
 CLICKHOUSE_USER = env.text("CLICKHOUSE_USER", "default")
 CLICKHOUSE_PASSWORD = env.text("CLICKHOUSE_PASSWORD") or _local.get("clickhouse_password", "")
 CLICKHOUSE_DB = env.text("CLICKHOUSE_DB", "default")
+CLICKHOUSE_CLUSTER_ENABLED = env.flag("CLICKHOUSE_CLUSTER_ENABLED")
+CLICKHOUSE_CLUSTER_NAME = env.text("CLICKHOUSE_CLUSTER_NAME", "default")
 if ANALYTICS_BACKEND not in ("clickhouse", "doris"):
     raise ImproperlyConfigured(f"LANGFUSE_ANALYTICS_BACKEND must be clickhouse or doris, not {ANALYTICS_BACKEND!r}")
 DORIS_FE_HTTP_URL = env.text("DORIS_FE_HTTP_URL", "http://127.0.0.1:8030")

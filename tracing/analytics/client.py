@@ -37,7 +37,7 @@ _ALL_TOGETHER = "(total) memory limit exceeded"
 _MEMORY = 241
 _TOO_EXPENSIVE = {158, 159, 160, 161, 241, 307, 396, 439}
 #: … and for "not now": no space, too many queries or parts, read-only, shutting down, network, keeper.
-_UNAVAILABLE = {75, 202, 209, 210, 225, 236, 242, 243, 252, 279, 319, 394, 425, 999}
+_UNAVAILABLE = {75, 202, 209, 210, 225, 236, 242, 243, 252, 279, 285, 286, 319, 394, 425, 999}
 _FULL_DISK = os.strerror(errno.ENOSPC)
 #: … and for rows that are wrong in themselves: values that cannot be parsed, converted or held by their column.
 BAD_ROWS = {

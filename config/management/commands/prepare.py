@@ -22,6 +22,8 @@ from config.assets import PACKAGES
 
 #: htmx's extensions are not used, and some import modules that are not there.
 _UNUSED = ["django_htmx/ext/*"]
+#: a container may come up before its database does
+_DATABASE_SECONDS = 60.0
 #: of PostgreSQL's advisory locks, one number for all of this product
 _LOCK = 0x5350414E
 
@@ -31,10 +33,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--without-account", action="store_true", help="leave the first account to a web process")
-        parser.add_argument("--wait", type=float, default=60, help="seconds to wait for the stores (default 60)")
+        parser.add_argument("--wait", type=float, help="seconds to wait for each store")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        wait_for_database(options["wait"])
+        wait_for_database(options["wait"] or _DATABASE_SECONDS)
         with one_at_a_time():
             call_command("migrate", verbosity=0, interactive=False)
             call_command("migrate_analytics", automatic=True, verbosity=0, stdout=sys.stderr, wait=options["wait"])

@@ -12,7 +12,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from sqlalchemy import Select, literal
 
 from config.errors import TooExpensive
-from tracing.analytics import client, decode, pieces, tables
+from tracing.analytics import client, cluster, decode, pieces, tables
 from tracing.analytics import encode as rows_of
 from tracing.analytics.backends.errors import NO_ROOM, OutOfMemory, StoreAway
 from tracing.analytics.dialects.clickhouse import Statement
@@ -128,7 +128,9 @@ def insert(table: str, parts: Sequence[pieces.Encoded]) -> None:
 
 def insert_body(table: str, columns: list[str], body: bytes) -> None:
     def work(c: Client) -> None:
-        c.raw_insert(table, columns, body, fmt="JSONCompactEachRow", settings=WRITE_SETTINGS)
+        c.raw_insert(
+            table, columns, body, fmt="JSONCompactEachRow", settings={**WRITE_SETTINGS, **cluster.write_settings()}
+        )
 
     try:
         # Whoever inserts tries again, and must know how often: this very insert may be what ends the server.
@@ -143,7 +145,7 @@ def delete(rows: Select[Any], table: str, comment: str, check: Callable[[Sequenc
     columns = [*tables.KEYS[table], "row_version", "is_deleted"]
     statement = compile_query(target.insert().from_select(columns, rows.add_columns(literal(True).label("is_deleted"))))
     check(statement.reads)
-    settings = {**READ_SETTINGS, "max_execution_time": 120, "log_comment": comment}
+    settings = {**READ_SETTINGS, **cluster.write_settings(), "max_execution_time": 120, "log_comment": comment}
     # As a raw query, because a command's parameters go into its address, which has no room for many ids.
     client.call(lambda c: c.raw_query(statement.sql, parameters=statement.parameters, settings=settings))
 
@@ -174,7 +176,7 @@ def applied() -> dict[int, str]:
 
 
 def run(sql: str) -> None:
-    client.call(lambda c: c.command(sql))
+    client.call(lambda c: c.command(cluster.rendered(sql)))
 
 
 def remember(version: int, name: str, checksum: str) -> None:
