@@ -48,6 +48,8 @@ def translated(sql: str, be_port: int) -> str:
         columns = "id AS TransactionId, label AS Label, state AS TransactionStatus"
         where = f"db = '{found.group(1)}' AND label = {found.group(2)}"
         return f"SELECT {columns} FROM doris_double.labels WHERE {where} ORDER BY id"
+    if sql.startswith("DROP DATABASE"):
+        return sql.removesuffix(" FORCE")
     if _TABLE.search(sql):
         return _table(sql)
     return to_mariadb(sql)

@@ -145,7 +145,7 @@ def test_server_without_a_backend_is_not_ready(doris, monkeypatch):
 def test_copies_follow_the_backends_unless_they_are_set(doris, monkeypatch, settings, alive, setting, copies):
     said = []
     monkeypatch.setattr(nodes, "alive", lambda: alive)
-    monkeypatch.setattr(backend, "_execute", said.append)
+    monkeypatch.setattr(backend, "execute", said.append)
     settings.DORIS_REPLICATION_NUM, settings.DORIS_BUCKETS = setting, 12
 
     backend.run("BUCKETS {buckets} {replication_num}")

@@ -170,7 +170,7 @@ def is_ready() -> bool:
 
 def make_history() -> None:
     name = settings.DORIS_DB.replace("`", "")
-    _execute(f"CREATE DATABASE IF NOT EXISTS `{name}`", database="")
+    execute(f"CREATE DATABASE IF NOT EXISTS `{name}`", database="")
     run(_HISTORY)
 
 
@@ -189,15 +189,15 @@ def run(sql: str) -> None:
     numbers = {"{replication_num}": str(copies), "{buckets}": str(settings.DORIS_BUCKETS)}
     for name, number in numbers.items():
         sql = sql.replace(name, number)
-    _execute(sql)
+    execute(sql)
 
 
 def remember(version: int, name: str, checksum: str) -> None:
     sql = "INSERT INTO schema_history (version, name, checksum, applied_at) VALUES (%s, %s, %s, now())"
-    _execute(sql, version, name, checksum)
+    execute(sql, version, name, checksum)
 
 
-def _execute(sql: str, *values: Any, database: str | None = None) -> None:
+def execute(sql: str, *values: Any, database: str | None = None) -> None:
     def work(connection: pool.Connection) -> None:
         with connection.cursor() as cursor:
             cursor.execute(sql, values or None)
