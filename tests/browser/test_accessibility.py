@@ -34,6 +34,9 @@ def check_all(page, server, demo):
         page.goto(server.url + path, wait_until="load")
         # What comes after the page is to be as good as the page.
         expect(page.locator(".facets-waiting, #pulse:empty, #peek:not([hidden]) [aria-busy]")).to_have_count(0)
+        for panel in page.locator(".panel").all():  # charts come in where somebody looks
+            panel.scroll_into_view_if_needed()
+            expect(panel.locator(".panel-body")).not_to_have_attribute("aria-busy", "true")
         problems += [f"{name}: {problem}" for problem in serious(page)]
     assert not problems, "\n".join(problems)
 

@@ -78,6 +78,22 @@ def test_hostile_fields_are_text_on_every_page(page, hostile, project_url, guard
     _visit(page, hostile, project_url, guard, KINDS)
 
 
+def test_hostile_names_are_text_in_charts(page, hostile, project_url, guard):
+    watch, check = guard
+    watch(page)
+    page.goto(f"{project_url}/dashboards/built-in/latency/?range=all")
+    table = page.locator(".panel[data-name='latency-by-step']")
+    expect(table.get_by_text(SIGN).first).to_be_attached()
+    check(page, "table")
+    page.goto(f"{project_url}/dashboards/built-in/usage/?range=all")
+    bars = page.locator(".panel[data-name='traces-by-name'] [data-plot]")
+    expect(bars.locator("canvas")).to_be_visible()
+    box = bars.bounding_box()
+    for share in (0.1, 0.3, 0.5, 0.7, 0.9):  # the words beside the pointer
+        bars.hover(position={"x": box["width"] * 0.5, "y": box["height"] * share})
+        check(page, "bars")
+
+
 def test_hostile_fields_are_text_on_a_phone(phone, hostile, project_url, guard):
     _visit(phone, hostile, project_url, guard, ("markup", "wide"))
 

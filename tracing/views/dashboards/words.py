@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from config.templatetags import formatting
+from config.templatetags.visible import visible
 from tracing.queries.dashboards.definition import Definition
 from tracing.queries.dashboards.figures import Figure, Value
 from tracing.queries.dashboards.views import Unit, unit_of
@@ -142,4 +143,4 @@ def before_label(figure: Figure, range_name: str) -> str:
 
 
 def key_text(key: str | None) -> str:
-    return _("none") if key is None else key
+    return _("none") if key is None else visible(key)
