@@ -60,7 +60,7 @@ RETURN JSON_LENGTH(members)
 ;;
 CREATE FUNCTION array_join(members LONGTEXT, parting TEXT) RETURNS LONGTEXT DETERMINISTIC
 BEGIN
-  DECLARE found LONGTEXT DEFAULT '';
+  DECLARE found LONGTEXT DEFAULT IF(members IS NULL, NULL, '');
   DECLARE at INT DEFAULT 0;
   WHILE at < JSON_LENGTH(members) DO
     SET found = CONCAT(found, IF(at > 0, parting, ''), JSON_UNQUOTE(JSON_EXTRACT(members, CONCAT('$[', at, ']'))));

@@ -99,12 +99,12 @@ def _quantile(name: str, *, is_conditional: bool = False) -> Callable[[Arguments
     return render
 
 
-def _any_of_path(arguments: Arguments, _options: Options) -> str:
-    """Texts at a path: of what is there but is no text, nothing."""
-    document, path = arguments
-    there = f"json_extract(json_parse_error_to_null({document}), {path})"
-    text = f"json_extract_string(json_parse_error_to_null({document}), {path})"
-    return f"""if(starts_with(CAST({there} AS STRING), '"'), {text}, '')"""
+def _json_text(arguments: Arguments, _options: Options) -> str:
+    """Of what is there but is no text, nothing: it is not the same as the text of itself. What a text of JSON becomes
+    by CAST, with quotation marks or without, is not told by the documentation."""
+    document, path = f"json_parse_error_to_null({arguments[0]})", arguments[1]
+    text = f"json_extract_string({document}, {path})"
+    return f"if(json_contains({document}, json_parse_error_to_null(json_quote({text})), {path}), {text}, '')"
 
 
 def _json_value(arguments: Arguments, _options: Options) -> str:
@@ -161,7 +161,7 @@ FUNCTIONS: dict[str, str | Callable[[Arguments, Options], str]] = {
     "map_values": "CAST(json_extract({0}, '$.*') AS ARRAY<STRING>)",
     "has": "array_contains({0}, {1})",
     "any_starts_with": "array_exists(member -> starts_with(member, {1}), {0})",
-    "array_length": "array_size({0})",
+    "array_length": "coalesce(array_size({0}), 0)",
     "pairs": _pairs,
     "member": _member,
     "level_rank": "field({0}, 'DEBUG', 'DEFAULT', 'WARNING', 'ERROR')",
@@ -173,7 +173,8 @@ FUNCTIONS: dict[str, str | Callable[[Arguments, Options], str]] = {
     "any_resembles": "array_exists(member -> lower(member) LIKE lower({1}), {0})",
     "place_of": "locate(lower({1}), lower({0}))",
     "slice_of": "substring({0}, {1}, {2})",
-    "joined": f"array_join({{0}}, {_PARTING})",
+    # All members of an object without any are a null.
+    "joined": f"coalesce(array_join({{0}}, {_PARTING}), '')",
     "starts_with": "starts_with({0}, {1})",
     "ends_with": "ends_with({0}, {1})",
     "text_length": "char_length({0})",
@@ -184,10 +185,10 @@ FUNCTIONS: dict[str, str | Callable[[Arguments, Options], str]] = {
     "to_number": "TRY_CAST({0} AS DOUBLE)",
     "to_float": "CAST({0} AS DOUBLE)",
     "json_length": "if(starts_with(ltrim({0}), '['), json_length(json_parse_error_to_null({0})), 0)",
-    "json_is_object": "coalesce(starts_with(CAST(json_parse_error_to_null({0}) AS STRING), '{{'), false)",
+    "json_is_object": "(starts_with(ltrim({0}), '{{') AND json_parse_error_to_null({0}) IS NOT NULL)",
     "json_has": "coalesce(json_exists_path(json_parse_error_to_null({0}), {1}), false)",
     "json_value": _json_value,
-    "json_text": _any_of_path,
+    "json_text": _json_text,
     "last_message": _last_message,
     "if_else": "if({0}, {1}, {2})",
     "empty_to_null": "nullif({0}, '')",
