@@ -233,3 +233,17 @@ def test_keys_of_metadata_that_one_can_group_by(scope):
     )  # fmt: skip
     span = figures.Span.between(NOW - 7 * DAY, NOW)
     assert figures.list_metadata_keys(scope, "observations", span) == ["region", "tier"]
+
+
+def test_metadata_of_scores_are_dimensions_too(scope):
+    rows = [('{"grader": "strict", "run": 1}', 1.0), ('{"grader": "mild"}', 3.0), ("no JSON", 5.0), ("", 7.0)]
+    store.insert(
+        scores=[
+            score(scope.project_id, f"s{at}", 0, timestamp=NOW - HOUR, metadata=metadata, value=value)
+            for at, (metadata, value) in enumerate(rows)
+        ]
+    )
+    found = drawn(scope, chart("PIVOT_TABLE", "sum value", by=("metadata.grader",), view="scores-numeric"))
+    assert {one.keys: one.values for one in found.groups} == {("strict",): (1.0,), ("mild",): (3.0,), (None,): (12.0,)}
+    span = figures.Span.between(NOW - DAY, NOW)
+    assert figures.list_metadata_keys(scope, "scores-numeric", span) == ["grader", "run"]

@@ -102,6 +102,12 @@ def _in_metadata(key: str) -> tuple[Clause, Any]:
     return or_(is_there, and_(not_(is_object), s.metadata != "")), fn.if_else(is_object, value, whole)
 
 
+def metadata_value(key: str) -> Any:
+    """What the metadata of a score have under a key; empty without it."""
+    is_there, value = _in_metadata(key)
+    return fn.if_else(is_there, value, "")
+
+
 def _metadata(scope: ProjectScope, item: Filter) -> Clause:
     """Metadata of a score are one JSON document. The key must be there, also for `does not contain`."""
     is_there, value = _in_metadata(item.key)

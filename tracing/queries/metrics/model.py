@@ -79,6 +79,8 @@ class View:
     columns: Mapping[str, Column] = field(default_factory=dict)
     #: which rows of the table belong to the view
     where: tuple[ColumnElement[bool], ...] = ()
+    #: what the metadata have under a key; unless it is said, they are a map
+    metadata_value: Callable[[str], Any] | None = None
     #: whether dimensions of high cardinality need a limit
     is_careful: bool = False
 
@@ -88,7 +90,8 @@ class View:
         key = name.removeprefix(METADATA)
         if known is not None or key == name or not key or "metadata" not in self.columns:
             return known
-        return Dimension(fn.map_get(self.columns["metadata"].expression, key), is_high_cardinality=True)
+        value = self.metadata_value or (lambda name: fn.map_get(self.columns["metadata"].expression, name))
+        return Dimension(value(key), is_high_cardinality=True)
 
     @property
     def filter_columns(self) -> dict[str, Column]:

@@ -12,7 +12,7 @@ from tracing.queries.metrics import joins
 from tracing.queries.metrics.joins import of_observation, of_trace
 from tracing.queries.metrics.model import Dimension, Measure, View
 from tracing.queries.metrics.observations import month, number_as_text
-from tracing.queries.scores import COLUMNS
+from tracing.queries.scores import COLUMNS, metadata_value
 
 s = scores.c
 
@@ -61,6 +61,7 @@ def _view(name: str, kinds: list[str], value: Mapping[str, Dimension], measures:
         {"trace": joins.trace_of_score, "observation": joins.observation_of_score},
         {"metadata": COLUMNS["metadata"], "timestamp": Column("time", s.timestamp)},
         where=(s.data_type.in_(kinds),),
+        metadata_value=metadata_value,
     )
 
 
