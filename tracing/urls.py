@@ -20,8 +20,11 @@ from tracing.views import (
 )
 from tracing.views.acts import node, saying
 from tracing.views.acts import traces as trace_acts
+from tracing.views.dashboards import editing as dashboard_editing
 from tracing.views.dashboards import figures as dashboard_figures
+from tracing.views.dashboards import lists as dashboard_lists
 from tracing.views.dashboards import page as dashboard_pages
+from tracing.views.dashboards import widgets
 from tracing.views.downloads import pages as downloads
 from tracing.views.models import pages as models
 from tracing.views.trace import data as trace_data
@@ -35,9 +38,25 @@ project_urls = [  # projects/<project_id>/
     path("home/", dashboard_pages.project_home, name="project-home"),
     path("dashboards/figure/", dashboard_figures.dashboard_figure, name="dashboard-figure"),
     path("dashboards/csv/", dashboard_figures.dashboard_csv, name="dashboard-csv"),
+    path("dashboards/", dashboard_lists.dashboard_list, name="dashboard-list"),
+    path("dashboards/create/", dashboard_lists.dashboard_create, name="dashboard-create"),
+    path("dashboards/copy/", dashboard_lists.dashboard_copy, name="dashboard-copy"),
+    path("dashboards/delete/", dashboard_lists.dashboard_delete, name="dashboard-delete"),
+    path("dashboards/choose-home/", dashboard_lists.dashboard_choose_home, name="dashboard-choose-home"),
+    path("dashboards/import/", dashboard_lists.dashboard_import, name="dashboard-import"),
+    path("dashboards/import/do/", dashboard_lists.dashboard_import_do, name="dashboard-import-do"),
+    path("dashboards/charts/new/", widgets.widget_new, name="widget-new"),
+    path("dashboards/charts/save/", widgets.widget_save, name="widget-save"),
+    path("dashboards/charts/<str:widget_id>/edit/", widgets.widget_edit, name="widget-edit"),
+    path("dashboards/charts/<str:widget_id>/export/", widgets.widget_export, name="widget-export"),
+    path("dashboards/charts/<str:widget_id>/delete/", widgets.widget_delete, name="widget-delete"),
     path("dashboards/built-in/<str:board_id>/", dashboard_pages.dashboard_board, name="dashboard-board"),
-    path("dashboards/", dashboard_pages.project_home, name="dashboard-list"),
     path("dashboards/<str:dashboard_id>/", dashboard_pages.dashboard_detail, name="dashboard-detail"),
+    path("dashboards/<str:dashboard_id>/edit/", dashboard_editing.dashboard_edit, name="dashboard-edit"),
+    path("dashboards/<str:dashboard_id>/save/", dashboard_editing.dashboard_save, name="dashboard-save"),
+    path("dashboards/<str:dashboard_id>/export/", dashboard_lists.dashboard_export, name="dashboard-export"),
+    path("dashboards/<str:dashboard_id>/copy-chart/", dashboard_editing.placement_copy, name="placement-copy"),
+    path("dashboards/<str:dashboard_id>/copy-chart/do/", dashboard_editing.placement_copy_do, name="placement-copy-do"),
     path("traces/", lists.trace_list, name="trace-list"),
     path("observations/", lists.observation_list, name="observation-list"),
     path("traces/<id:trace_id>/", trace_page.trace_detail, name="trace-detail"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -19,6 +20,7 @@ from config.errors import Conflict, Invalid, NotFound
 from tracing.models.dashboards import GRID_WIDTH, LONGEST_DASHBOARD_NAME, Dashboard, Placement, Widget, new_id
 from tracing.queries.dashboards import rows
 from tracing.queries.dashboards.definition import LONGEST_DESCRIPTION, GivenWidget
+from tracing.queries.dashboards.files import DashboardFile, PlacedChart
 from tracing.queries.dashboards.layout import At, GivenPlacement, below
 from tracing.queries.dashboards.presets import BOARDS, PRESETS
 
@@ -38,11 +40,17 @@ def create_widget(scope: ProjectScope, given: GivenWidget, *, actor: Actor) -> W
     return widget
 
 
-def update_widget(scope: ProjectScope, widget_id: str, given: GivenWidget, *, actor: Actor) -> Widget:
-    """All of it is written. Raises NotFound."""
+def update_widget(
+    scope: ProjectScope, widget_id: str, given: GivenWidget, *, based_on: datetime | None = None, actor: Actor
+) -> Widget:
+    """All of it is written. Raises NotFound, and Conflict when it was changed after the time `based_on`."""
     scope.require(Role.MEMBER)
     with transaction.atomic():
+        # Whoever else changes it waits for this first write.
+        Widget.objects.filter(pk=widget_id, project_id=scope.project_id).update(author_id=F("author_id"))
         widget = rows.get_widget(scope, widget_id)
+        if based_on is not None and widget.updated_at != based_on:
+            raise Conflict(_("Somebody else has changed this chart meanwhile."))
         before = rows.widget_body(widget)
         for name, value in _fields(given).items():
             setattr(widget, name, value)
@@ -207,6 +215,55 @@ def move_placement(
 def remove_placement(scope: ProjectScope, dashboard_id: str, name: str, *, actor: Actor) -> None:
     with _changed(scope, dashboard_id, actor) as dashboard:
         _placement(dashboard, name).delete()
+
+
+def place_widget(
+    scope: ProjectScope, dashboard_id: str, given: GivenWidget, *, instead_of: str = "", actor: Actor
+) -> Widget:
+    """Makes a chart and puts it on a dashboard: below everything, or where another one stands. Raises NotFound."""
+    with _changed(scope, dashboard_id, actor) as dashboard:
+        widget = create_widget(scope, given, actor=actor)
+        if instead_of:
+            placement = _placement(dashboard, instead_of)
+            placement.widget, placement.preset = widget, ""
+            placement.save(update_fields=["widget", "preset"])
+        else:
+            _place(scope, dashboard, [GivenPlacement(widgetId=widget.pk)])
+    return widget
+
+
+def copy_placement(scope: ProjectScope, dashboard_id: str, name: str, *, to: str, actor: Actor) -> None:
+    """The chart below everything on another dashboard, as a widget of its own. Raises NotFound."""
+    source = _placement(rows.get_dashboard(scope, dashboard_id), name)
+    size: dict[str, Any] = {"width": source.width, "height": source.height}
+    with _changed(scope, to, actor) as dashboard:
+        if source.widget is None:
+            given = GivenPlacement(type="preset", presetId=source.preset, **size)
+        else:
+            copy = create_widget(scope, GivenWidget.model_validate(rows.widget_body(source.widget)), actor=actor)
+            given = GivenPlacement(widgetId=copy.pk, **size)
+        _place(scope, dashboard, [given])
+
+
+# --- Files -----------------------------------------------------------------------------------------------
+def import_dashboard(scope: ProjectScope, found: DashboardFile, *, actor: Actor) -> Dashboard:
+    """With its charts as new widgets; all of it or nothing."""
+    with transaction.atomic():
+        return create_dashboard(
+            scope,
+            name=found.name,
+            description=found.description,
+            filters=found.filters,
+            placements=[_imported(scope, one, actor) for one in found.definition.widgets],
+            actor=actor,
+        )
+
+
+def _imported(scope: ProjectScope, one: PlacedChart, actor: Actor) -> GivenPlacement:
+    place: dict[str, Any] = {"x": one.x, "y": one.y, "width": one.width, "height": one.height}
+    if one.widget is None:
+        return GivenPlacement(type="preset", presetId=one.presetId, **place)
+    return GivenPlacement(widgetId=create_widget(scope, one.widget, actor=actor).pk, **place)
 
 
 def said(dashboard: Dashboard) -> dict[str, Any]:

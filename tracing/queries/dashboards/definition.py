@@ -49,6 +49,11 @@ MOST_DIMENSIONS = {Chart.NUMBER: 0, Chart.HISTOGRAM: 0, Chart.TABLE: 2}
 _USUAL_ROWS = {Chart.PIE: 8, Chart.BARS: 10, Chart.COLUMNS: 20, Chart.TABLE: 100}
 _USUAL_LINES = 8
 
+
+def usual_limit(chart: Chart) -> int:
+    return _USUAL_ROWS.get(chart, _USUAL_LINES)
+
+
 Text = Annotated[str, Field(min_length=1, max_length=_LONGEST_FIELD)]
 Aggregation = Literal[
     "sum", "avg", "count", "max", "min", "p50", "p75", "p90", "p95", "p99", "histogram", "uniq"
@@ -128,7 +133,7 @@ class Definition:
 
     @property
     def limit(self) -> int:
-        return self.config.row_limit or _USUAL_ROWS.get(self.chart, _USUAL_LINES)
+        return self.config.row_limit or usual_limit(self.chart)
 
     @property
     def bins(self) -> int:

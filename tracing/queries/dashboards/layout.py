@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tracing.models.dashboards import GRID_WIDTH, Placement
 
 MOST_ROWS = 10_000
-_TALLEST = 50
+TALLEST = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class At:
 Column = Annotated[int, Field(ge=0, lt=GRID_WIDTH)]
 Row = Annotated[int, Field(ge=0, le=MOST_ROWS)]
 Width = Annotated[int, Field(ge=1, le=GRID_WIDTH)]
-Height = Annotated[int, Field(ge=1, le=_TALLEST)]
+Height = Annotated[int, Field(ge=1, le=TALLEST)]
 
 
 class GivenPlacement(BaseModel):
@@ -71,3 +71,19 @@ def below(given: Sequence[GivenPlacement], bottom: int, usual: tuple[int, int]) 
         places.append(At(one.x or 0, y, width, height))
         bottom = max(bottom, y + height)
     return places
+
+
+def without_overlaps(places: Sequence[At]) -> list[At]:
+    """The same, each moved down past those above it that it would cover. In the order that was given."""
+    settled: dict[int, At] = {}
+    for number in sorted(range(len(places)), key=lambda one: (places[one].y, places[one].x)):
+        at = places[number]
+        while covered := [other for other in settled.values() if _overlap(at, other)]:
+            at = replace(at, y=max(other.y + other.height for other in covered))
+        settled[number] = at
+    return [settled[number] for number in range(len(places))]
+
+
+def _overlap(one: At, other: At) -> bool:
+    is_beside = one.x + one.width <= other.x or other.x + other.width <= one.x
+    return not is_beside and one.y < other.y + other.height and other.y < one.y + one.height

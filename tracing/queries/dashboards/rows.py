@@ -33,11 +33,11 @@ class Panel:
     problem: str = ""
 
 
-def list_dashboards(scope: ProjectScope, number: PageNumber) -> Numbered[Dashboard]:
-    """A numbered page, the last changed first."""
-    found = _dashboards(scope).select_related("author").annotate(charts=Count("placements"))
-    page = found.order_by("-updated_at", "-pk")[number.offset : number.offset + number.limit]
-    return Numbered(list(page), number, _dashboards(scope).count())
+def list_dashboards(scope: ProjectScope, number: PageNumber, *, words: str = "") -> Numbered[Dashboard]:
+    """A numbered page, the last changed first; each with the number of its `charts`."""
+    found = _dashboards(scope).filter(name__icontains=words) if words else _dashboards(scope)
+    page = found.select_related("author").annotate(charts=Count("placements")).order_by("-updated_at", "-pk")
+    return Numbered(list(page[number.offset : number.offset + number.limit]), number, found.count())
 
 
 def get_dashboard(scope: ProjectScope, dashboard_id: str) -> Dashboard:
@@ -53,9 +53,11 @@ def home_dashboard(scope: ProjectScope) -> Dashboard | None:
 
 
 def list_widgets(scope: ProjectScope, number: PageNumber, *, words: str = "") -> Numbered[Widget]:
+    """A numbered page, the last changed first; each with the number of `dashboards` that it stands on."""
     found = _widgets(scope).filter(name__icontains=words) if words else _widgets(scope)
-    page = found.order_by("-updated_at", "-pk")[number.offset : number.offset + number.limit]
-    return Numbered(list(page), number, found.count())
+    page = found.select_related("author").annotate(dashboards=Count("placements__dashboard", distinct=True))
+    page = page.order_by("-updated_at", "-pk")
+    return Numbered(list(page[number.offset : number.offset + number.limit]), number, found.count())
 
 
 def get_widget(scope: ProjectScope, widget_id: str) -> Widget:
@@ -63,6 +65,11 @@ def get_widget(scope: ProjectScope, widget_id: str) -> Widget:
     if found is None:
         raise NotFound("Dashboard widget not found within authorized project")
     return found
+
+
+def find_widgets(scope: ProjectScope, ids: Sequence[str]) -> dict[str, Widget]:
+    """Those that are there, by id."""
+    return _widgets(scope).in_bulk(list(ids))
 
 
 def dashboards_with(scope: ProjectScope, widget: Widget) -> list[Dashboard]:
@@ -78,7 +85,7 @@ def placements_of(dashboards: Sequence[Dashboard]) -> dict[str, list[Placement]]
 
 
 def panels_of(dashboard: Dashboard) -> list[Panel]:
-    return [_panel(one) for one in placements_of([dashboard])[dashboard.pk]]
+    return [panel_of(one) for one in placements_of([dashboard])[dashboard.pk]]
 
 
 def widget_body(widget: Widget) -> dict[str, Any]:
@@ -100,7 +107,8 @@ def definition_of_widget(widget: Widget) -> Definition:
     return definition_of(GivenWidget.model_validate(widget_body(widget)))
 
 
-def _panel(placement: Placement) -> Panel:
+def panel_of(placement: Placement) -> Panel:
+    """Of a placement that need not be saved yet."""
     at = (placement.x, placement.y, placement.width, placement.height)
     widget = placement.widget
     if widget is not None:
