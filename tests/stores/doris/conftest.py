@@ -11,6 +11,7 @@ from django.core.management import call_command
 from accounts.access import ProjectScope
 from accounts.roles import Role
 from tests.stores.doris.server import DorisDouble, doris_double, pointed_at
+from tests.tracing.conftest import own_inbox, sender  # noqa: F401 - fixtures of the door
 from tracing.analytics.backends.doris import nodes, pool
 
 
