@@ -129,9 +129,12 @@ def test_a_database_that_restarts_loses_nothing(machines: Machines) -> None:
         machines.postgres.server.restart()
         time.sleep(1)
         machines.postgres.server.kill()
-        time.sleep(1)
+        with machines.web.client() as client:
+            answer = client.get("/api/public/models")
+        assert (answer.status_code, bool(answer.headers.get("Retry-After"))) == (503, True)
         machines.postgres.server.start()
         time.sleep(1)
+    assert 500 not in load.refused
     assert_exactly_once(machines, load)
 
 
