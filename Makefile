@@ -7,7 +7,7 @@ JOBS ?= 2
 FRAMEWORKS := tests/clients/frameworks/environments
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-fast test-durability test-clients test-stores integrations check lint types fix migrate bench bench-explorer bench-prompts screenshots lock lock-clients clean
+.PHONY: help setup run demo test test-fast test-durability test-clients test-stores integrations check lint types fix migrate bench bench-explorer bench-dashboards bench-prompts screenshots lock lock-clients clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,9 @@ bench: .build/dev.stamp .build/front.stamp ## Measure the running default beside
 
 bench-explorer: .build/dev.stamp .build/front.stamp ## Measure what the explorer's pages ask for (BENCH='--traces 110000')
 	$(BIN)/python -m tests.bench.explorer $(BENCH)
+
+bench-dashboards: .build/dev.stamp .build/front.stamp ## Measure charts, home, and what its viewers cost those who send (BENCH='--traces 130000')
+	$(BIN)/python -m tests.bench.dashboards $(BENCH)
 
 bench-prompts: .build/dev.stamp .build/front.stamp ## Measure fetches of a prompt over many connections while its label moves
 	$(BIN)/python -m tests.bench.prompts $(BENCH)

@@ -60,9 +60,9 @@ def main() -> int:
     is_filled = (folder / "filled").exists()
     try:
         instance.start()
-        head = [] if is_filled else [*_fill(instance, folder, chosen)]
+        head = [] if is_filled else [*fill(instance, folder, chosen)]
         (folder / "filled").touch()
-        table = "".join([*_title(instance), *head, *_measure(instance, folder, chosen)])
+        table = "".join([*title(instance), *head, *_measure(instance, folder, chosen)])
         if chosen.out:
             chosen.out.write_text(table, encoding="utf-8")
         sys.stdout.write(table)
@@ -73,7 +73,7 @@ def main() -> int:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _fill(instance: Instance, folder: Path, chosen: argparse.Namespace) -> Iterator[str]:
+def fill(instance: Instance, folder: Path, chosen: argparse.Namespace) -> Iterator[str]:
     """Demo data, a rare word in 20 traces of two weeks, and the big traces, the newest of all."""
     os.environ.update({"DJANGO_SETTINGS_MODULE": "config.settings", "SPANWISE_DATA_DIR": str(instance.data_dir)})
     import django
@@ -108,7 +108,7 @@ def _corpus(folder: Path) -> Corpus:
     return Corpus(folder, seed=7, traces=0, until_ns=time.time_ns() // 10**9 * 10**9)
 
 
-def _title(instance: Instance) -> Iterator[str]:
+def title(instance: Instance) -> Iterator[str]:
     api = Api(instance)
     yield f"{api.count_spans():,} spans, {os.cpu_count()} cores, Python {platform.python_version()}. "
     api.close()
@@ -135,7 +135,7 @@ def _measure(instance: Instance, folder: Path, chosen: argparse.Namespace) -> It
                 nonlocal size
                 size = len(_fetch(browser, ask))
 
-            again, anew = _timed(call, chosen.repeats), _timed(call, chosen.repeats, before=write)
+            again, anew = timed(call, chosen.repeats), timed(call, chosen.repeats, before=write)
             line = f"| {ask.name} | {again.ms(0.5):,.0f} | {anew.ms(0.5):,.0f} | {size / 1024:,.0f} | {ask.goal} |\n"
             sys.stderr.write(line)
             yield line
@@ -187,7 +187,7 @@ def _fetch(browser: httpx.Client, ask: Ask) -> bytes:
     return answer.content
 
 
-def _timed(call: Callable[[], object], repeats: int, before: Callable[[], object] | None = None) -> Times:
+def timed(call: Callable[[], object], repeats: int, before: Callable[[], object] | None = None) -> Times:
     call()
     seconds = []
     for _ in range(repeats):

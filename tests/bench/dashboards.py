@@ -1,0 +1,184 @@
+"""`python -m tests.bench.dashboards --traces 130000`: what charts take over that much demo data, how soon home is full
+in Chromium, and what ten people who reload it cost those who send.
+
+Each chart is read from the store: again and again with nothing new in between, then each time after a write. The last
+part sends the benchmark's own requests over 16 connections, first alone and then beside the ten.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import unescape
+from pathlib import Path
+
+import httpx
+
+from config.ports import free_port
+from tests.bench.client import Api
+from tests.bench.corpus import Corpus, encode
+from tests.bench.explorer import fill, timed, title
+from tests.bench.phases import Bench, Times, sign_in
+from tests.instance import Instance
+
+_CHART_MS, _HOME_SECONDS, _ACKNOWLEDGED_MS = 200, 1.5, 100
+_CONNECTIONS = 16
+#: whether every chart in view has come in
+_IS_FULL = """![...document.querySelectorAll(".panel")].some((panel) =>
+    panel.getBoundingClientRect().top < innerHeight && panel.querySelector("[aria-busy]"))"""
+_FIGURES = re.compile(r'data-figure="([^"]+)"')
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench-dashboards BENCH='…'", description=__doc__)
+    parser.add_argument("--traces", type=int, default=8_000, help="demo traces, of 8 spans (default: 8,000)")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--viewers", type=int, default=10)
+    parser.add_argument("--requests", type=int, default=60, help="of 512 spans, for each half of the last part")
+    parser.add_argument("--folder", type=Path, help="keep the instance here; what is there already is measured")
+    parser.add_argument("--out", type=Path, help="write the table here as well")
+    chosen = parser.parse_args()
+    chosen.big = []
+    return chosen
+
+
+def main() -> int:
+    chosen = arguments()
+    folder = chosen.folder or Path(tempfile.mkdtemp(prefix="spanwise-dashboards-"))
+    instance = Instance(folder / "product", free_port())
+    is_filled = (folder / "filled").exists()
+    try:
+        instance.start()
+        head = [] if is_filled else [*fill(instance, folder, chosen)]
+        (folder / "filled").touch()
+        parts = [
+            *title(instance),
+            *head,
+            *_charts(instance, folder, chosen),
+            *_home(instance),
+            *_viewed(instance, chosen),
+        ]
+        table = "".join(parts)
+        if chosen.out:
+            chosen.out.write_text(table, encoding="utf-8")
+        sys.stdout.write(table)
+        return 0
+    finally:
+        instance.stop()
+        if not chosen.folder:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _charts(instance: Instance, folder: Path, chosen: argparse.Namespace) -> Iterator[str]:
+    yield f"p50 in ms, goal ≤ {_CHART_MS}.\n\n| chart | 7 days | after a write | all time | after a write |\n"
+    yield "|---|---:|---:|---:|---:|\n"
+    corpus, api = Corpus(folder, seed=7, traces=0, until_ns=time.time_ns()), Api(instance)
+
+    def write() -> None:
+        spans = corpus.trace(time.time_ns() % 10**6 * 200 + 1, time.time_ns() - 10**9, "fresh")
+        api.export(encode(spans))
+        while api.spans_of(spans[0].trace_id.hex()) < len(spans):
+            time.sleep(0.01)
+
+    with _browser(instance) as browser:
+        for name, url in _figures(instance, browser, "7d").items():
+            found = []
+            for range_name in ("7d", "all"):
+                asked = f"{url.replace('range=7d', f'range={range_name}')}&anew"
+
+                def call(asked: str = asked) -> None:
+                    answer = browser.get(asked)
+                    assert answer.status_code == 200, f"{asked} answered {answer.status_code}"
+
+                found += [timed(call, chosen.repeats), timed(call, chosen.repeats, before=write)]
+            line = f"| {name} | {' | '.join(f'{one.ms(0.5):,.0f}' for one in found)} |\n"
+            sys.stderr.write(line)
+            yield line
+    api.close()
+
+
+def _home(instance: Instance) -> Iterator[str]:
+    """From the address until every chart that is in view is there: in a browser that has been here, and has not."""
+    from tests.browser.chromium import chromium, new_context, signed_in_state
+
+    with chromium() as browser:
+        state = signed_in_state(browser, instance)
+        seconds = []
+        for _ in range(5):
+            context = new_context(browser, state)
+            page = context.new_page()
+            for _ in range(2):  # the second time with what the browser keeps
+                began = time.perf_counter()
+                page.goto(f"{instance.url}/projects/{instance.project_id}/home/?range=7d")
+                page.wait_for_function(_IS_FULL)
+                seconds.append(time.perf_counter() - began)
+            context.close()
+    first, again = Times(seconds[::2]), Times(seconds[1::2])
+    yield f"\nHome in Chromium until all in view is drawn: {first.ms(0.5):,.0f} ms the first time, "
+    yield f"{again.ms(0.5):,.0f} ms again (p50; goal ≤ {_HOME_SECONDS * 1000:,.0f}).\n"
+
+
+def _viewed(instance: Instance, chosen: argparse.Namespace) -> Iterator[str]:
+    folder = Path(tempfile.mkdtemp(prefix="spanwise-load-"))
+    corpus = Corpus(folder, seed=11, traces=2 * chosen.requests * 60, until_ns=time.time_ns())
+    bench = Bench(instance, corpus, sent_spans=Api(instance).count_spans())
+    try:
+        _, alone = bench.ingest(chosen.requests, _CONNECTIONS)
+        with _reloading(instance, chosen.viewers) as loads:
+            _, beside = bench.ingest(chosen.requests, _CONNECTIONS)
+        yield f"\nAcknowledged over {_CONNECTIONS} connections, goal p99 < {_ACKNOWLEDGED_MS} ms:\n\n"
+        yield "| | p50 | p99 |\n|---|---:|---:|\n"
+        yield f"| nobody looks | {alone.ms(0.5):,.0f} | {alone.ms(0.99):,.0f} |\n"
+        yield f"| {chosen.viewers} reload home | {beside.ms(0.5):,.0f} | {beside.ms(0.99):,.0f} |\n\n"
+        loaded = Times(loads)
+        yield f"Meanwhile home was loaded {len(loads)} times, all of its charts in {loaded.ms(0.5):,.0f} ms (p50).\n"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _reloading(instance: Instance, viewers: int) -> Iterator[list[float]]:
+    """So many people load home and all of its charts, over and over."""
+    stop, seconds = threading.Event(), []
+
+    def look() -> None:
+        with _browser(instance) as browser:
+            while not stop.is_set():
+                began = time.perf_counter()
+                for url in _figures(instance, browser, "7d").values():
+                    browser.get(url).raise_for_status()
+                seconds.append(time.perf_counter() - began)
+
+    threads = [threading.Thread(target=look, daemon=True) for _ in range(viewers)]
+    for thread in threads:
+        thread.start()
+    yield seconds
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+@contextmanager
+def _browser(instance: Instance) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=instance.url, follow_redirects=True, timeout=120) as browser:
+        sign_in(browser, instance)
+        yield browser
+
+
+def _figures(instance: Instance, browser: httpx.Client, range_name: str) -> dict[str, str]:
+    """Addresses of the charts of home, by preset."""
+    page = browser.get(f"/projects/{instance.project_id}/home/", params={"range": range_name})
+    page.raise_for_status()
+    urls = [unescape(found) for found in _FIGURES.findall(page.text)]
+    return {httpx.URL(url).params["preset"]: url for url in urls}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
