@@ -45,6 +45,11 @@ function named() {
   if (heading) heading.textContent = form.elements.name.value.trim() || heading.dataset.suggested;
 }
 
+// Of another measure, the usual one is asked for: how it is chosen is the server's to know.
+function forgetAggregation(measure) {
+  measure.parentElement.querySelector("[name=agg]").add(new Option("", "", true, true));
+}
+
 function start() {
   const panel = preview.querySelector("[data-figure]");
   if (panel) fill(panel);
@@ -61,6 +66,7 @@ form.addEventListener("input", ({ target }) => {
 });
 form.addEventListener("change", ({ target }) => {
   if (isTyped(target)) return;
+  if (target.name === "measure") forgetAggregation(target);
   // What metadata there are depends on the view.
   refresh(target.name === "view" ? "look" : "refresh");
 });

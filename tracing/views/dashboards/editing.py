@@ -31,6 +31,7 @@ from tracing.views.dashboards.conditions import Row
 from tracing.views.dashboards.layouts import LayoutDraft
 from tracing.views.dashboards.lists import edit_url, path_words
 from tracing.views.dashboards.page import shown_panels
+from tracing.views.dashboards.widget_drafts import chart_words
 from tracing.views.dashboards.words import dimension_label
 
 #: charts that can be chosen from; there are others by search in the list of charts
@@ -189,6 +190,8 @@ def _page(
     request: HttpRequest, scope: ProjectScope, dashboard: Dashboard, draft: LayoutDraft, *, status: int = 200
 ) -> HttpResponse:
     columns = layouts.filter_columns()
+    widgets = rows.list_widgets(scope, PageNumber(1, _MOST_OFFERED))
+    presets = sorted(PRESETS.values(), key=lambda one: str(one.name))
     context = {
         "scope": scope,
         "dashboard": dashboard,
@@ -196,8 +199,8 @@ def _page(
         "panels": shown_panels(scope, draft.panels, QueryDict(), dashboard),
         "rows": [Row(one, columns) for one in draft.conditions],
         "columns": [(name, dimension_label(name)) for name in columns],
-        "widgets": rows.list_widgets(scope, PageNumber(1, _MOST_OFFERED)).items,
-        "presets": sorted(PRESETS.values(), key=lambda one: str(one.name)),
+        "widgets": [(one, chart_words(one.chart_type)) for one in widgets.items],
+        "presets": [(one, chart_words(one.body["chartType"])) for one in presets],
         "longest": {"name": LONGEST_DASHBOARD_NAME, "description": LONGEST_DESCRIPTION},
         "grid_width": GRID_WIDTH,
         "back": reverse("tracing:dashboard-detail", args=[scope.project_id, dashboard.pk]),

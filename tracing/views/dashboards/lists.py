@@ -27,7 +27,7 @@ from tracing.queries.dashboards import rows
 from tracing.queries.dashboards.files import LARGEST_BYTES, DashboardFile, WidgetFile, dashboard_file, read_file
 from tracing.queries.dashboards.presets import BOARDS, HOME, Board
 from tracing.queries.paging import PageNumber
-from tracing.views.dashboards.widget_drafts import CHARTS
+from tracing.views.dashboards.widget_drafts import chart_words
 from tracing.views.dashboards.widgets import file_answer
 from tracing.views.dashboards.words import VIEWS
 
@@ -220,11 +220,8 @@ def name_of(person: User | None) -> str:
 
 
 def _chart_row(widget: Widget) -> ChartRow:
-    kinds = {kind.value: str(label) for kind, label in CHARTS.items()}
-    return ChartRow(
-        widget, kinds.get(widget.chart_type, widget.chart_type), str(VIEWS.get(widget.view, widget.view)),
-        name_of(widget.author),
-    )  # fmt: skip
+    view = str(VIEWS.get(widget.view, widget.view))
+    return ChartRow(widget, chart_words(widget.chart_type), view, name_of(widget.author))
 
 
 def _list_url(scope: ProjectScope) -> str:

@@ -239,6 +239,10 @@ class WidgetDraft:
             return ""
 
 
+def chart_words(kind: str) -> str:
+    return str(CHARTS[Chart(kind)]) if kind in _KINDS else kind
+
+
 #: fields that say themselves what is wrong with them
 _PLACES = {"metrics", "dimensions", "filters", "row_limit", "bins", "defaultSort", "name", "description", "chartType"}
 
