@@ -45,6 +45,9 @@ class DemoData:
     dataset_item: str = ""
     #: an annotation queue, and items of it
     queue: tuple[str, ...] = ()
+    #: a dashboard with a chart of the project's own and a built-in one, and that chart
+    dashboard: str = ""
+    widget: str = ""
 
 
 def send_demo(instance: Instance, traces: int) -> DemoData:
@@ -60,7 +63,8 @@ def send_demo(instance: Instance, traces: int) -> DemoData:
     with instance.client() as api:
         [item] = api.get("/api/public/dataset-items", params={"datasetName": DATASET, "limit": 1}).json()["data"]
     data = replace(data, dataset=item["datasetId"], dataset_item=item["id"])
-    return replace(data, queue=_write_queue(instance, data))
+    dashboard, widget = _write_dashboard(instance)
+    return replace(data, queue=_write_queue(instance, data), dashboard=dashboard, widget=widget)
 
 
 #: Name, type, what each version says, oldest first.
@@ -145,6 +149,20 @@ def _write_playground(instance: Instance) -> str:
         opened = send(f"/projects/{instance.project_id}/playground/new/", prompt="demo/answer", version="2")
         assert opened.status_code == 303, opened.text
         return opened.headers["Location"].rstrip("/").rpartition("/")[2]
+
+
+def _write_dashboard(instance: Instance) -> tuple[str, str]:
+    chart = {
+        "name": "Latency per topic", "view": "observations", "dimensions": [{"field": "metadata.topic"}],
+        "metrics": [{"measure": "latency", "agg": "p95"}], "chartType": "HORIZONTAL_BAR",
+        "filters": [{"type": "stringOptions", "column": "type", "operator": "any of", "value": ["GENERATION"]}],
+    }  # fmt: skip
+    with instance.client() as api:
+        widget = api.post("/api/public/unstable/dashboard-widgets", json=chart).raise_for_status().json()["id"]
+        placed = [{"widgetId": widget}, {"type": "preset", "presetId": "cost-by-model", "x": 6, "y": 0}]
+        body = {"name": "Topics", "definition": {"widgets": placed}}
+        dashboard = api.post("/api/public/unstable/dashboards", json=body).raise_for_status().json()["id"]
+    return dashboard, widget
 
 
 def _points_of_interest(made: list[Draft]) -> DemoData:

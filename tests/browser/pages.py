@@ -12,6 +12,13 @@ def all_pages(server: Instance, demo: DemoData) -> dict[str, str]:
     queue, *queued = demo.queue
     return {
         "home": f"{project}/home/?range=30d",
+        "dashboards": f"{project}/dashboards/",
+        "dashboard-charts": f"{project}/dashboards/?tab=charts",
+        "dashboard": f"{project}/dashboards/{demo.dashboard}/?range=30d",
+        "dashboard-edit": f"{project}/dashboards/{demo.dashboard}/edit/",
+        "dashboard-import": f"{project}/dashboards/import/?dashboard={demo.dashboard}",
+        "chart-new": f"{project}/dashboards/charts/new/?preset=latency-by-step",
+        "chart-edit": f"{project}/dashboards/charts/{demo.widget}/edit/?dashboard={demo.dashboard}",
         "dashboard-latency": f"{project}/dashboards/built-in/latency/?range=30d",
         "dashboard-usage": f"{project}/dashboards/built-in/usage/?range=30d",
         "dashboard-cost": f"{project}/dashboards/built-in/cost/?range=30d",
