@@ -21,7 +21,25 @@ from tests.stores.mariadb import MariaDB, mariadb
 
 ROOT = Path(__file__).resolve().parents[3]
 
-FILES = ("tests/tracing/test_explorer_lists.py",)
+FILES = (
+    "tests/stores/doris/demo_twice.py",
+    "tests/evals/test_dataset_pages.py",
+    "tests/evals/test_experiment_pages.py",
+    "tests/evals/test_experiment_runs.py",
+    "tests/evals/test_judging_rules.py",
+    "tests/evals/test_queues_pages.py",
+    "tests/evals/test_scores_pages.py",
+    "tests/tracing/test_api_reads.py",
+    "tests/tracing/test_dashboard_figures.py",
+    "tests/tracing/test_dashboard_releases.py",
+    "tests/tracing/test_deletion.py",
+    "tests/tracing/test_explorer_lists.py",
+    "tests/tracing/test_pages_palette.py",
+    "tests/tracing/test_pages_people.py",
+    "tests/tracing/test_pages_trace_data.py",
+    "tests/tracing/test_queries_cost.py",
+    "tests/tracing/test_recompute.py",
+)
 
 #: Questions that are not compared here, and why.
 EXEMPT = {
@@ -58,7 +76,18 @@ def asked() -> set[str]:
 def test_the_same_answers(file: str, maria: MariaDB, asked: set[str], tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     environment = {"SPANWISE_TEST_MARIADB": str(maria.port), "SPANWISE_TEST_REPORT": str(report)}
-    command = [sys.executable, "-m", "pytest", "-p", "tests.stores.doris.asked_twice", "-p", "no:xdist", file]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tests.stores.doris.asked_twice",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:randomly",
+        file,
+    ]
     ran = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True)
     # Whether they pass is their own matter, and asked elsewhere: what waits for so long may miss a deadline.
     assert ran.returncode in (0, 1), ran.stdout[-4000:] + ran.stderr[-2000:]
@@ -69,7 +98,7 @@ def test_the_same_answers(file: str, maria: MariaDB, asked: set[str], tmp_path: 
 
 
 def test_every_kind_of_question_was_asked(asked: set[str]) -> None:
-    if not asked:
+    if len(asked) < 40:
         pytest.skip("looks at what the other tests of this module asked, all of which must run before it")
     unasked = {tag for tag in tags_of_the_product() if not any(re.fullmatch(tag, one) for one in asked)}
     assert unasked <= {re.escape(tag) for tag in (*EXEMPT, *NOT_ALWAYS_ASKED)}
