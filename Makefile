@@ -7,7 +7,7 @@ JOBS ?= 2
 FRAMEWORKS := tests/clients/frameworks/environments
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-fast test-durability test-clients test-stores integrations check lint types fix migrate bench bench-explorer bench-dashboards bench-prompts screenshots lock lock-clients clean
+.PHONY: help setup run demo test test-fast test-durability test-clients test-stores test-product-on-stores integrations check lint types fix migrate bench bench-explorer bench-dashboards bench-prompts screenshots lock lock-clients clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -33,8 +33,11 @@ test-clients: .build/dev.stamp .build/front.stamp ## Run the frameworks against 
 	$(BIN)/python -m tests.clients.environments --frameworks
 	$(BIN)/python -m pytest -n $(JOBS) -m frameworks tests/clients/frameworks
 
-test-stores: .build/dev.stamp .build/front.stamp ## Run what is the product's on PostgreSQL, Redis, S3 and MariaDB (Debian's servers)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m stores tests/stores
+test-stores: .build/dev.stamp .build/front.stamp ## Run the tests of PostgreSQL, Redis, S3 and Doris' double (Debian's servers)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "stores and not product_on_stores" tests/stores
+
+test-product-on-stores: .build/dev.stamp .build/front.stamp ## Run the product's own tests once more on those stores, answers compared
+	$(BIN)/python -m pytest -n $(JOBS) --dist load -m product_on_stores tests/stores
 
 integrations: .build/dev.stamp ## Write the table in docs/integrations.md from the last run of test-clients
 	$(BIN)/python -m tests.clients.frameworks.report
