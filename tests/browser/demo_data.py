@@ -158,6 +158,9 @@ def _write_dashboard(instance: Instance) -> tuple[str, str]:
         "filters": [{"type": "stringOptions", "column": "type", "operator": "any of", "value": ["GENERATION"]}],
     }  # fmt: skip
     with instance.client() as api:
+        for known in api.get("/api/public/unstable/dashboards").raise_for_status().json()["data"]:
+            if known["name"] == "Topics":
+                return known["id"], next(one["widgetId"] for one in known["definition"]["widgets"] if "widgetId" in one)
         widget = api.post("/api/public/unstable/dashboard-widgets", json=chart).raise_for_status().json()["id"]
         placed = [{"widgetId": widget}, {"type": "preset", "presetId": "cost-by-model", "x": 6, "y": 0}]
         body = {"name": "Topics", "definition": {"widgets": placed}}

@@ -302,3 +302,14 @@ def test_filters_of_a_chart_come_along_to_the_rows(alice, filled):
     href = unescape(re.search(r'class="value" href="([^"]+)"', page)[1])
     assert re.search(r'class="value"[^>]*>(\d+)<', page)[1] == "2"
     assert rows_behind(alice, href) == 2
+
+
+def test_releases_are_marked_where_they_began(alice, project):
+    for days, release in ((5, "v1"), (3, "v2"), (2, "v2")):
+        put_trace(project.pk, root={"type": "GENERATION"}, release=release, at=NOW - timedelta(days=days))
+    lines = definition(chartType="BAR_TIME_SERIES", dimensions=[], metrics=[{"measure": "count", "agg": "count"}])
+    marks = drawn(figure(alice, project, definition=lines, range="7d"))["marks"]
+    began = (NOW - timedelta(days=5), NOW - timedelta(days=3))
+    assert [(one["name"], one["at"]) for one in marks] == [
+        (name, f"{at:%Y-%m-%dT%H:%M:%SZ}") for name, at in zip(("v1", "v2"), began, strict=True)
+    ]

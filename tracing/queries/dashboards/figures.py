@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import select as select_from
@@ -22,6 +22,9 @@ from tracing.queries.filters import Filter
 from tracing.queries.metrics import TIME, Metric, MetricsQuery
 from tracing.queries.metrics.model import Dimension, Measure, View
 from tracing.queries.periods import RANGES, Period
+
+if TYPE_CHECKING:
+    from tracing.queries.dashboards.releases import Mark
 
 Value = float | int | None
 #: The values of a group's dimensions as texts; None where there is none.
@@ -104,6 +107,8 @@ class Figure:
     is_cut: bool = False
     #: columns of the page's filters that the chart's view does not have
     unapplied: tuple[str, ...] = ()
+    #: what began meanwhile, for the axis of time
+    marks: tuple[Mark, ...] = ()
 
     @property
     def is_empty(self) -> bool:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import orjson
@@ -21,6 +21,7 @@ from config.errors import Unavailable
 from tracing.analytics import versions
 from tracing.queries.dashboards.definition import Definition
 from tracing.queries.dashboards.figures import Figure, Looked, figure
+from tracing.queries.dashboards.releases import list_releases
 
 FRESH_SECONDS = 5.0
 LONGEST_SECONDS = 60.0
@@ -58,10 +59,17 @@ def kept_figure(scope: ProjectScope, definition: Definition, looked: Looked, *, 
     with slot.lock:
         word = versions.current(scope.project_id)
         if is_anew or not slot.holds(word):
-            answer = _in_turn(lambda: figure(scope, definition, looked, now))
+            answer = _in_turn(lambda: _marked(scope, figure(scope, definition, looked, now), looked))
             slot.answer, slot.word, slot.at = answer, word, time.monotonic()
         assert slot.answer is not None
         return slot.answer
+
+
+def _marked(scope: ProjectScope, drawn: Figure, looked: Looked) -> Figure:
+    """With the releases that began on its axis of time."""
+    if not drawn.definition.chart.is_in_time or drawn.is_empty:
+        return drawn
+    return replace(drawn, marks=tuple(list_releases(scope, drawn.span, looked.environments)))
 
 
 def _in_turn(ask: Callable[[], Figure]) -> Figure:

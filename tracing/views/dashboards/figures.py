@@ -73,7 +73,7 @@ class ShownFigure:
 
     @cached_property
     def drawn(self) -> dict[str, Any]:
-        return charts.drawn(self.figure, self.drill)
+        return charts.drawn(self.figure, self.drill, self.figure.marks)
 
     @cached_property
     def table(self) -> charts.Table:
