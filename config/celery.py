@@ -10,6 +10,8 @@ from celery import Celery
 from celery.beat import EmbeddedService
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 
+from config import env
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 log = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ def _start(**_: Any) -> None:
         app.send_task("evals.tasks.run_due_schedules", retry=False)
     except Exception as error:  # the broker may still be starting; the schedule sweeps in five seconds
         log.warning("The first sweep failed: %s", error)
-    if os.environ.get("SPANWISE_BEAT", "true") == "true":
+    if env.flag("SPANWISE_BEAT", default=True):
         # A thread, not celery's -B: that forks a process of a hundred megabytes to look at a clock.
         _beat = EmbeddedService(app, thread=True, scheduler_cls=app.conf.beat_scheduler)
         _beat.start()

@@ -11,11 +11,12 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 _TRUE = {"1", "true", "yes", "on"}
-_FALSE = {"0", "false", "no", "off", ""}
+_FALSE = {"0", "false", "no", "off"}
 
 
 def text(name: str, default: str = "") -> str:
@@ -31,7 +32,7 @@ def text(name: str, default: str = "") -> str:
 
 def flag(name: str, default: bool = False) -> bool:
     value = os.environ.get(name)
-    if value is None:
+    if value is None or not value.strip():
         return default
     if value.strip().lower() in _TRUE:
         return True
@@ -53,9 +54,26 @@ def number(name: str, default: int) -> int:
 def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
     """A comma-separated list."""
     value = os.environ.get(name)
-    if value is None:
+    if value is None or not value.strip():
         return list(default)
     return [word.strip() for word in value.split(",") if word.strip()]
+
+
+#: Of Prisma, by which Langfuse reaches its database; PostgreSQL's own client refuses what it does not know.
+_OF_PRISMA = ("connection_limit", "pool_timeout", "pgbouncer", "statement_cache_size", "socket_timeout", "sslaccept")
+
+
+def database_url(default: str) -> str:
+    """`DATABASE_URL` as it stands in the environment of a Langfuse; `schema=` there is the search path here."""
+    named = text("DATABASE_URL") or default
+    url = urlsplit(named)
+    if not url.scheme.startswith("postgres"):
+        return named
+    given = [(name, value) for name, value in parse_qsl(url.query) if name not in _OF_PRISMA]
+    schemas = [value for name, value in given if name == "schema" and value != "public"]
+    kept = [(name, value) for name, value in given if name != "schema"]
+    kept += [("options", f"-c search_path={value}") for value in schemas]
+    return urlunsplit(url._replace(query=urlencode(kept, quote_via=quote)))
 
 
 @dataclass(frozen=True, slots=True)

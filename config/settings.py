@@ -123,7 +123,7 @@ TEMPLATES = [
 ]
 
 # --- Relational store ------------------------------------------------------------------------------------
-_database_url = env.text("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'spanwise.sqlite3'}"
+_database_url = env.database_url(f"sqlite:///{DATA_DIR / 'spanwise.sqlite3'}")
 DATABASES = {"default": environ.Env.db_url_config(_database_url)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {

@@ -9,7 +9,6 @@ import os
 _SHARED = {
     "the relational store": ("DATABASE_URL",),
     "the broker": ("REDIS_HOST", "REDIS_CONNECTION_STRING", "REDIS_SENTINEL_NODES"),
-    "the analytics store": ("CLICKHOUSE_URL", "DORIS_FE_HTTP_URL"),
     "API keys": ("SALT",),
     "sealed secrets": ("ENCRYPTION_KEY",),
 }
@@ -24,7 +23,11 @@ def starts_broker() -> bool:
 
 
 def starts_analytics() -> bool:
-    return not _is_named("CLICKHOUSE_URL") and os.environ.get("LANGFUSE_ANALYTICS_BACKEND") != "doris"
+    return not _is_named("CLICKHOUSE_URL") and not _is_on_doris()
+
+
+def _is_on_doris() -> bool:
+    return os.environ.get("LANGFUSE_ANALYTICS_BACKEND", "").strip().lower() == "doris"
 
 
 def are_all_local() -> bool:
@@ -33,4 +36,6 @@ def are_all_local() -> bool:
 
 def missing_for_one_role() -> list[str]:
     """What a process that is web or worker alone cannot do without, in words; empty when all is named."""
-    return [f"{' or '.join(names)} ({what})" for what, names in _SHARED.items() if not _is_named(*names)]
+    analytics = ("DORIS_FE_HTTP_URL",) if _is_on_doris() else ("CLICKHOUSE_URL",)
+    needed = {**_SHARED, "the analytics store": analytics}
+    return [f"{' or '.join(names)} ({what})" for what, names in needed.items() if not _is_named(*names)]

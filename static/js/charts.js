@@ -1,5 +1,5 @@
 // Draws what `tracing/views/dashboards/charts.py` sends:
-//   lines, areas, stacks: times (of each bucket, and the end of the last), series [{name, values, unit, href, total, rest, before}], marks
+//   lines, areas, stacks: times (of each bucket, and the end of the last), since, until, series [{name, values, unit, href, total, rest, before}], marks
 //   bars, columns, pie:   items [{name, values, href, rest}], metrics
 //   histogram:            bars [[from, until, how many]]
 import * as echarts from "../vendor/echarts/echarts.js";
@@ -236,8 +236,8 @@ function follow(element, data, chart) {
       if (!chart.containPixel("grid", [offsetX, offsetY])) return;
       const place = Math.min(Math.max(Math.round(chart.convertFromPixel({ xAxisIndex: 0 }, offsetX)), 0), data.times.length - 2);
       const address = new URL(data.series[series]?.href ?? data.href, location.href);
-      address.searchParams.set("from", data.times[place]);
-      address.searchParams.set("to", data.times[place + 1]);
+      address.searchParams.set("from", data.times[place] > data.since ? data.times[place] : data.since);
+      address.searchParams.set("to", data.times[place + 1] < data.until ? data.times[place + 1] : data.until);
       go(address.href);
     });
     chart.getZr().setCursorStyle("pointer");

@@ -26,7 +26,7 @@ const panels = [...grid.querySelectorAll("[data-figure]")];
 // Columns and rows as they were laid out; where there is room for it (dashboards.css says).
 for (const panel of grid.querySelectorAll(".panel")) {
   panel.style.gridColumnStart = Number(panel.dataset.x) + 1;
-  panel.style.gridRowStart = Number(panel.dataset.y) + 1;
+  panel.style.gridRow = `${Number(panel.dataset.y) + 1} / span ${Number(panel.dataset.h)}`;
 }
 
 // What is in view first: the rest when it is scrolled to.
@@ -41,6 +41,8 @@ const seen = new IntersectionObserver((entries) => {
 panels.forEach((panel) => seen.observe(panel));
 
 const again = (options) => panels.filter((panel) => panel.wasSeen).forEach((panel) => fill(panel, options));
+// Nothing changes under somebody's hands.
+const follow = () => panels.filter((panel) => panel.wasSeen && !panel.contains(document.activeElement)).forEach((panel) => fill(panel));
 document.querySelector("[data-again]")?.addEventListener("click", () => again({ isAnew: true }));
 
 // By itself, while somebody looks.
@@ -52,7 +54,7 @@ if (box) {
   const look = () => {
     if (document.hidden || !box.checked || Date.now() - last < EVERY) return;
     last = Date.now();
-    again();
+    follow();
   };
   setInterval(look, 1000);
   document.addEventListener("visibilitychange", look);

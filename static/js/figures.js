@@ -2,6 +2,7 @@
 import { mount, unmount } from "./charts.js";
 
 const AT_ONCE = 4;
+const PAUSES = [1000, 3000, 8000, 20000];
 const waiting = [];
 let running = 0;
 
@@ -34,7 +35,11 @@ async function ask(panel, isAnew) {
     const text = await answer.text();
     // The answer of a proxy has no place in a panel.
     if (!answer.headers.get("Content-Type")?.includes("text/html") || (!answer.ok && !text.includes("panel-problem"))) throw new Error(answer.status);
-    if (panel.dataset.figure === url) show(panel, body, text);
+    if (answer.status === 503) later(panel);
+    else panel.tries = 0;
+    // What cannot be read right now takes nothing away that could be.
+    const isKept = answer.status === 503 && body.querySelector("[data-plot], table, .figure-number");
+    if (panel.dataset.figure === url && !isKept) show(panel, body, text);
   } catch (error) {
     if (error.name === "AbortError") return;
     // What stands there is as true as it was; only an empty panel says that nothing came.
@@ -43,17 +48,26 @@ async function ask(panel, isAnew) {
   body.removeAttribute("aria-busy");
 }
 
+// Others may be reading, or the store is away for a moment: a few more times, each after a longer pause.
+function later(panel) {
+  panel.tries = (panel.tries ?? 0) + 1;
+  if (panel.tries <= PAUSES.length) setTimeout(() => panel.isConnected && fill(panel), PAUSES[panel.tries - 1]);
+}
+
 function show(panel, body, text) {
   if (body.answer === text) return;
   body.answer = text;
   const plot = body.querySelector("[data-plot]");
   const hidden = plot ? unmount(plot) : new Set();
   const isTable = panel.classList.contains("as-table");
+  const scrolled = body.querySelector(".table-scroll")?.scrollTop ?? 0;
   body.replaceChildren(...new DOMParser().parseFromString(text, "text/html").body.childNodes);
   panel.querySelector("[data-legend]")?.replaceChildren();
   const drawn = body.querySelector("[data-plot]");
   if (drawn && !isTable) mount(drawn, dataOf(body), hidden);
   if (isTable) asTable(panel, true);
+  const table = body.querySelector(".table-scroll");
+  if (table) table.scrollTop = scrolled;
 }
 
 const dataOf = (body) => JSON.parse(body.querySelector('script[type="application/json"]').textContent);
@@ -64,8 +78,10 @@ function asTable(panel, isTable) {
   if (!plot) return;
   plot.hidden = isTable;
   table.hidden = !isTable;
-  if (isTable) unmount(plot);
-  else mount(plot, dataOf(body));
+  if (isTable) {
+    unmount(plot);
+    panel.querySelector("[data-legend]")?.replaceChildren();
+  } else mount(plot, dataOf(body));
 }
 
 document.addEventListener("click", ({ target }) => {

@@ -261,6 +261,8 @@ def test_what_is_no_placement(api, placement, status):
         ({"name": ""}, ["name"]),
         ({"name": 5}, ["name"]),
         ({"filters": {}}, ["filters"]),
+        ({"filters": [{"column": []}]}, ["filters", 0, "column"]),
+        ({"filters": [{**COLOUR, "column": "userId", "operator": "is"}]}, ["filters", 0, "operator"]),
         ({"filters": [COLOUR]}, ["filters", 0, "column"]),
     ],
 )  # fmt: skip

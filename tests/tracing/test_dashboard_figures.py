@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
 
 from accounts.access import scope_for_task
-from config.errors import Invalid
+from config.errors import Invalid, TooExpensive
 from tests.factories import make_project
 from tests.tracing.api_data import observation, score, trace
 from tracing.analytics import store
@@ -111,6 +111,42 @@ def test_the_period_before_has_a_line(scope):
     found = drawn(scope, chart("LINE_TIME_SERIES", "count count", compare=True, unit="day"))
     assert [sum(line.values) for line in (*found.lines, *found.before)] == [1, 2]
     assert len(found.before[0].values) == len(found.starts)
+
+
+def test_the_period_before_has_as_many_buckets(scope):
+    # 90 days until a Saturday touch 14 weeks, and the 90 before them 13.
+    fill(scope, (HOUR, call("a")), (91 * DAY, call("a")))
+    saturday = datetime(2026, 3, 14, 15, 30, tzinfo=UTC)
+    looked = Looked(Period.named("90d", saturday))
+    found = figures.figure(scope, chart("LINE_TIME_SERIES", "count count", compare=True, unit="week"), looked, saturday)
+    assert {len(line.values) for line in (*found.lines, *found.before)} == {len(found.starts)}
+
+
+def test_a_range_in_the_readers_zone_is_the_same_stretch(scope):
+    fill(scope, (HOUR, call("a")), (2 * DAY, call("a")))
+    zone = timezone(timedelta(hours=5, minutes=30))
+    local = Period.between((NOW - 20 * DAY).astimezone(zone), NOW.astimezone(zone))
+    found = drawn(scope, chart("LINE_TIME_SERIES"), Looked(local))
+    assert sum(found.lines[0].values) == 2
+    assert found.starts[0].utcoffset() == timedelta()
+
+
+def test_more_than_a_chart_can_show_is_refused(scope):
+    long = Period.between(datetime(1900, 1, 1, tzinfo=UTC), datetime(2299, 1, 1, tzinfo=UTC))
+    with pytest.raises(TooExpensive, match="more points than a chart"):
+        drawn(scope, chart("LINE_TIME_SERIES", unit="hour"), Looked(long))
+
+
+@pytest.mark.parametrize("metric", ["histogram costByType", "histogram count"])
+def test_what_no_histogram_can_show(metric):
+    with pytest.raises(Invalid):
+        chart("HISTOGRAM", metric)
+
+
+def test_nothing_is_compared_with_before_the_oldest(scope):
+    fill(scope, (HOUR, call("a")))
+    found = drawn(scope, chart("NUMBER", compare=True), Looked(Period.named("all", NOW)))
+    assert (found.total.values, found.total.before) == ((1,), ())
 
 
 def test_today_is_compared_with_yesterday_until_the_same_time(scope):

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html import unescape
@@ -25,6 +26,8 @@ from tracing.queries.dashboards.definition import read_widget
 from tracing.queries.dashboards.layout import GivenPlacement
 from tracing.queries.explorer.language import parse
 from tracing.queries.explorer.nouns import Noun
+from tracing.queries.metrics import Metric
+from tracing.views.dashboards import words
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 WIDGET = {
@@ -210,7 +213,7 @@ def test_what_is_no_chart(alice, project, what, status, words):
 
 @pytest.mark.parametrize(
     ("error", "status", "words"),
-    [(TooExpensive("Narrow the range."), 422, "Narrow the range."), (Unavailable("Away"), 503, "does not answer")],
+    [(TooExpensive("Narrow the range."), 422, "Narrow the range."), (Unavailable("It is away"), 503, "It is away")],
 )
 def test_what_cannot_be_read_now_is_said_in_the_panel(alice, project, monkeypatch, error, status, words):
     def fail(*args):
@@ -302,6 +305,39 @@ def test_filters_of_a_chart_come_along_to_the_rows(alice, filled):
     href = unescape(re.search(r'class="value" href="([^"]+)"', page)[1])
     assert re.search(r'class="value"[^>]*>(\d+)<', page)[1] == "2"
     assert rows_behind(alice, href) == 2
+
+
+def test_filters_that_a_chart_does_not_know_are_not_in_its_address(alice, filled):
+    page = figure(alice, filled, preset="traces", range="7d", model="small", environment="production").content.decode()
+    href = unescape(re.search(r'class="value" href="([^"]+)"', page)[1])
+    assert "model" not in href
+    assert rows_behind(alice, href) == 3
+
+
+def test_the_first_bucket_leads_no_further_than_the_chart_looks(alice, filled):
+    lines = definition(chartType="BAR_TIME_SERIES", dimensions=[], metrics=[{"measure": "count", "agg": "count"}])
+    answer = figure(alice, filled, definition=lines, **{"from": "2026-03-02T10:20Z", "to": "2026-03-20T10:20Z"})
+    assert "Nothing in this time range" in answer.content.decode()
+    put_trace(filled.pk, root={"type": "SPAN"}, at=datetime(2026, 3, 2, 10, 30, tzinfo=UTC))
+    asked = {"definition": lines, "anew": "", "from": "2026-03-02T10:20Z", "to": "2026-03-20T10:20Z"}
+    answer = figure(alice, filled, **asked)
+    data = drawn(answer)
+    assert data["times"][0] < data["since"] == "2026-03-02T10:20:00Z"
+    first = re.search(r'<th scope="row"[^>]*><a href="([^"]+)"', answer.content.decode())[1]
+    assert "from=2026-03-02T10%3A20%3A00Z" in first
+
+
+def test_who_asks_when_too_many_wait_is_told_to_come_again(alice, filled, monkeypatch):
+    monkeypatch.setattr(kept, "_places", threading.BoundedSemaphore(1))
+    with kept._place():
+        answer = figure(alice, filled, preset="cost")
+    assert (answer.status_code, "Try again in a moment" in answer.content.decode()) == (503, True)
+    assert figure(alice, filled, preset="cost").status_code == 200
+
+
+@pytest.mark.parametrize(("before", "value", "text"), [(-2, -1, "+50.0 %"), (2, 1, "−50.0 %"), (1, -1, "−200 %")])
+def test_changes_of_negative_means_have_their_sign(before, value, text):
+    assert words.change(Metric("value", "avg"), value, before).text == text
 
 
 def test_releases_are_marked_where_they_began(alice, project):

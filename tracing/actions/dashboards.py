@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from accounts.access import ProjectScope
 from accounts.audit import Actor, record
+from accounts.models import Project
 from accounts.roles import Role
 from config.errors import Conflict, Invalid, NotFound
 from tracing.models.dashboards import GRID_WIDTH, LONGEST_DASHBOARD_NAME, Dashboard, Placement, Widget, new_id
@@ -185,10 +186,12 @@ def set_home(scope: ProjectScope, dashboard_id: str | None, *, actor: Actor) -> 
     scope.require(Role.MEMBER)
     chosen = rows.get_dashboard(scope, dashboard_id) if dashboard_id else None
     with transaction.atomic():
+        # Who chooses at the same moment waits: a project has one home.
+        project = Project.objects.select_for_update().get(pk=scope.project_id)
         Dashboard.objects.filter(project_id=scope.project_id, is_home=True).update(is_home=False)
         if chosen is not None:
             Dashboard.objects.filter(pk=chosen.pk).update(is_home=True)
-            record(actor, "dashboard.home", chosen, after={"name": chosen.name})
+        record(actor, "dashboard.home", chosen or project, after={"name": chosen.name if chosen else ""})
 
 
 # --- Placements ------------------------------------------------------------------------------------------

@@ -20,9 +20,9 @@ from tracing.api.params import Params
 from tracing.models.dashboards import Dashboard, Placement, Widget
 from tracing.queries.dashboards import rows
 from tracing.queries.dashboards.definition import Chart, issues_of, read_widget
+from tracing.queries.dashboards.files import filter_issues
 from tracing.queries.dashboards.layout import Column, GivenPlacement, Height, Row, Width
 from tracing.queries.dashboards.presets import PRESETS
-from tracing.queries.dashboards.views import VIEWS
 
 _CHARTS = tuple(chart.value for chart in Chart)
 _WORDS = (
@@ -188,6 +188,7 @@ class OneWidget(PublicView):
         query=[_WIDGET],
         body=WidgetChanges,
         answer=WidgetShape,
+        answers={409: Problem},
         text=f"What is not named stays; at least one field must be. {_WORDS}",
     )
     def patch(self, request: Request, widget_id: str) -> Response:
@@ -196,7 +197,11 @@ class OneWidget(PublicView):
         body = {**rows.widget_body(widget), **changes}
         if "chartConfig" not in changes and body["chartType"] != widget.chart_type:
             body["chartConfig"] = {}  # of another kind of chart
-        return Response(_widget(actions.update_widget(self.scope, widget_id, read_widget(body), actor=self.actor)))
+        # What was read must be what is changed: of two at once, one comes again.
+        written = actions.update_widget(
+            self.scope, widget_id, read_widget(body), based_on=widget.updated_at, actor=self.actor
+        )
+        return Response(_widget(written))
 
     @describe(
         "Delete a dashboard widget",
@@ -357,13 +362,6 @@ def _read(shape: type[Any], body: Any) -> Any:
 
 def _filters(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each must fit a column of some view, or no chart could ever take it."""
-    known = {name for view in VIEWS.values() for name in view.filter_columns}
-    for at, item in enumerate(items):
-        if item.get("column") not in known:
-            issue: dict[str, Any] = {
-                "code": "custom",
-                "path": ["filters", at, "column"],
-                "message": "No view has such a column",
-            }
-            raise Invalid(issues=[issue])
+    if issues := filter_issues(items):
+        raise Invalid(issues=issues)
     return items

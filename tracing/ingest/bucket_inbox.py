@@ -70,8 +70,10 @@ class BucketInbox:
 
     def expect(self, keys: Iterable[str]) -> None:
         with self._reading:
-            self._expected = deque(keys)
-            self._coming = {}
+            wanted = list(keys)
+            # What is on its way already, because the batch before had no more room, is not asked for again.
+            self._coming = {key: coming for key, coming in self._coming.items() if key in wanted}
+            self._expected = deque(key for key in wanted if key not in self._coming)
             self._read_ahead()
 
     def get(self, key: str) -> bytes | None:

@@ -84,7 +84,10 @@ def drain() -> None:
 def sweep(*, older_than_seconds: float) -> int:
     """Ring again for entries that nobody is working on. Returns how many were found."""
     doorbell.be_seen()
-    bring_along(inbox)
+    try:
+        bring_along(inbox)
+    except OSError as error:  # of another time; what arrives now must not wait for it
+        log.error("Entries in the data folder cannot be moved to the bucket: %s", error)
     existing = set(inbox.keys())
     doorbell.forget_finished(existing)
     found = doorbell.announce([key for key in inbox.keys(older_than_seconds=older_than_seconds) if key in existing])

@@ -55,6 +55,11 @@ def translated(sql: str, be_port: int) -> str:
     return to_mariadb(sql)
 
 
+def unknown_label() -> str:
+    """Doris does not answer with no rows: a label that nobody used is an error."""
+    return "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'transaction with label does not exist'"
+
+
 def _table(sql: str) -> str:
     key = _KEY.search(sql)
     name = _TABLE.search(sql)

@@ -192,6 +192,11 @@ def _check(definition: Definition) -> None:
     has_bars = [one.aggregation == HISTOGRAM for one in definition.metrics]
     if definition.chart is Chart.HISTOGRAM and has_bars != [True]:
         _refuse(("metrics",), _("%(chart)s shows one metric, with the aggregation histogram."), definition)
+    measure = definition.view.measures[definition.metrics[0].measure]
+    if definition.chart is Chart.HISTOGRAM and (measure.expression is None or measure.by):
+        _refuse(("metrics",), _("%(chart)s needs a figure that each record has one of."), definition)
+    if definition.chart is Chart.NUMBER and measure.by:
+        _refuse(("metrics",), _("%(chart)s cannot show a metric by kind."), definition)
     if definition.chart is not Chart.HISTOGRAM and any(has_bars):
         _refuse(("metrics",), _("The aggregation histogram is shown by HISTOGRAM only."), definition)
     if definition.chart is Chart.NUMBER and len(definition.metrics) > 1:

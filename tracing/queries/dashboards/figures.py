@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import select as select_from
 
 from accounts.access import ProjectScope
+from config.errors import TooExpensive
 from tracing.analytics import functions as fn
 from tracing.analytics import store
 from tracing.queries import filters, metrics
@@ -31,6 +33,8 @@ Value = float | int | None
 Keys = tuple[str | None, ...]
 
 _SHORTEST = timedelta(minutes=1)
+#: More cannot be told apart, and each takes room in the process that draws them.
+_MOST_BUCKETS, _MOST_POINTS = 5_000, 100_000
 #: How many times further than ninety-nine of a hundred values the last may be before bars stop short of it.
 _FAR_OUT = 2
 #: The same thing under the names that views have for it.
@@ -105,6 +109,8 @@ class Figure:
     bars: tuple[tuple[float, float, float], ...] = ()
     #: whether there are more groups than `groups`
     is_cut: bool = False
+    #: filters of the page that hold for it, under the names of its view
+    applied: tuple[Filter, ...] = ()
     #: columns of the page's filters that the chart's view does not have
     unapplied: tuple[str, ...] = ()
     #: what began meanwhile, for the axis of time
@@ -119,15 +125,18 @@ class Figure:
 def figure(scope: ProjectScope, definition: Definition, looked: Looked, now: datetime | None = None) -> Figure:
     """Raises Invalid for filters that cannot be read, TooExpensive and Unavailable as every query."""
     span = span_of(scope, definition, looked.period, now or datetime.now(UTC))
-    more, unapplied = _page_filters(definition.view, looked)
+    applied, unapplied = _page_filters(definition.view, looked)
+    more = (*applied, *_of_environments(looked))
     base = MetricsQuery(
         definition.view, definition.metrics, span.since, _last(span), definition.dimensions,
         (*definition.filters, *more), bins=definition.bins,
     )  # fmt: skip
-    return replace(_drawn(scope, definition, base, span), unapplied=unapplied)
+    # Before the oldest there is nothing to compare with.
+    has_before = looked.period.since is not None or bool(definition.config.range)
+    return replace(_drawn(scope, definition, base, span, has_before), applied=applied, unapplied=unapplied)
 
 
-def _drawn(scope: ProjectScope, definition: Definition, base: MetricsQuery, span: Span) -> Figure:
+def _drawn(scope: ProjectScope, definition: Definition, base: MetricsQuery, span: Span, has_before: bool) -> Figure:
     if definition.chart is Chart.HISTOGRAM:
         return Figure(definition, span, [], bars=_bars(scope, base))
     groups, is_cut = _groups(scope, definition, base) if base.grouped_by else ([], False)
@@ -135,7 +144,7 @@ def _drawn(scope: ProjectScope, definition: Definition, base: MetricsQuery, span
     drawn = Figure(definition, span, groups, total, is_cut=is_cut)
     if definition.is_in_time:
         drawn = _with_lines(scope, drawn, base)
-    return _with_before(scope, drawn, base) if definition.config.compare else drawn
+    return _with_before(scope, drawn, base) if definition.config.compare and has_before else drawn
 
 
 def span_of(scope: ProjectScope, definition: Definition, period: Period, now: datetime) -> Span:
@@ -146,8 +155,9 @@ def span_of(scope: ProjectScope, definition: Definition, period: Period, now: da
         return Span(now.replace(hour=0, minute=0, second=0, microsecond=0), minute, timedelta(days=1))
     if definition.config.range:
         return Span.between(minute - (RANGES[definition.config.range] or timedelta()), minute)
-    until = period.until or minute
-    since = period.since or _oldest(scope, definition.view) or until - timedelta(days=1)
+    # In UTC, as the store's buckets are: an address names times in the reader's zone.
+    until = (period.until or minute).astimezone(UTC)
+    since = (period.since or _oldest(scope, definition.view) or until - timedelta(days=1)).astimezone(UTC)
     return Span.between(min(since, until - _SHORTEST), until)
 
 
@@ -167,15 +177,22 @@ def _page_filters(view: View, looked: Looked) -> tuple[tuple[Filter, ...], tuple
     items, unapplied = [], []
     for item in looked.filters:
         name = names.get(str(item.get("column")), str(item.get("column")))
-        if name in columns:
+        if name in columns and _is_of_records(view, name):
             items.append({**item, "column": name})
         else:
             unapplied.append(str(item.get("column")))
-    if looked.environments:
-        items.append(
-            {"type": "stringOptions", "column": "environment", "operator": "any of", "value": [*looked.environments]}
-        )
     return tuple(filters.parse_items(items, columns, at=("filters",))), tuple(dict.fromkeys(unapplied))
+
+
+def _of_environments(looked: Looked) -> tuple[Filter, ...]:
+    names = list(looked.environments)
+    return (Filter("stringOptions", "environment", "any of", names),) if names else ()
+
+
+def _is_of_records(view: View, name: str) -> bool:
+    """The keys of a map can be chosen among only where a chart is by them, which is a matter of its own filters."""
+    dimension = view.dimensions.get(name)
+    return dimension is None or not dimension.is_exploded or dimension.kind != "text"
 
 
 def _groups(scope: ProjectScope, definition: Definition, base: MetricsQuery) -> tuple[list[Group], bool]:
@@ -232,7 +249,7 @@ def _bars(scope: ProjectScope, base: MetricsQuery) -> tuple[tuple[float, float, 
     end = far if high - low > _FAR_OUT * (far - low) > 0 else high
     width = (end - low) / base.bins or 1.0
     counts = _bins(scope, base, low, width)
-    last = min(base.bins - 1, max(counts))
+    last = min(base.bins - 1, max(counts, default=0))
     bars = [(low + at * width, low + (at + 1) * width, float(counts.get(at, 0))) for at in range(last)]
     return (*bars, (low + last * width, max(high, low + width), float(sum(counts[at] for at in counts if at >= last))))
 
@@ -254,7 +271,10 @@ def _bins(scope: ProjectScope, base: MetricsQuery, low: float, width: float) -> 
 def _with_lines(scope: ProjectScope, drawn: Figure, base: MetricsQuery) -> Figure:
     span = drawn.span
     unit = drawn.definition.config.unit or metrics.fine_unit(span.since, span.until)
-    starts = tuple(_starts(span, unit))
+    starts = tuple(islice(_starts(span, unit), _MOST_BUCKETS + 1))
+    size = len(starts) * len(base.metrics) * max(1, len(drawn.groups))
+    if len(starts) > _MOST_BUCKETS or size > _MOST_POINTS:
+        raise TooExpensive("These are more points than a chart can show. Narrow the range or take wider buckets.")
     lines = _lines(scope, drawn, base, unit, starts)
     return replace(drawn, unit=unit, starts=starts, lines=tuple(lines))
 
@@ -344,8 +364,14 @@ def _with_before(scope: ProjectScope, drawn: Figure, base: MetricsQuery) -> Figu
         total = replace(total, before=_group(replace(base, dimensions=()), rows[0]).values if rows else nothing)
     before: tuple[Line, ...] = ()
     if drawn.lines and not base.grouped_by:
-        before = tuple(_of_everything(scope, earlier, drawn.unit, tuple(_starts(span, drawn.unit))))
+        lines = _of_everything(scope, earlier, drawn.unit, tuple(_starts(span, drawn.unit)))
+        before = tuple(replace(line, values=_fitted(line.values, len(drawn.starts))) for line in lines)
     return replace(drawn, groups=groups, total=total, before=before)
+
+
+def _fitted(values: list[Value], length: int) -> list[Value]:
+    """As many, with their ends together: a stretch as long may touch a bucket more or less."""
+    return ([None] * length + values)[-length:]
 
 
 # --- Values ----------------------------------------------------------------------------------------------

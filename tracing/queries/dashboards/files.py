@@ -14,6 +14,7 @@ import orjson
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from config.api.values import from_json
 from config.errors import Invalid
 from tracing.models.dashboards import GRID_WIDTH, LONGEST_DASHBOARD_NAME, Dashboard, Placement, Widget
 from tracing.queries import filters
@@ -93,6 +94,7 @@ def read_file(text: str | bytes) -> DashboardFile | WidgetFile:
         body = orjson.loads(text)
     except ValueError as error:
         raise Invalid(_("This is not JSON: %(problem)s.") % {"problem": str(error)}) from None
+    from_json(text.encode() if isinstance(text, str) else text)  # PostgreSQL keeps no U+0000
     if not isinstance(body, dict):
         raise Invalid(_("A dashboard or a chart is a JSON object, and this is something else."))
     is_widget = _is_widget(body)
@@ -142,7 +144,7 @@ def filter_issues(items: Sequence[dict[str, Any]]) -> Issues:
     columns = {name: column for view in VIEWS.values() for name, column in view.filter_columns.items()}
     issues: Issues = []
     for at, item in enumerate(items):
-        if item.get("column") not in columns:
+        if not isinstance(item.get("column"), str) or item["column"] not in columns:
             issues.append(_issue(("filters", at, "column"), _("No view has such a column.")))
             continue
         try:

@@ -10,14 +10,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import orjson
 
 from accounts.access import ProjectScope
-from config.errors import Unavailable
+from config.errors import SpanwiseError, Unavailable
 from tracing.analytics import versions
 from tracing.queries.dashboards.definition import Definition
 from tracing.queries.dashboards.figures import Figure, Looked, figure
@@ -25,10 +26,13 @@ from tracing.queries.dashboards.releases import list_releases
 
 FRESH_SECONDS = 5.0
 LONGEST_SECONDS = 60.0
-#: at a time in this process
+#: at a time in this process, and how many more may wait for that: each holds a thread of those that also take what
+#: arrives
 TURNS = 2
-WAIT_SECONDS = 30.0
+WAITING = 12
+WAIT_SECONDS = 20.0
 _MOST = 512
+_BUSY = "Many charts are being read right now. Try again in a moment."
 
 
 @dataclass(slots=True)
@@ -50,31 +54,59 @@ class _Slot:
 _slots: OrderedDict[bytes, _Slot] = OrderedDict()
 _slots_lock = threading.Lock()
 _turns = threading.BoundedSemaphore(TURNS)
+_places = threading.BoundedSemaphore(TURNS + WAITING)
 
 
 def kept_figure(scope: ProjectScope, definition: Definition, looked: Looked, *, is_anew: bool = False) -> Figure:
     """As `figures.figure`; Unavailable, too, when it was not one's turn in time. `is_anew` reads it in any case."""
     now = datetime.now(UTC)
     slot = _slot_of(_key(scope, definition, looked, now))
-    with slot.lock:
-        word = versions.current(scope.project_id)
-        if is_anew or not slot.holds(word):
+    word = versions.current(scope.project_id)
+    answer = slot.answer
+    if answer is not None and not is_anew and slot.holds(word):
+        return answer
+    with _place(), _held(slot.lock):
+        # Whoever waited for it may find what it waited for.
+        if slot.answer is None or not slot.holds(word) or is_anew:
             answer = _in_turn(lambda: _marked(scope, figure(scope, definition, looked, now), looked))
             slot.answer, slot.word, slot.at = answer, word, time.monotonic()
-        assert slot.answer is not None
         return slot.answer
+
+
+@contextmanager
+def _place() -> Iterator[None]:
+    """Raises Unavailable when too many wait already."""
+    if not _places.acquire(blocking=False):
+        raise Unavailable(_BUSY)
+    try:
+        yield
+    finally:
+        _places.release()
+
+
+@contextmanager
+def _held(lock: threading.Lock) -> Iterator[None]:
+    if not lock.acquire(timeout=WAIT_SECONDS):
+        raise Unavailable(_BUSY)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _marked(scope: ProjectScope, drawn: Figure, looked: Looked) -> Figure:
     """With the releases that began on its axis of time."""
     if not drawn.definition.chart.is_in_time or drawn.is_empty:
         return drawn
-    return replace(drawn, marks=tuple(list_releases(scope, drawn.span, looked.environments)))
+    try:
+        return replace(drawn, marks=tuple(list_releases(scope, drawn.span, looked.environments)))
+    except SpanwiseError:  # the figures are there
+        return drawn
 
 
 def _in_turn(ask: Callable[[], Figure]) -> Figure:
     if not _turns.acquire(timeout=WAIT_SECONDS):
-        raise Unavailable("Too many charts are being read right now. Try again in a moment.")
+        raise Unavailable(_BUSY)
     try:
         return ask()
     finally:

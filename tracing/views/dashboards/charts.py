@@ -80,6 +80,9 @@ def drawn(figure: Figure, drill: Drill, marks: Sequence[Any] = ()) -> dict[str, 
         "bucket": figure.unit,
         "times": [_iso(at) for at in (*figure.starts, next_bucket(figure.starts[-1], figure.unit))],
         "href": drill.to(),
+        # The first bucket begins before what is looked at, and the last ends after it.
+        "since": _iso(figure.span.since),
+        "until": _iso(figure.span.until),
         "series": [*_series(figure, drill)],
         "marks": [{"at": _iso(mark.at), "name": mark.name} for mark in marks],
     }
@@ -173,7 +176,7 @@ def table(figure: Figure, drill: Drill) -> Table:
     if definition.is_heatmap:
         return _across_time(figure, drill) if definition.is_in_time else _across_keys(figure, drill)
     if definition.is_in_time:
-        return _of_lines(figure)
+        return _of_lines(figure, drill)
     return _of_groups(figure, drill)
 
 
@@ -219,18 +222,22 @@ def _value_cells(figure: Figure, group: Group) -> list[Cell]:
     return cells
 
 
-def _of_lines(figure: Figure) -> Table:
+def _of_lines(figure: Figure, drill: Drill) -> Table:
     heads = [(_("From"), False), *((_line_name(figure, line), True) for line in (*figure.lines, *figure.before))]
     units = units_of(figure)
-    rows = [
-        [
-            Cell(time_text(at, figure.unit), is_number=False),
-            *(Cell(value_text(line.values[number], units[line.metric])) for line in figure.lines),
-            *(Cell(value_text(line.values[number], units[line.metric])) for line in figure.before),
-        ]
-        for number, at in enumerate(figure.starts)
-    ]
+    rows = []
+    for number, (at, until) in enumerate(_buckets(figure)):
+        cells = [Cell(time_text(at, figure.unit), is_number=False, url=drill.to((), at, until))]
+        for line in (*figure.lines, *figure.before):
+            cells.append(Cell(value_text(line.values[number], units[line.metric])))
+        rows.append(cells)
     return Table(heads, rows, [])
+
+
+def _buckets(figure: Figure) -> Iterator[tuple[datetime, datetime]]:
+    """The beginning and the end of each."""
+    ends = (*figure.starts[1:], next_bucket(figure.starts[-1], figure.unit))
+    return zip(figure.starts, ends, strict=True)
 
 
 def _of_bars(figure: Figure) -> Table:
@@ -248,11 +255,10 @@ def _across_time(figure: Figure, drill: Drill) -> Table:
     metric, unit = figure.definition.metrics[0], units_of(figure)[0]
     lines = [line for line in figure.lines if line.metric == 0]
     shade = _shades([value for line in lines for value in line.values])
-    ends = [*figure.starts[1:], next_bucket(figure.starts[-1], figure.unit)]
     rows = []
     for line in lines:
         cells = [Cell(keys_text(line.keys) or metric_label(metric), is_number=False, url=drill.to(line.keys))]
-        for value, since, until in zip(line.values, figure.starts, ends, strict=True):
+        for value, (since, until) in zip(line.values, _buckets(figure), strict=True):
             title = f"{time_text(since, figure.unit)} · {value_text(value, unit)}"
             cells.append(
                 Cell("", url=drill.to(line.keys, since, until) if value else "", shade=shade(value), title=title)

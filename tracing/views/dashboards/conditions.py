@@ -12,8 +12,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
+from config.api.values import from_json
+from config.errors import Invalid
 from tracing.queries.dashboards.views import Unit, unit_of
-from tracing.queries.filters import FITS, OPERATORS, Column
+from tracing.queries.filters import FITS, MOST_FILTERS, OPERATORS, Column
 from tracing.views.dashboards.words import dimension_label
 
 #: operators that need no value
@@ -41,7 +43,8 @@ _KEYED = ("stringObject", "numberObject", "booleanObject", "categoryOptions")
 _SEVERAL = ("stringOptions", "arrayOptions", "categoryOptions")
 #: of the types that fit a kind of column, the order in which their operators are offered
 _ORDER = ("stringOptions", "arrayOptions", "stringObject", "number", "datetime", "boolean", "string", "null")
-_MOST, _LONGEST = 50, 2000
+#: of a value in the form: some thousand ids
+_LONGEST = 100_000
 
 Columns = Mapping[str, Column]
 Item = dict[str, Any]
@@ -182,21 +185,27 @@ def shown_value(value: Any) -> str:
 
 
 def of_post(data: QueryDict) -> list[Condition]:
-    def column(name: str) -> list[str]:
-        return [one.replace("\x00", "").strip()[:_LONGEST] for one in data.getlist(name)[:_MOST]]
+    """All of it: what is too long or too many is said, as cut short it would mean something else."""
 
-    return [
+    def column(name: str) -> list[str]:
+        return [one.replace("\x00", "").strip() for one in data.getlist(name)]
+
+    found = [
         Condition(name, operator, value, key, _object(raw))
         for name, operator, value, key, raw in zip(
             column("column"), column("operator"), column("condition"), column("key"), column("raw"), strict=False
         )
     ]
+    for number, one in enumerate(found):
+        if number >= MOST_FILTERS or max(len(one.column), len(one.value), len(one.key)) > _LONGEST:
+            one.error = _("That is more than a filter can be.")
+    return found
 
 
 def _object(text: str) -> Item | None:
     try:
-        found = orjson.loads(text) if text else None
-    except ValueError:
+        found = from_json(text.encode()) if text else None
+    except Invalid:
         return None
     return found if isinstance(found, dict) else None
 
@@ -206,7 +215,7 @@ def change_lines(conditions: list[Condition], wish: str) -> None:
     if wish == "add-condition":
         conditions.append(Condition())
     name, _colon, number = wish.partition(":")
-    if name == "remove-condition" and number.isdigit() and int(number) < len(conditions):
+    if name == "remove-condition" and number.isascii() and number.isdigit() and int(number) < len(conditions):
         del conditions[int(number)]
 
 

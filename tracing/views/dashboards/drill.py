@@ -9,8 +9,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from accounts.access import ProjectScope
-from tracing.queries.dashboards.definition import Definition
-from tracing.queries.dashboards.figures import Keys, Looked, Span
+from tracing.queries.dashboards.figures import Figure, Keys, Looked
 from tracing.queries.explorer import Noun
 from tracing.queries.explorer.fields import Kind, find_field
 from tracing.queries.explorer.writing import write_name, write_term, write_value
@@ -28,31 +27,35 @@ _IN_MILLISECONDS = {"latency", "timeToFirstToken"}
 
 
 class Drill:
-    """Addresses of the list behind a chart of `definition`."""
+    """Addresses of the list behind a chart."""
 
-    def __init__(self, scope: ProjectScope, definition: Definition, looked: Looked, span: Span) -> None:
-        self._definition = definition
+    def __init__(self, scope: ProjectScope, figure: Figure, looked: Looked) -> None:
+        self._definition = definition = figure.definition
         self._is_of_scores = definition.view_name.startswith("scores-")
         self._noun = Noun.OBSERVATIONS if definition.view_name == "observations" else Noun.TRACES
         name = "tracing:observation-list" if self._noun is Noun.OBSERVATIONS else "tracing:trace-list"
         self._path = reverse(name, args=[scope.project_id])
-        self._span = span
+        self._span = figure.span
         self._environments = looked.environments
-        self._own = [*self._terms(definition.filters), *self._terms_of_page(looked)]
+        self._own = self._terms((*definition.filters, *figure.applied))
 
     def to(self, keys: Keys = (), since: datetime | None = None, until: datetime | None = None) -> str:
-        """What has these values, in this stretch of time. Values that no list knows are left out."""
+        """What has these values, in this stretch of time, as far as the chart looks. Values that no list knows are left
+        out."""
         names = self._definition.dimensions
         terms = [self._term(name, key) for name, key in zip(names, keys, strict=False)]
         query = QueryDict(mutable=True)
         query["q"] = " ".join(dict.fromkeys(term for term in (*self._own, *terms) if term))
         query.setlist("environment", list(self._environments))
-        query["from"], query["to"] = _written(since or self._span.since), _written(until or self._span.until)
+        query["from"] = _written(max(since or self._span.since, self._span.since))
+        query["to"] = _written(min(until or self._span.until, self._span.until))
         return f"{self._path}?{query.urlencode()}"
 
     def _term(self, name: str, key: str | None) -> str:
         """One value of a dimension; `-has:field` is what has none."""
         if name.startswith(METADATA):
+            if self._is_of_scores:  # lists ask for those of the trace
+                return ""
             field, metadata_key = "metadata", name.removeprefix(METADATA)
             return write_term(field, key, key=metadata_key) if key else f"-has:{write_name(field, metadata_key)}"
         if self._is_of_scores and name == "name":
@@ -68,14 +71,6 @@ class Drill:
 
     def _terms(self, filters: Iterable[Filter]) -> list[str]:
         return [term for one in filters if (term := self._of_filter(one))]
-
-    def _terms_of_page(self, looked: Looked) -> list[str]:
-        read = [
-            Filter(str(item.get("type")), str(item.get("column")), str(item.get("operator")), item.get("value"),
-                   str(item.get("key") or ""))
-            for item in looked.filters
-        ]  # fmt: skip
-        return self._terms(read)
 
     def _of_filter(self, one: Filter) -> str:
         """As the query language says it; empty where it cannot."""

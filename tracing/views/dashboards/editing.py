@@ -15,7 +15,7 @@ from accounts.access import ProjectScope, project_page
 from accounts.audit import Actor
 from accounts.roles import Role
 from accounts.views.answers import see_other
-from config.errors import Conflict, Invalid, SpanwiseError
+from config.errors import Conflict, Invalid, NotFound, SpanwiseError
 from config.posting import posted_from
 from config.rendering import render_page
 from tracing.actions import dashboards as actions
@@ -119,16 +119,17 @@ def _save(
         return _page(request, scope, dashboard, draft, status=422)
     try:
         if wish == "save-anyway" or _is_changed(dashboard, draft, filters):
-            actions.update_dashboard(
+            written = actions.update_dashboard(
                 scope, dashboard.pk, name=draft.name, description=draft.description, filters=filters,
                 placements=draft.given(), revision=None if wish == "save-anyway" else draft.revision,
                 actor=Actor.of(request),
             )  # fmt: skip
+            draft.revision = written.revision
         return see_other(_next(request, scope, dashboard, draft, wish, what, pasted))
     except Conflict as refusal:
         draft.errors["conflict"] = refusal.message
         return _page(request, scope, dashboard, draft, status=409)
-    except Invalid as refusal:
+    except (Invalid, NotFound) as refusal:
         draft.errors["charts"] = refusal.message
         return _page(request, scope, dashboard, draft, status=422)
 

@@ -44,7 +44,7 @@ class ShownFigure:
 
     def __init__(self, scope: ProjectScope, asked: Asked, looked: Looked, figure: Figure) -> None:
         self.asked, self.figure, self._looked = asked, figure, looked
-        self.drill = Drill(scope, asked.definition, looked, figure.span)
+        self.drill = Drill(scope, figure, looked)
 
     @property
     def kind(self) -> str:

@@ -96,7 +96,7 @@ class LayoutDraft:
 
 def _given(one: Placement, at: At) -> GivenPlacement:
     chart: dict[str, Any] = {"widgetId": one.widget_id} if one.widget_id else {"type": "preset", "presetId": one.preset}
-    return GivenPlacement(id=one.name, x=at.x, y=at.y, width=at.width, height=at.height, **chart)
+    return GivenPlacement(id=one.name, x=at.x, y=min(at.y, MOST_ROWS), width=at.width, height=at.height, **chart)
 
 
 def of_dashboard(dashboard: Dashboard) -> LayoutDraft:
@@ -137,7 +137,7 @@ def of_post(scope: ProjectScope, data: QueryDict) -> LayoutDraft:
 
 
 def _column(data: QueryDict, name: str) -> list[str]:
-    return [one.replace("\x00", "").strip()[:255] for one in data.getlist(name)[:_MOST]]
+    return [one.replace("\x00", "").strip()[:255] for one in data.getlist(name)[: _MOST + 1]]  # one more is refused
 
 
 def _place(typed: Sequence[str]) -> tuple[int, int, int, int]:

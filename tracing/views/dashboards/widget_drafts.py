@@ -256,7 +256,7 @@ def change_shape(draft: WidgetDraft, wish: str) -> None:
         draft.dimensions.append(DimensionRow(_next_dimension(draft)))
     name, _colon, number = wish.partition(":")
     lines: dict[str, list[Any]] = {"remove-metric": draft.metrics, "remove-dimension": draft.dimensions}
-    if name in lines and number.isdigit() and int(number) < len(lines[name]):
+    if name in lines and number.isascii() and number.isdigit() and int(number) < len(lines[name]):
         del lines[name][int(number)]
 
 

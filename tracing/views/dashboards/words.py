@@ -122,7 +122,7 @@ def change(metric: Metric, value: Value, before: Value) -> Change | None:
     elif not before:
         return Change(_("new"), _sense(metric, 1))
     else:
-        share = (value - before) / before * 100
+        share = (value - before) / abs(before) * 100
         text = f"{share:+,.0f} %" if abs(share) >= 100 else f"{share:+.1f} %"
     return Change(text.replace("-", "−"), _sense(metric, value - before))
 

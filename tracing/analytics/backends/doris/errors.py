@@ -27,6 +27,7 @@ NOT_NOW = (
     "current running txns",
     "rpc failed",
     "not master",
+    "schema change",
 )
 
 

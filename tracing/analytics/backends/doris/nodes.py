@@ -12,6 +12,7 @@ from pymysql.constants import ER
 from pymysql.cursors import DictCursor
 
 from tracing.analytics.backends.doris import pool
+from tracing.analytics.backends.errors import UNAVAILABLE, StoreAway
 
 #: States of a load. Committed rows are safe; visible ones can be read, too.
 VISIBLE = "VISIBLE"
@@ -59,6 +60,12 @@ def alive() -> int:
     return sum(str(one.get("Alive", "")).lower() == "true" for one in found) if found else 1
 
 
+def registered() -> int:
+    """How many backends there are, at work or not; 0 where the user may not ask."""
+    forget()
+    return len(backends())
+
+
 def may_be_called(address: SplitResult) -> bool:
     """Whether our password may be sent there: to the FE's own host, its backends, and what the settings name."""
     if address.scheme not in ("http", "https") or not address.hostname:
@@ -71,13 +78,18 @@ def may_be_called(address: SplitResult) -> bool:
 
 
 def state_of_load(label: str) -> str:
-    """Of the last load under this label; empty when there was none. Raises Unavailable."""
+    """Of the last load under this label; empty when there was none. Raises Unavailable, also where the user may not
+    ask: then nobody here knows, and the load is sent again, which its label makes safe."""
     # A label that was given up may have been used again: what was committed under it counts.
     name = settings.DORIS_DB.replace("`", "")
-    states = [
-        str(row.get("TransactionStatus", "")).upper()
-        for row in _ask(f"SHOW TRANSACTION FROM `{name}` WHERE LABEL = %s", label)
-    ]
+    try:
+        found = _ask(f"SHOW TRANSACTION FROM `{name}` WHERE LABEL = %s", label)
+    except pymysql.MySQLError as error:
+        # A label that nobody used is an error there, and not an answer of no rows.
+        if "does not exist" in str(error).lower():
+            return ""
+        raise StoreAway(UNAVAILABLE) from error
+    states = [str(row.get("TransactionStatus", "")).upper() for row in found]
     return next((state for state in states if state in COMMITTED), states[-1] if states else "")
 
 

@@ -62,7 +62,7 @@ class Pool:
         if not self._places.acquire(timeout=_WAIT_SECONDS):
             raise Unavailable(UNAVAILABLE)
         try:
-            connection = self._idle.pop() if self._idle else self._connect()
+            connection = self._idle_one() or self._connect()
             try:
                 yield connection
             except BaseException:
@@ -74,8 +74,15 @@ class Pool:
 
     def forget_idle(self) -> None:
         """They were lost with the one that was."""
-        while self._idle:
-            self._idle.pop()._force_close()
+        while connection := self._idle_one():
+            connection._force_close()
+
+    def _idle_one(self) -> Connection | None:
+        """None when there is none; another thread may take the last one at the same moment."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
 
 
 _lock = threading.Lock()
