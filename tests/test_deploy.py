@@ -111,3 +111,10 @@ def test_what_is_built_is_a_target_of_the_dockerfile(file):
     built = [service["build"]["target"] for service in services(file).values() if "build" in service]
     assert sorted(built) == ["web", "worker"]
     assert set(built) <= targets
+
+
+def test_the_doris_that_is_started_can_be_used():
+    """`docs/doris.md` names the oldest that will do."""
+    images = [services("docker-compose.doris.yml")[name]["image"] for name in ("doris_fe", "doris_be")]
+    versions = [tuple(map(int, image.rpartition("-")[2].split("."))) for image in images]
+    assert min(versions) >= (4, 0, 6)
