@@ -13,11 +13,12 @@ from tests.browser.chromium import new_context, sign_in
 from tests.clients.load import payload
 
 
-def test_sign_in_leads_to_the_traces(visitor, server, demo):
+def test_sign_in_leads_home(visitor, server, demo):
     visitor.goto(server.url)
     expect(visitor).to_have_url(re.compile("/accounts/login/"))
     sign_in(visitor, server)
-    expect(visitor.get_by_role("heading", name="Traces")).to_be_visible()
+    expect(visitor).to_have_url(re.compile("/home/"))
+    expect(visitor.get_by_role("heading", name="Home", exact=True)).to_be_visible()
 
 
 def test_wrong_password_says_so(visitor, server):

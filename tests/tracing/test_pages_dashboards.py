@@ -265,17 +265,18 @@ def test_what_one_project_reads_another_does_not_see(alice, filled, project):
 
 # --- To the rows -----------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    "field",
+    ("view", "field"),
     [
-        "providedModelName", "name", "level", "userId", "environment", "traceName", "type", "isRootObservation",
-        "metadata.the region", "metadata.nothing", "promptName", "release",
+        *(("observations", name) for name in (
+            "providedModelName", "name", "level", "userId", "environment", "traceName", "type", "isRootObservation",
+            "metadata.the region", "metadata.nothing", "promptName", "release",
+        )),
+        *(("traces", name) for name in (
+            "name", "userId", "environment", "release", "metadata.the region", "metadata.nothing",
+        )),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("view", ["observations", "traces"])
 def test_a_bar_leads_to_the_rows_that_it_counts(alice, filled, view, field):
-    field = {"traceName": "name"}.get(field, field) if view == "traces" else field
-    if view == "traces" and field not in ("name", "userId", "environment", "release", *METADATA):
-        pytest.skip("traces have no such dimension")
     count = {"measure": "count", "agg": "count"}
     text = definition(view=view, dimensions=[{"field": field}], metrics=[count])
     items = drawn(figure(alice, filled, definition=text, range="7d"))["items"]
@@ -285,9 +286,6 @@ def test_a_bar_leads_to_the_rows_that_it_counts(alice, filled, view, field):
         query = parse_qs(urlsplit(one["href"]).query).get("q", [""])[0]
         assert not parse(query, noun).problems, query
         assert rows_behind(alice, one["href"]) == one["values"][0], one
-
-
-METADATA = ("metadata.the region", "metadata.nothing")
 
 
 def test_filters_of_a_chart_come_along_to_the_rows(alice, filled):
