@@ -75,7 +75,6 @@ def test_an_answer_beyond_bounds_is_too_expensive(doris, scope, monkeypatch):
     store.insert(traces=traces(scope, 50))
     monkeypatch.setitem(backend.LIMITS, "max_result_bytes", 100)
 
-    monkeypatch.setattr(backend, "_ROWS_AT_ONCE", 10)
     with pytest.raises(TooExpensive):
         ids(scope)
     monkeypatch.undo()
@@ -141,10 +140,10 @@ def test_server_without_a_backend_is_not_ready(doris, monkeypatch):
         call_command("migrate_analytics", "--wait", "0.1")
 
 
-@pytest.mark.parametrize(("alive", "setting", "copies"), [(1, 0, 1), (2, 0, 1), (3, 0, 3), (5, 0, 3), (5, 2, 2)])
-def test_copies_follow_the_backends_unless_they_are_set(doris, monkeypatch, settings, alive, setting, copies):
+@pytest.mark.parametrize(("registered", "setting", "copies"), [(1, 0, 1), (2, 0, 1), (3, 0, 3), (5, 0, 3), (5, 2, 2)])
+def test_copies_follow_the_backends_unless_they_are_set(doris, monkeypatch, settings, registered, setting, copies):
     said = []
-    monkeypatch.setattr(nodes, "alive", lambda: alive)
+    monkeypatch.setattr(nodes, "registered", lambda: registered)
     monkeypatch.setattr(backend, "execute", said.append)
     settings.DORIS_REPLICATION_NUM, settings.DORIS_BUCKETS = setting, 12
 

@@ -63,7 +63,7 @@ def _read(connection: pool.Connection, sql: str, parameters: Sequence[Any]) -> b
             lines.append(orjson.dumps(row, _text))
             size += len(lines[-1])
             if size > LIMITS["max_result_bytes"]:
-                connection._force_close()  # or the cursor would read the rest, however much it is
+                cursor.connection = None  # or it would read the rest, however much that is; the pool closes it
                 raise TooExpensive(TOO_EXPENSIVE)
     return b"\n".join(lines)
 

@@ -87,7 +87,7 @@ CREATE TABLE IF NOT EXISTS observations (
     INDEX by_model (`model`) USING INVERTED PROPERTIES ("ignore_above" = "4096"),
     INDEX by_prompt_name (`prompt_name`) USING INVERTED PROPERTIES ("ignore_above" = "4096"),
     INDEX by_experiment_id (`experiment_id`) USING INVERTED PROPERTIES ("ignore_above" = "4096"),
-    INDEX by_tags (`tags`) USING INVERTED PROPERTIES ("ignore_above" = "4096")
+    INDEX by_tags (`tags`) USING INVERTED
 )
 ENGINE = OLAP
 UNIQUE KEY (`project_id`, `start_time`, `trace_id`, `id`)

@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS traces (
     INDEX by_user_id (`user_id`) USING INVERTED PROPERTIES ("ignore_above" = "4096"),
     INDEX by_session_id (`session_id`) USING INVERTED PROPERTIES ("ignore_above" = "4096"),
     INDEX by_environment (`environment`) USING INVERTED PROPERTIES ("ignore_above" = "4096"),
-    INDEX by_tags (`tags`) USING INVERTED PROPERTIES ("ignore_above" = "4096")
+    INDEX by_tags (`tags`) USING INVERTED
 )
 ENGINE = OLAP
 UNIQUE KEY (`project_id`, `timestamp`, `id`)
