@@ -37,7 +37,7 @@ test-stores: .build/dev.stamp .build/front.stamp ## Run the tests of PostgreSQL,
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "stores and not product_on_stores" tests/stores
 
 test-product-on-stores: .build/dev.stamp .build/front.stamp ## Run the product's own tests once more on those stores, answers compared
-	$(BIN)/python -m pytest -n $(JOBS) --dist load -m product_on_stores tests/stores
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m product_on_stores tests/stores
 
 integrations: .build/dev.stamp ## Write the table in docs/integrations.md from the last run of test-clients
 	$(BIN)/python -m tests.clients.frameworks.report
