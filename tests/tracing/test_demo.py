@@ -41,6 +41,16 @@ def test_as_many_traces_as_asked_for_and_no_id_twice(made):
     assert len(set(observations)) == len(observations)
 
 
+def test_another_day_tells_the_same_story_under_other_ids():
+    first, second = (list(drafts(120, seed=7, until=UNTIL + timedelta(days=days))) for days in (0, 1))
+    told = [
+        [[(step.name, step.input, step.output) for step in draft.steps] for draft in made] for made in (first, second)
+    ]
+    assert told[0] == told[1]
+    assert {draft.environment for draft in first} == {"production", "staging"}
+    assert not {draft.id for draft in first} & {draft.id for draft in second}
+
+
 @pytest.mark.parametrize("count", [1, 2, 25])
 def test_few_traces_are_possible(count):
     assert len(list(drafts(count, seed=1, until=UNTIL))) == count

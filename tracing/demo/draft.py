@@ -51,7 +51,8 @@ class Draft:
 
     def __init__(self, seed: str, index: int, start: datetime, name: str, *, wire: str = PROTOBUF) -> None:
         self.random = random.Random(f"{seed}:{index}")  # noqa: S311 - repeatable, not secret
-        self.id = hashlib.blake2b(f"{seed}:{index}".encode(), digest_size=16).hexdigest()
+        told = f"{seed}:{index}:{start.isoformat()}"
+        self.id = hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
         self.clock = int(start.timestamp() * 1_000_000) + self.random.randrange(1_000_000)
         self.start, self.name, self.wire = self.clock, name, wire
         self.user = self.session = self.release = self.version = ""
@@ -78,7 +79,7 @@ class Draft:
         number = len(self.steps)
         start = self.clock
         self.clock += int(max(takes_ms, 0.2) * MILLISECOND)
-        identifier = f"{number:04x}{self.random.getrandbits(48):012x}"
+        identifier = f"{number:04x}{self.id[:12]}"
         step = Step(identifier, parent.id if parent else "", kind, name, start, self.clock, input, output)
         self.steps.append(step)
         self.clock += self.random.randrange(1, 4) * MILLISECOND
