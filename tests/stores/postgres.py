@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -73,6 +74,7 @@ def postgres() -> Postgres:
     options = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
     command = [program("postgres", package="postgresql"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1"]
     found = Postgres(folder, port, Server([*command, *options], folder, lambda: False, user=user))
+    found.server.ends_by = signal.SIGINT  # as `pg_ctl restart` does; SIGTERM waits until all clients have left
     found.server.is_ready = lambda: _answers(found.url)
     return found
 

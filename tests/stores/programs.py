@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from glob import glob
 from pathlib import Path
@@ -43,6 +45,8 @@ class Server:
     #: runs as this user, where the tests run as root and the program refuses to
     user: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    #: what its administrator's tool sends to end it
+    ends_by: signal.Signals = signal.SIGTERM
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -83,21 +87,16 @@ class Server:
         if self.process is None:
             return
         everything = self._everything()
-        self.process.terminate()
+        self.process.send_signal(self.ends_by)
         _gone, alive = psutil.wait_procs(everything, timeout=20)
-        for process in alive:
-            process.kill()
+        _kill(alive)
         self.process.wait()
 
     def kill(self) -> None:
         """As a power cut ends it."""
         assert self.process is not None
         everything = self._everything()
-        for process in everything:
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
+        _kill(everything)
         psutil.wait_procs(everything, timeout=20)
         self.process.wait()
 
@@ -115,3 +114,9 @@ class Server:
             return [first, *first.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
+
+
+def _kill(processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
