@@ -83,6 +83,8 @@ class Session:
 
     def __init__(self, address: str) -> None:
         self._connection = chdb.connect(address)
+        # The engine would have a thread less for every gibibyte that it may not take, which leaves one.
+        self._connection.query("SET max_threads_min_free_memory_per_thread = 0", "Null")
         self._database = "default"
         self._settings: dict[str, str] = {}
         self._holds_output = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -35,6 +35,8 @@ Keys = tuple[str | None, ...]
 _SHORTEST = timedelta(minutes=1)
 #: More cannot be told apart, and each takes room in the process that draws them.
 _MOST_BUCKETS, _MOST_POINTS = 5_000, 100_000
+#: So many groups and buckets of a metric that adds up are read at once and added up here.
+_MOST_SUMMANDS = 10_000
 #: How many times further than ninety-nine of a hundred values the last may be before bars stop short of it.
 _FAR_OUT = 2
 #: The same thing under the names that views have for it.
@@ -139,11 +141,7 @@ def figure(scope: ProjectScope, definition: Definition, looked: Looked, now: dat
 def _drawn(scope: ProjectScope, definition: Definition, base: MetricsQuery, span: Span, has_before: bool) -> Figure:
     if definition.chart is Chart.HISTOGRAM:
         return Figure(definition, span, [], bars=_bars(scope, base))
-    groups, is_cut = _groups(scope, definition, base) if base.grouped_by else ([], False)
-    total = _total(scope, definition, base, groups, is_cut)
-    drawn = Figure(definition, span, groups, total, is_cut=is_cut)
-    if definition.is_in_time:
-        drawn = _with_lines(scope, drawn, base)
+    drawn = _in_one(scope, definition, base, span) or _in_parts(scope, definition, base, span)
     return _with_before(scope, drawn, base) if definition.config.compare and has_before else drawn
 
 
@@ -195,6 +193,62 @@ def _is_of_records(view: View, name: str) -> bool:
     return dimension is None or not dimension.is_exploded or dimension.kind != "text"
 
 
+def _in_one(scope: ProjectScope, definition: Definition, base: MetricsQuery, span: Span) -> Figure | None:
+    """All out of one answer, as the store reads the same records again for each: groups, their lines and the whole are
+    sums of it. None where they are not, or are of more groups than anybody should read."""
+    label, is_descending = definition.order
+    labels = [one.label for one in base.metrics]
+    unit, starts = _axis(definition, span)
+    rows = _summands(scope, replace(base, unit=unit)) if label in labels else None
+    if rows is None:
+        return None
+    sums, at = _sums(base, rows), labels.index(label)
+    # Ties are decided as the store does: by the keys, those without one last.
+    ranked = sorted(sums, key=lambda keys: [(key is None, key or "") for key in keys])
+    ranked.sort(key=lambda keys: sums[keys][at], reverse=is_descending)
+    shown = ranked[: definition.limit] if base.grouped_by else []
+    is_cut = bool(shown) and len(ranked) > len(shown)
+    _check_points(base, shown, starts)
+    has_rest = is_cut and definition.chart.is_in_time
+    lines = _read_lines(base, rows, shown if base.grouped_by else [()], starts, has_rest=has_rest) if unit else []
+    groups = [Group(keys, _numbers(sums[keys])) for keys in shown]
+    total = Group((), _numbers(_added(base, sums.values())))
+    return Figure(definition, span, groups, total, unit, starts, tuple(lines), is_cut=is_cut)
+
+
+def _in_parts(scope: ProjectScope, definition: Definition, base: MetricsQuery, span: Span) -> Figure:
+    groups, is_cut = _groups(scope, definition, base) if base.grouped_by else ([], False)
+    total = _total(scope, definition, base, groups, is_cut)
+    drawn = Figure(definition, span, groups, total, is_cut=is_cut)
+    return _with_lines(scope, drawn, base) if definition.is_in_time else drawn
+
+
+def _summands(scope: ProjectScope, query: MetricsQuery) -> list[dict[str, Any]] | None:
+    """Every group in every bucket; None for what does not add up, or is too much."""
+    is_wide = any(query.dimension(name).is_high_cardinality for name in query.grouped_by)
+    if is_wide or not all(_adds_up(query, one) for one in query.metrics):
+        return None
+    order = (TIME if query.unit else query.metrics[0].label, False)
+    rows = metrics.read(scope, replace(query, order=(order,), limit=_MOST_SUMMANDS + 1))
+    return rows if len(rows) <= _MOST_SUMMANDS else None
+
+
+def _sums(query: MetricsQuery, rows: Iterable[dict[str, Any]]) -> dict[Keys, list[Any]]:
+    """By keys, a sum for each metric, in the numbers of the store: money stays exact."""
+    by_keys: dict[Keys, list[list[Any]]] = {}
+    for row in rows:
+        by_keys.setdefault(_keys(query, row), []).append([row[one.label] for one in query.metrics])
+    return {keys: _added(query, values) for keys, values in by_keys.items()}
+
+
+def _added(query: MetricsQuery, values: Collection[Sequence[Any]]) -> list[Any]:
+    return [sum(value[at] or 0 for value in values) for at in range(len(query.metrics))]
+
+
+def _numbers(values: Iterable[Any]) -> tuple[Value, ...]:
+    return tuple(_number(value) for value in values)
+
+
 def _groups(scope: ProjectScope, definition: Definition, base: MetricsQuery) -> tuple[list[Group], bool]:
     """The first few by the metric that decides, and whether there are more."""
     query = replace(base, order=(definition.order,), limit=definition.limit + 1)
@@ -203,9 +257,11 @@ def _groups(scope: ProjectScope, definition: Definition, base: MetricsQuery) -> 
 
 
 def _group(query: MetricsQuery, row: dict[str, Any]) -> Group:
-    return Group(
-        tuple(_text(row[name]) for name in query.grouped_by), tuple(_number(row[one.label]) for one in query.metrics)
-    )
+    return Group(_keys(query, row), _numbers(row[one.label] for one in query.metrics))
+
+
+def _keys(query: MetricsQuery, row: dict[str, Any]) -> Keys:
+    return tuple(_text(row[name]) for name in query.grouped_by)
 
 
 def _total(
@@ -269,14 +325,22 @@ def _bins(scope: ProjectScope, base: MetricsQuery, low: float, width: float) -> 
 
 # --- Lines -----------------------------------------------------------------------------------------------
 def _with_lines(scope: ProjectScope, drawn: Figure, base: MetricsQuery) -> Figure:
-    span = drawn.span
-    unit = drawn.definition.config.unit or metrics.fine_unit(span.since, span.until)
-    starts = tuple(islice(_starts(span, unit), _MOST_BUCKETS + 1))
-    size = len(starts) * len(base.metrics) * max(1, len(drawn.groups))
-    if len(starts) > _MOST_BUCKETS or size > _MOST_POINTS:
+    unit, starts = _axis(drawn.definition, drawn.span)
+    _check_points(base, drawn.groups, starts)
+    return replace(drawn, unit=unit, starts=starts, lines=tuple(_lines(scope, drawn, base, unit, starts)))
+
+
+def _axis(definition: Definition, span: Span) -> tuple[str, tuple[datetime, ...]]:
+    """How wide buckets of time are and where they begin; nothing for a chart without them."""
+    if not definition.is_in_time:
+        return "", ()
+    unit = definition.config.unit or metrics.fine_unit(span.since, span.until)
+    return unit, tuple(islice(_starts(span, unit), _MOST_BUCKETS + 1))
+
+
+def _check_points(base: MetricsQuery, groups: Sequence[Any], starts: Sequence[datetime]) -> None:
+    if len(starts) > _MOST_BUCKETS or len(starts) * len(base.metrics) * max(1, len(groups)) > _MOST_POINTS:
         raise TooExpensive("These are more points than a chart can show. Narrow the range or take wider buckets.")
-    lines = _lines(scope, drawn, base, unit, starts)
-    return replace(drawn, unit=unit, starts=starts, lines=tuple(lines))
 
 
 def _starts(span: Span, unit: str) -> Iterable[datetime]:
@@ -289,19 +353,35 @@ def _starts(span: Span, unit: str) -> Iterable[datetime]:
 def _lines(scope: ProjectScope, drawn: Figure, base: MetricsQuery, unit: str, starts: Sequence[datetime]) -> list[Line]:
     if not base.grouped_by:
         return _of_everything(scope, base, unit, starts)
-    wanted = [group.keys for group in drawn.groups]
     rows = metrics.read(scope, replace(_among(base, drawn), unit=unit, order=((TIME, False),)))
-    places = {start: at for at, start in enumerate(starts)}
-    values = {keys: _blank(base, starts) for keys in wanted}
-    for row in rows:
-        group, at = _group(base, row), places.get(row[TIME])
-        if group.keys in values and at is not None:
-            for number, value in enumerate(group.values):
-                values[group.keys][number][at] = value
-    lines = [Line(number, values[keys][number], keys) for number in range(len(base.metrics)) for keys in wanted]
+    lines = _read_lines(base, rows, [group.keys for group in drawn.groups], starts)
     if drawn.is_cut and drawn.definition.chart.is_in_time and all(_adds_up(base, one) for one in base.metrics):
         lines += _rest(_of_everything(scope, base, unit, starts), lines)
     return lines
+
+
+def _read_lines(
+    query: MetricsQuery,
+    rows: Iterable[dict[str, Any]],
+    wanted: Sequence[Keys],
+    starts: Sequence[datetime],
+    *,
+    has_rest: bool = False,
+) -> list[Line]:
+    """A line for each metric of each group in `wanted`, and what is left of the metric, added up."""
+    places = {start: at for at, start in enumerate(starts)}
+    values, rest = {keys: _blank(query, starts) for keys in wanted}, _blank(query, starts)
+    for row in rows:
+        group, at = _group(query, row), places.get(row[TIME])
+        if at is None:
+            continue
+        for number, value in enumerate(group.values):
+            if group.keys in values:
+                values[group.keys][number][at] = value
+            else:
+                rest[number][at] = (rest[number][at] or 0) + (value or 0)
+    lines = [Line(number, values[keys][number], keys) for number in range(len(query.metrics)) for keys in wanted]
+    return lines + [Line(number, rest[number], is_rest=True) for number in range(len(rest)) if has_rest]
 
 
 def _among(base: MetricsQuery, drawn: Figure) -> MetricsQuery:
@@ -318,14 +398,7 @@ def _among(base: MetricsQuery, drawn: Figure) -> MetricsQuery:
 
 def _of_everything(scope: ProjectScope, base: MetricsQuery, unit: str, starts: Sequence[datetime]) -> list[Line]:
     query = replace(base, dimensions=(), unit=unit, order=((TIME, False),))
-    places = {start: at for at, start in enumerate(starts)}
-    values = _blank(base, starts)
-    for row in metrics.read(scope, query):
-        at = places.get(row[TIME])
-        for number, value in enumerate(_group(query, row).values):
-            if at is not None:
-                values[number][at] = value
-    return [Line(number, values[number]) for number in range(len(base.metrics))]
+    return _read_lines(query, metrics.read(scope, query), [()], starts)
 
 
 def _blank(query: MetricsQuery, starts: Sequence[datetime]) -> list[list[Value]]:
@@ -350,23 +423,53 @@ def _rest(everything: Sequence[Line], lines: Sequence[Line]) -> list[Line]:
 
 # --- The period before -----------------------------------------------------------------------------------
 def _with_before(scope: ProjectScope, drawn: Figure, base: MetricsQuery) -> Figure:
-    span = drawn.span.before
+    span, unit = drawn.span.before, "" if base.grouped_by else drawn.unit
     earlier = replace(base, from_time=span.since, to_time=_last(span))
-    nothing = tuple(0 if _adds_up(base, one) else None for one in base.metrics)
-    groups = drawn.groups
-    if groups:
+    rows = _summands(scope, replace(earlier, unit=unit))
+    sums = None if rows is None else _sums(earlier, rows)
+    before = _lines_before(scope, drawn, earlier, rows) if unit else ()
+    groups, total = _groups_before(scope, drawn, earlier, sums), _total_before(scope, drawn, earlier, sums)
+    return replace(drawn, groups=groups, total=total, before=before)
+
+
+def _lines_before(
+    scope: ProjectScope, drawn: Figure, earlier: MetricsQuery, rows: list[dict[str, Any]] | None
+) -> tuple[Line, ...]:
+    starts = tuple(_starts(drawn.span.before, drawn.unit))
+    if rows is None:
+        lines = _of_everything(scope, earlier, drawn.unit, starts)
+    else:
+        lines = _read_lines(earlier, rows, [()], starts)
+    return tuple(replace(line, values=_fitted(line.values, len(drawn.starts))) for line in lines)
+
+
+def _groups_before(
+    scope: ProjectScope, drawn: Figure, earlier: MetricsQuery, sums: dict[Keys, list[Any]] | None
+) -> list[Group]:
+    if not drawn.groups:
+        return []
+    if sums is None:
         query = replace(_among(earlier, drawn), limit=metrics.MOST_ROWS, order=())
         known = {group.keys: group.values for group in (_group(query, row) for row in metrics.read(scope, query))}
-        groups = [replace(group, before=known.get(group.keys, nothing)) for group in groups]
-    total = drawn.total
-    if total is not None and not _needs_keys(base):
-        rows = metrics.read(scope, replace(earlier, dimensions=()))
-        total = replace(total, before=_group(replace(base, dimensions=()), rows[0]).values if rows else nothing)
-    before: tuple[Line, ...] = ()
-    if drawn.lines and not base.grouped_by:
-        lines = _of_everything(scope, earlier, drawn.unit, tuple(_starts(span, drawn.unit)))
-        before = tuple(replace(line, values=_fitted(line.values, len(drawn.starts))) for line in lines)
-    return replace(drawn, groups=groups, total=total, before=before)
+    else:
+        known = {keys: _numbers(values) for keys, values in sums.items()}
+    return [replace(group, before=known.get(group.keys, _nothing(earlier))) for group in drawn.groups]
+
+
+def _total_before(
+    scope: ProjectScope, drawn: Figure, earlier: MetricsQuery, sums: dict[Keys, list[Any]] | None
+) -> Group | None:
+    if drawn.total is None or _needs_keys(earlier):
+        return drawn.total
+    if sums is not None:
+        return replace(drawn.total, before=_numbers(_added(earlier, sums.values())))
+    whole = replace(earlier, dimensions=())
+    rows = metrics.read(scope, whole)
+    return replace(drawn.total, before=_group(whole, rows[0]).values if rows else _nothing(earlier))
+
+
+def _nothing(query: MetricsQuery) -> tuple[Value, ...]:
+    return tuple(0 if _adds_up(query, one) else None for one in query.metrics)
 
 
 def _fitted(values: list[Value], length: int) -> list[Value]:
