@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -14,14 +13,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase, HttpResponseRedirectBase
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from config.api.errors import failure
 from config.api.paths import is_api_path, tidy_path
-from config.crew import DATABASE_AWAY
+from config.database_errors import as_ours
 from config.errors import SpanwiseError
-
-log = logging.getLogger(__name__)
 
 #: set by the browser (static/js/time.js)
 TIME_ZONE_COOKIE = "timezone"
@@ -142,9 +138,7 @@ class Errors:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if is_api_path(request.path_info):
             return None
-        if isinstance(exception, DATABASE_AWAY):  # it restarts, or others hold what this needs
-            log.warning("The database is away: %s", exception)
-            return error_page(request, 503, _("The database cannot be reached right now. Try again."))
+        exception = as_ours(exception) or exception
         if isinstance(exception, SpanwiseError):
             return error_page(request, exception.status, exception.message)
         if isinstance(exception, Http404):

@@ -11,7 +11,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from config.api.values import to_json
-from config.crew import DATABASE_AWAY
+from config.database_errors import as_ours
 from config.errors import Invalid, SpanwiseError, TooMany, Unavailable
 
 log = logging.getLogger(__name__)
@@ -47,9 +47,7 @@ def exception_handler(error: Exception, context: Any) -> Response:
 
 
 def _answer_to(error: Exception) -> Response:
-    if isinstance(error, DATABASE_AWAY):  # it restarts, or others hold what this needs; the request is well
-        log.warning("The database is away: %s", error)
-        error = Unavailable("The database cannot be reached right now. Try again.")
+    error = as_ours(error) or error
     if isinstance(error, SpanwiseError):
         response = Response(error_body(error), status=error.status)
         if isinstance(error, TooMany | Unavailable):

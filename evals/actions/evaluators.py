@@ -105,7 +105,8 @@ def save_version(
         raise Conflict(_("The kind of an evaluator never changes: make another one."))
     definition = _checked(fields)
     with transaction.atomic():
-        Evaluator.objects.select_for_update().get(pk=evaluator.pk)
+        Evaluator.objects.select_for_update().filter(pk=evaluator.pk).first()
+        evaluator = get_evaluator(scope, evaluator_id)  # read once it is locked
         latest = latest_of(evaluator)
         if based_on is not None and based_on != latest.number:
             raise Conflict(

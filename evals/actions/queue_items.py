@@ -64,11 +64,10 @@ def create_item(
 def add_once(scope: ProjectScope, queue_id: str, places: Sequence[Place], *, actor: Actor) -> int:
     """Adds what the queue does not hold yet; returns how many that were. Two who add at once add once."""
     scope.require(Role.MEMBER)
-    get_queue(scope, queue_id)
     for place in places:
         _check(place)
     with transaction.atomic():
-        queue = AnnotationQueue.objects.select_for_update().get(pk=queue_id, project_id=scope.project_id)
+        queue = get_queue(scope, queue_id, is_locked=True)
         new = _not_yet_in(queue, list(dict.fromkeys(places)))
         QueueItem.objects.bulk_create(
             [

@@ -56,8 +56,7 @@ def update_queue(scope: ProjectScope, queue_id: str, fields: QueueFields, *, act
     """What was judged stays. Raises NotFound, and Invalid like creating."""
     scope.require(Role.MEMBER)
     with _name_is_free(), transaction.atomic():
-        get_queue(scope, queue_id)
-        queue = annotation_queues(scope).select_for_update().get(pk=queue_id)
+        queue = get_queue(scope, queue_id, is_locked=True)
         before = fields_of(queue)
         fields = _checked(scope, fields, queue)
         queue.name, queue.description, queue.instructions = fields.name, fields.description, fields.instructions
@@ -72,7 +71,7 @@ def delete_queue(scope: ProjectScope, queue_id: str, *, actor: Actor) -> Annotat
     """With its items. The scores that were given in it stay. Raises NotFound."""
     scope.require(Role.MEMBER)
     with transaction.atomic():
-        queue = get_queue(scope, queue_id)
+        queue = get_queue(scope, queue_id, is_locked=True)
         before = {**asdict(fields_of(queue)), "items": queue.items.count()}
         record(actor, "annotation_queue.delete", queue, before=before)
         annotation_queues(scope).filter(pk=queue_id).delete()

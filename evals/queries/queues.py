@@ -80,8 +80,10 @@ def list_queue_choices(scope: ProjectScope) -> list[QueueChoice]:
     return [QueueChoice(queue_id, name) for queue_id, name in found]
 
 
-def get_queue(scope: ProjectScope, queue_id: str) -> AnnotationQueue:
-    found = None if "\x00" in queue_id else annotation_queues(scope).filter(pk=queue_id).first()
+def get_queue(scope: ProjectScope, queue_id: str, *, is_locked: bool = False) -> AnnotationQueue:
+    """Raises NotFound. `is_locked`, within a transaction: nobody else changes or removes it before the end of it."""
+    queues = annotation_queues(scope).select_for_update() if is_locked else annotation_queues(scope)
+    found = None if "\x00" in queue_id else queues.filter(pk=queue_id).first()
     if found is None:
         raise NotFound("Annotation queue not found")
     return found

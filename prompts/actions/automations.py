@@ -82,7 +82,7 @@ def change_automation(scope: ProjectScope, automation_id: str, given: Given, *, 
     _check(scope, get_automation(scope, automation_id), given)
     with transaction.atomic():
         _lock(scope)
-        automation = get_automation(scope, automation_id)
+        automation = _locked(scope, automation_id)
         before = _facts(automation)
         # What was checked before others changed it is checked again, but for the address.
         if problems := problems_of(automation, given):
@@ -186,8 +186,9 @@ def _lock(scope: ProjectScope) -> None:
 
 
 def _locked(scope: ProjectScope, automation_id: str) -> Automation:
-    found = get_automation(scope, automation_id)
-    return Automation.objects.select_for_update(of=("self",)).select_related("project").get(pk=found.pk)
+    Automation.objects.select_for_update().filter(pk=get_automation(scope, automation_id).pk).first()
+    # Read once it is locked: somebody may have deleted it.
+    return get_automation(scope, automation_id)
 
 
 def _save(automation: Automation, given: Given) -> None:

@@ -33,7 +33,8 @@ from prompts.models import (
 )
 from prompts.queries import prompts as queries
 
-#: Two that begin a name at the same moment: the second one finds it and goes on from there.
+#: Two that begin a name at the same moment: the second one finds it and goes on from there. So does who finds a prompt
+#: whose last version is deleted.
 _TRIES = 5
 _MARKUP = re.compile(r"<[^>]*>")
 #: addresses of pages below the list
@@ -65,11 +66,11 @@ def create_version(scope: ProjectScope, new: NewVersion, *, actor: Actor) -> Pro
     for _ in range(_TRIES - 1):
         try:
             return _create(scope, new, said, actor)
-        except IntegrityError:
+        except (IntegrityError, NotFound):
             continue
     try:
         return _create(scope, new, said, actor)
-    except IntegrityError:
+    except (IntegrityError, NotFound):
         raise Invalid("Others wrote versions of this prompt at the same moment. Try again.") from None
 
 
@@ -131,7 +132,7 @@ def set_tags(scope: ProjectScope, name: str, tags: Sequence[str], *, actor: Acto
     scope.require(Role.MEMBER)
     checked = _checked_tags(tags)
     with _changing(scope), transaction.atomic():
-        prompt = queries.get_prompt(scope, name)
+        prompt = _locked(queries.get_prompt(scope, name))
         watch = Watch(scope, prompt)
         before, prompt.tags = prompt.tags, checked
         prompt.save(update_fields=["tags", "updated_at"])
@@ -310,8 +311,11 @@ def _check_not_embedded(
 
 # --- Shared ----------------------------------------------------------------------------------------------
 def _locked(prompt: Prompt) -> Prompt:
-    """Whoever comes second waits until the first is done."""
-    return Prompt.objects.select_for_update().get(pk=prompt.pk)
+    """Whoever comes second waits until the first is done. Raises NotFound where that deleted it."""
+    found = Prompt.objects.select_for_update().filter(pk=prompt.pk).first()
+    if found is None:
+        raise NotFound(f"Prompt not found: '{prompt.name}'")
+    return found
 
 
 class _changing:

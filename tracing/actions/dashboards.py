@@ -63,9 +63,10 @@ def update_widget(
 def delete_widget(scope: ProjectScope, widget_id: str, *, actor: Actor) -> None:
     """Raises NotFound, and Conflict for one that stands on a dashboard."""
     scope.require(Role.MEMBER)
-    widget = rows.get_widget(scope, widget_id)
     try:
         with transaction.atomic():
+            # Who places it at this moment comes before, and is seen, or after, and finds it gone.
+            widget = rows.get_widget(scope, widget_id, is_locked=True)
             record(actor, "widget.delete", widget, before=rows.widget_body(widget))
             widget.delete()
     except RestrictedError as error:
@@ -138,8 +139,9 @@ def update_dashboard(
 def delete_dashboard(scope: ProjectScope, dashboard_id: str, *, actor: Actor) -> None:
     """Its widgets stay: they may stand elsewhere, and can be placed again."""
     scope.require(Role.MEMBER)
-    dashboard = rows.get_dashboard(scope, dashboard_id)
     with transaction.atomic():
+        # Who places a chart on it at this moment comes before or after.
+        dashboard = rows.get_dashboard(scope, dashboard_id, is_locked=True)
         record(actor, "dashboard.delete", dashboard, before=said(dashboard))
         dashboard.delete()
 
@@ -327,8 +329,10 @@ def _place(scope: ProjectScope, dashboard: Dashboard, given: Sequence[GivenPlace
 
 
 def _check_charts(scope: ProjectScope, given: Sequence[GivenPlacement]) -> None:
+    """Raises NotFound and Invalid. Until the end of the transaction nobody deletes the widgets."""
     wanted = {one.widgetId for one in given if one.widgetId}
-    known = set(Widget.objects.filter(project_id=scope.project_id, pk__in=wanted).values_list("pk", flat=True))
+    widgets = Widget.objects.filter(project_id=scope.project_id, pk__in=wanted).order_by("pk")
+    known = set(widgets.select_for_update(no_key=True).values_list("pk", flat=True))
     if missing := wanted - known:
         raise NotFound(f"Dashboard widget {min(missing)} not found within authorized project")
     if unknown := {one.presetId for one in given if one.presetId} - {*PRESETS}:
@@ -336,7 +340,7 @@ def _check_charts(scope: ProjectScope, given: Sequence[GivenPlacement]) -> None:
 
 
 def _placement(dashboard: Dashboard, name: str) -> Placement:
-    found = dashboard.placements.filter(name=name).first()
+    found = dashboard.placements.select_related("widget").filter(name=name).first()
     if found is None:
         raise NotFound("Placement not found on this dashboard")
     return found

@@ -40,8 +40,10 @@ def list_dashboards(scope: ProjectScope, number: PageNumber, *, words: str = "")
     return Numbered(list(page[number.offset : number.offset + number.limit]), number, found.count())
 
 
-def get_dashboard(scope: ProjectScope, dashboard_id: str) -> Dashboard:
-    found = _dashboards(scope).filter(pk=dashboard_id).first()
+def get_dashboard(scope: ProjectScope, dashboard_id: str, *, is_locked: bool = False) -> Dashboard:
+    """Locked until the end of the transaction. Raises NotFound."""
+    dashboards = _dashboards(scope).select_for_update() if is_locked else _dashboards(scope)
+    found = dashboards.filter(pk=dashboard_id).first()
     if found is None:
         raise NotFound("Dashboard not found within authorized project")
     return found
@@ -60,8 +62,10 @@ def list_widgets(scope: ProjectScope, number: PageNumber, *, words: str = "") ->
     return Numbered(list(page[number.offset : number.offset + number.limit]), number, found.count())
 
 
-def get_widget(scope: ProjectScope, widget_id: str) -> Widget:
-    found = _widgets(scope).filter(pk=widget_id).first()
+def get_widget(scope: ProjectScope, widget_id: str, *, is_locked: bool = False) -> Widget:
+    """Locked until the end of the transaction. Raises NotFound."""
+    widgets = _widgets(scope).select_for_update() if is_locked else _widgets(scope)
+    found = widgets.filter(pk=widget_id).first()
     if found is None:
         raise NotFound("Dashboard widget not found within authorized project")
     return found
