@@ -139,6 +139,8 @@ else:
 
 # --- Broker, cache, locks --------------------------------------------------------------------------------
 REDIS = redis_options(_local)
+#: whether other machines may have workers on it; one that was started here has one worker
+BROKER_IS_SHARED = "redis_port" not in _local
 CACHES = {
     "default": {
         "BACKEND": "config.cache.DispensableCache",

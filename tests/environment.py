@@ -36,3 +36,6 @@ os.environ |= {
     "DJANGO_SETTINGS_MODULE": "config.settings",
 }
 os.environ |= PRODUCTION_STORES
+if "REDIS_HOST" not in PRODUCTION_STORES:  # the broker is the test run's own, as the supervisor would say
+    (DATA_DIR / "run").mkdir()
+    (DATA_DIR / "run" / "services.json").write_text(json.dumps({"redis_port": int(os.environ["REDIS_PORT"])}))

@@ -7,12 +7,16 @@ import uuid
 from datetime import UTC, datetime
 
 import pytest
+import redis
 from django.core.management import call_command
 from django.test import RequestFactory
 
+from config.errors import Unavailable
 from tests.tracing.otlp_samples import export, span
 from tests.tracing.sender import OTLP, Sender
-from tracing.ingest import doorbell, drain, receive
+from tracing.analytics import store
+from tracing.ingest import doorbell, drain, receive, write
+from tracing.ingest.inbox import unpack
 from tracing.models import DeadLetter
 
 pytestmark = [
@@ -193,6 +197,47 @@ def test_away_broker_is_no_reason_to_refuse(sender, monkeypatch, own_inbox):
         patched.setattr(doorbell.broker(), "pipeline", away)
         assert sender.post(OTLP, export([span("a" * 32, "b" * 16, "root")])).status_code == 200
     assert len(list(own_inbox.keys())) == 1
+
+
+def test_without_a_broker_nobody_merges_where_others_may(settings, monkeypatch):
+    away = redis.Redis.from_url("redis://127.0.0.1:1")
+    monkeypatch.setattr(doorbell, "broker", lambda: away)
+    settings.BROKER_IS_SHARED = False
+    with write.project_lock("one"):
+        pass
+    settings.BROKER_IS_SHARED = True
+    with pytest.raises(Unavailable), write.project_lock("one"):
+        pytest.fail("merged without a lock")
+
+
+def test_what_another_worker_merged_under_a_lock_that_was_lost_is_kept(sender, own_inbox, monkeypatch):
+    first, second = batch_of(sender, own_inbox, name="lookup"), batch_of(sender, own_inbox, userId="maria")
+    insert = store.insert
+
+    def insert_late(**rows):
+        monkeypatch.setattr(store, "insert", insert)
+        doorbell.broker().flushall()
+        write.write(second)
+        insert(**rows)
+
+    monkeypatch.setattr(store, "insert", insert_late)
+    with pytest.raises(Unavailable):
+        write.write(first)
+    write.write(first)
+    [trace] = sender.traces()
+    assert (trace.name, trace.user_id) == ("lookup", "maria")
+
+
+def batch_of(sender, inbox, **facts):
+    """One event that tells something of the same trace, decoded by a worker."""
+    event = {"id": uuid.uuid4().hex, "type": "trace-create", "timestamp": "2026-01-01T00:00:00Z"}
+    sender.post("/api/public/ingestion", {"batch": [{**event, "body": {"id": "a" * 32, **facts}}]})
+    batch = write.Batch()
+    for key in list(inbox.keys()):
+        for payload in unpack(inbox.get(key)):
+            batch.add(payload, drain.decode(payload))
+        inbox.delete([key])
+    return batch
 
 
 def test_two_projects_share_a_batch_and_nothing_else(sender):

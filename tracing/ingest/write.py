@@ -13,6 +13,8 @@ from itertools import chain
 from typing import TypeVar
 
 import redis
+from django.conf import settings
+from redis.exceptions import LockError, LockNotOwnedError
 from sqlalchemy import ColumnElement, and_, false
 
 from accounts.access import ProjectScope, scope_for_task
@@ -147,9 +149,11 @@ def project_lock(project_id: str, *, is_person: bool = False) -> AbstractContext
 
 
 class _Lock:
-    """A lock on the broker. Without a broker there is one worker at most (it could not have been called): go on.
+    """A lock on the broker. A broker that was started here has one worker, which goes on while it is away.
 
-    Raises Unavailable when another worker does not give it up.
+    Raises Unavailable when another worker does not give it up, or when a broker that others use is away. Also at the
+    end, when the broker forgot the lock meanwhile, as one that restarts may: another worker may have merged the same
+    rows, so all is to be done once more.
     """
 
     def __init__(self, project_id: str, *, is_person: bool) -> None:
@@ -169,7 +173,9 @@ class _Lock:
         try:
             self._take_turns()
             self._held = bool(self._lock.acquire())
-        except redis.RedisError:
+        except redis.RedisError as error:
+            if settings.BROKER_IS_SHARED:
+                raise Unavailable("The broker cannot be reached: another worker may write to this project.") from error
             return self
         if not self._held:
             raise Unavailable("Another worker writes to this project.")
@@ -187,16 +193,22 @@ class _Lock:
         while not self._done.wait(_LOCK_SECONDS / 4):
             try:
                 self._lock.reacquire()
-            except redis.RedisError:  # released meanwhile, or the broker is gone
+            except LockError:  # released meanwhile, or lost
                 return
+            except redis.RedisError:  # the broker restarts, and may still know the lock
+                continue
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, raised: type[BaseException] | None, *_: object) -> None:
         self._done.set()
-        if self._held:
-            try:
-                self._lock.release()
-            except redis.RedisError:  # expired or the broker is gone: it frees itself
-                return
+        if not self._held:
+            return
+        try:
+            self._lock.release()
+        except LockNotOwnedError as error:
+            if raised is None:
+                raise Unavailable("The lock of this project was lost while it was written.") from error
+        except redis.RedisError:  # the broker is gone, and nobody else can have taken it: it frees itself
+            return
 
 
 def _write_project(scope: ProjectScope, share: _Project) -> None:
