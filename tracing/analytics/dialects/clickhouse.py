@@ -5,17 +5,27 @@ A second database is a second module like this one: a compiler, the names of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, types
+from sqlalchemy import types
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import CompileError
 from sqlalchemy.sql import ClauseElement, compiler, elements
 
+from tracing.analytics.dialects.common import (
+    Arguments,
+    Compiler,
+    Options,
+    Pattern,
+    Preparer,
+    text_of_time,
+    whole_text,
+    zone_name,
+)
 from tracing.analytics.functions import FirstOfEach
 from tracing.analytics.tenancy import Read
 from tracing.analytics.types import Map, Money, StringArray, Timestamp
@@ -27,12 +37,9 @@ _INTERVALS = {
     "day": "1 DAY", "week": "1 WEEK", "month": "1 MONTH", "quarter": "1 QUARTER", "year": "1 YEAR",
 }  # fmt: skip
 
-Arguments = list[str]
-Options = Mapping[str, Any]
-
 
 def _bucket(arguments: Arguments, options: Options) -> str:
-    zone = options["timezone"].replace("\\", "").replace("'", "")
+    zone = zone_name(options)
     start = f"toStartOfInterval({arguments[0]}, INTERVAL {_INTERVALS[options['unit']]}, '{zone}')"
     # Days and longer come back as dates of that zone; what callers want is the instant at which each begins.
     return f"toTimeZone(toDateTime64({start}, 0, '{zone}'), 'UTC')"
@@ -66,7 +73,7 @@ def _quantiles(arguments: Arguments, options: Options) -> str:
 
 
 #: Each operation of `functions.py`: a pattern of its arguments, or a function of arguments and options.
-FUNCTIONS: dict[str, str | Callable[[Arguments, Options], str]] = {
+FUNCTIONS: dict[str, Pattern] = {
     "bucket": _bucket,
     "unix_start": _unix_start,
     "ms_diff": "(toFloat64(dateDiff('microsecond', {0}, {1})) / 1000)",
@@ -197,13 +204,12 @@ def type_of_value(value: Any) -> str:
 
 
 def parameter_value(value: Any) -> Any:
-    """What the client makes the text of a parameter from. Its own text of a time would lose the microseconds."""
+    """What the client makes the text of a parameter from."""
     match value:
         case datetime():
-            moment = value.astimezone(UTC) if value.tzinfo else value
-            return moment.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+            return text_of_time(value)
         case str():
-            return value.encode("utf-8", "replace").decode("utf-8")
+            return whole_text(value)
         case tuple():
             return tuple(parameter_value(item) for item in value)
         case list() | set() | frozenset():
@@ -213,32 +219,15 @@ def parameter_value(value: Any) -> Any:
     return value
 
 
-#: Operations that look for characters in a text.
-_INTO_TEXTS = frozenset({"search", "resembles", "place_of", "contains", "contains_ignoring_case"})
-
-
-class ClickHouseCompiler(compiler.SQLCompiler):
+class ClickHouseCompiler(Compiler):
     """Renders each bound value as `{p0:Type}`, numbered in order of appearance: equal queries are equal text."""
 
-    looks_into_texts = False
+    functions = FUNCTIONS
 
     @property
     def server_parameters(self) -> dict[str, Any]:
         """Values of the parameters by name."""
         return dict(self._named.values())
-
-    @property
-    def reads(self) -> list[Read]:
-        found: list[Read] = self.__dict__.setdefault("_reads", [])
-        return found
-
-    def _compose_select_body(
-        self, text: str, select_stmt: Select[Any], compile_state: Any, inner_columns: Any, froms: Any, *rest: Any
-    ) -> str:
-        # The one place that knows what a SELECT reads without working it out again, which takes longer than compiling.
-        self.reads.append(Read(select_stmt, tuple(froms)))
-        compose: Callable[..., str] = super()._compose_select_body
-        return compose(text, select_stmt, compile_state, inner_columns, froms, *rest)
 
     @property
     def _named(self) -> dict[str, tuple[str, Any]]:
@@ -260,51 +249,18 @@ class ClickHouseCompiler(compiler.SQLCompiler):
     def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
         return text  # FINAL
 
-    def limit_clause(self, select: Any, **kw: Any) -> str:
-        text = ""
-        if select._limit_clause is not None:
-            text += "\n LIMIT " + self.process(select._limit_clause, **kw)
-        if select._offset_clause is not None:
-            text += " OFFSET " + self.process(select._offset_clause, **kw)
-        return text
-
     def visit_first_of_each(self, element: FirstOfEach, **kw: Any) -> str:
         return f"{self.process(element.query, **kw)}\n LIMIT {element.limit} BY {self.preparer.quote(element.by)}"
-
-    def visit_operation(self, operation: Any, **kw: Any) -> str:
-        """An operation of `functions.py`."""
-        self.looks_into_texts |= operation.name in _INTO_TEXTS
-        pattern = FUNCTIONS[operation.name]
-        arguments = [self.process(argument, **kw) for argument in operation.clauses]
-        if callable(pattern):
-            return pattern(arguments, operation.constants)
-        return pattern.format(*arguments)
 
     def visit_truediv_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
         # It divides as Python does by itself; SQLAlchemy would cast the divisor to FLOAT, which has 24 bits here.
         return f"{self.process(binary.left, **kw)} / {self.process(binary.right, **kw)}"
 
-    def visit_is_true_unary_operator(self, element: Any, operator: Any, **kw: Any) -> str:
-        return self.process(element.element, **kw)
-
-    def visit_is_false_unary_operator(self, element: Any, operator: Any, **kw: Any) -> str:
-        return f"NOT {self.process(element.element, **kw)}"
-
-
-class ClickHousePreparer(compiler.IdentifierPreparer):
-    """Backticks around everything: `release`, `timestamp` and more are words of the language somewhere."""
-
-    def __init__(self, dialect: DefaultDialect) -> None:
-        super().__init__(dialect, initial_quote="`", final_quote="`", escape_quote="`")
-
-    def _requires_quotes(self, value: str) -> bool:
-        return True
-
 
 class ClickHouseDialect(DefaultDialect):
     name = "clickhouse"
     statement_compiler = ClickHouseCompiler
-    preparer: type[compiler.IdentifierPreparer] = ClickHousePreparer
+    preparer: type[compiler.IdentifierPreparer] = Preparer
     supports_native_boolean = True
     supports_statement_cache = False
     max_identifier_length = 127

@@ -11,9 +11,9 @@ values with quotation marks until 4.0.6.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -23,14 +23,21 @@ from sqlalchemy.exc import CompileError
 from sqlalchemy.sql import ClauseElement, compiler, elements, operators
 
 from tracing.analytics.dialects import doris_answers
+from tracing.analytics.dialects.common import (
+    Arguments,
+    Compiler,
+    Options,
+    Pattern,
+    Preparer,
+    text_of_time,
+    whole_text,
+    zone_name,
+)
 from tracing.analytics.dialects.doris_nulls import default_of, may_be_null, outer_sources
 from tracing.analytics.functions import FirstOfEach, Operation
 from tracing.analytics.records import EPOCH
 from tracing.analytics.tenancy import Read
 from tracing.analytics.types import Money
-
-Arguments = list[str]
-Options = Mapping[str, Any]
 
 #: An expression may have 10,000 children.
 _MOST_IN_LIST = 5_000
@@ -52,10 +59,9 @@ _FLOORS = {
 
 
 def _bucket(arguments: Arguments, options: Options) -> str:
-    zone, floor = options["timezone"], _FLOORS[options["unit"]]
+    zone, floor = zone_name(options), _FLOORS[options["unit"]]
     if zone == "UTC":
         return floor.format(arguments[0])
-    zone = zone.replace("\\", "").replace("'", "")
     local = f"convert_tz({arguments[0]}, '+00:00', '{zone}')"
     return f"convert_tz({floor.format(local)}, '{zone}', '+00:00')"
 
@@ -124,7 +130,7 @@ def _last_message(arguments: Arguments, _options: Options) -> str:
 
 #: Each operation of `functions.py`: a pattern of its arguments, or a function of arguments and options. Those that need
 #: to know what their arguments are stand in the compiler, as methods `operation_…`.
-FUNCTIONS: dict[str, str | Callable[[Arguments, Options], str]] = {
+FUNCTIONS: dict[str, Pattern] = {
     "bucket": _bucket,
     "unix_start": _unix_start,
     "ms_diff": "(CAST(microseconds_diff({1}, {0}) AS DOUBLE) / 1000)",
@@ -197,8 +203,6 @@ FUNCTIONS: dict[str, str | Callable[[Arguments, Options], str]] = {
 }
 #: Operations whose last arguments are keys, which are written as a path: how many stand before them.
 _WITH_PATH = {"map_get": 1, "map_contains": 1, "json_has": 1, "json_value": 1, "json_text": 1}
-#: Operations that look for characters in a text.
-_INTO_TEXTS = frozenset({"search", "resembles", "place_of", "contains", "contains_ignoring_case"})
 
 
 def path_of(keys: Iterable[str]) -> str:
@@ -213,13 +217,12 @@ def type_name(kind: types.TypeEngine[Any]) -> str:
 
 
 def parameter_value(value: Any) -> Any:
-    """What pymysql writes as it should be. Its own text of an aware time would be local."""
+    """What pymysql writes as it should be."""
     match value:
         case datetime():
-            moment = value.astimezone(UTC) if value.tzinfo else value
-            return moment.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+            return text_of_time(value)
         case str():
-            return value.encode("utf-8", "replace").decode("utf-8")
+            return whole_text(value)
         case bool() | int() | float() | Decimal():
             return value
     raise CompileError(f"a value of type {type(value).__name__} cannot be sent to the analytics store")
@@ -228,16 +231,11 @@ def parameter_value(value: Any) -> Any:
 _MARK = re.compile("\x01(\\d+)\x02")
 
 
-class DorisCompiler(compiler.SQLCompiler):
+class DorisCompiler(Compiler):
     """Renders each bound value as a mark, of which `for_pymysql` makes `%s` in the order in which they stand: an
     argument may be written twice, or behind a later one."""
 
-    looks_into_texts = False
-
-    @property
-    def reads(self) -> list[Read]:
-        found: list[Read] = self.__dict__.setdefault("_reads", [])
-        return found
+    functions = FUNCTIONS
 
     @property
     def _values(self) -> list[Any]:
@@ -258,22 +256,13 @@ class DorisCompiler(compiler.SQLCompiler):
     # --- What is read
     def visit_select(self, select_stmt: Select[Any], *args: Any, **kw: Any) -> str:
         for source, dialect in select_stmt._hints:
-            if (
-                dialect == "clickhouse"
-            ):  # FINAL: rows in their newest version, which others do not have, and not deleted
+            if dialect == "clickhouse":  # FINAL: of versions the newest, and those alone that are not deleted
                 select_stmt = select_stmt.where(source.c.is_deleted == false())
         self._from_outside.update(outer_sources(select_stmt))
         visit: Callable[..., str] = super().visit_select
         text = visit(select_stmt, *args, **kw)
         exploded = [column for column in select_stmt.selected_columns if _exploded(column) is not None]
         return self._with_members(select_stmt, text, exploded) if exploded else text
-
-    def _compose_select_body(
-        self, text: str, select_stmt: Select[Any], compile_state: Any, inner_columns: Any, froms: Any, *rest: Any
-    ) -> str:
-        self.reads.append(Read(select_stmt, tuple(froms)))
-        compose: Callable[..., str] = super()._compose_select_body
-        return compose(text, select_stmt, compile_state, inner_columns, froms, *rest)
 
     def _with_members(self, query: Select[Any], text: str, exploded: Sequence[Any]) -> str:
         """Rows for the members of lists, around the query that has the lists. Within it a view would have to stand
@@ -312,14 +301,6 @@ class DorisCompiler(compiler.SQLCompiler):
 
     def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
         return None
-
-    def limit_clause(self, select: Any, **kw: Any) -> str:
-        text = ""
-        if select._limit_clause is not None:
-            text += "\n LIMIT " + self.process(select._limit_clause, **kw)
-        if select._offset_clause is not None:
-            text += " OFFSET " + self.process(select._offset_clause, **kw)
-        return text
 
     # --- Values
     def visit_bindparam(self, bindparam: elements.BindParameter[Any], *args: Any, **kw: Any) -> str:
@@ -402,12 +383,6 @@ class DorisCompiler(compiler.SQLCompiler):
         left, right = (self.process(side, **kw) for side in (binary.left, binary.right))
         return f"CAST({left} AS DOUBLE) / CAST({right} AS DOUBLE)"
 
-    def visit_is_true_unary_operator(self, element: Any, operator: Any, **kw: Any) -> str:
-        return self.process(element.element, **kw)
-
-    def visit_is_false_unary_operator(self, element: Any, operator: Any, **kw: Any) -> str:
-        return f"NOT {self.process(element.element, **kw)}"
-
     def visit_true(self, expr: Any, **kw: Any) -> str:
         return "true"
 
@@ -440,21 +415,17 @@ class DorisCompiler(compiler.SQLCompiler):
 
     # --- Operations
     def visit_operation(self, operation: Operation, **kw: Any) -> str:
-        """An operation of `functions.py`."""
-        name, parts = operation.name, list(operation.clauses)
-        self.looks_into_texts |= name in _INTO_TEXTS
-        special = getattr(self, f"operation_{name}", None)
-        if special is not None:
-            rendered: str = special(operation, parts, **kw)
-            return rendered
-        if name in _WITH_PATH:
-            before = parts[: _WITH_PATH[name]]
-            arguments = [self.process(part, **kw) for part in before]
-            arguments.append(self._path(parts[_WITH_PATH[name] :], **kw))
-        else:
-            arguments = [self.process(part, **kw) for part in parts]
-        pattern = FUNCTIONS[name]
-        return pattern(arguments, operation.constants) if callable(pattern) else pattern.format(*arguments)
+        special = getattr(self, f"operation_{operation.name}", None)
+        if special is None:
+            return super().visit_operation(operation, **kw)
+        rendered: str = special(operation, list(operation.clauses), **kw)
+        return rendered
+
+    def arguments_of(self, operation: Operation, **kw: Any) -> Arguments:
+        if operation.name not in _WITH_PATH:
+            return super().arguments_of(operation, **kw)
+        parts, before = list(operation.clauses), _WITH_PATH[operation.name]
+        return [*(self.process(part, **kw) for part in parts[:before]), self._path(parts[before:], **kw)]
 
     def _path(self, keys: Sequence[Any], **kw: Any) -> str:
         if all(isinstance(key, elements.BindParameter) for key in keys):
@@ -548,20 +519,10 @@ def _exploded(column: Any) -> Operation | None:
     return element if is_one else None
 
 
-class DorisPreparer(compiler.IdentifierPreparer):
-    """Backticks around everything: `release`, `timestamp` and more are words of the language somewhere."""
-
-    def __init__(self, dialect: DefaultDialect) -> None:
-        super().__init__(dialect, initial_quote="`", final_quote="`", escape_quote="`")
-
-    def _requires_quotes(self, value: str) -> bool:
-        return True
-
-
 class DorisDialect(DefaultDialect):
     name = "doris"
     statement_compiler = DorisCompiler
-    preparer: type[compiler.IdentifierPreparer] = DorisPreparer
+    preparer: type[compiler.IdentifierPreparer] = Preparer
     supports_native_boolean = True
     supports_statement_cache = False
     supports_simple_order_by_label = False
