@@ -114,7 +114,10 @@ def _json_text(arguments: Arguments, _options: Options) -> str:
 
 
 def _json_value(arguments: Arguments, _options: Options) -> str:
-    return f"coalesce(json_extract_string(json_parse_error_to_null({arguments[0]}), {arguments[1]}), '')"
+    """The text of a null of JSON is a null of SQL, as is that of what is not there."""
+    document, path = f"json_parse_error_to_null({arguments[0]})", arguments[1]
+    text = f"coalesce(json_extract_string({document}, {path}), 'null')"
+    return f"if(json_exists_path({document}, {path}), {text}, '')"
 
 
 _LAST_MESSAGE = (
