@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pymysql
 import pytest
 from django.core.management import CommandError, call_command
+from pymysql.constants import CR
 
 from config.errors import TooExpensive, Unavailable
 from tracing.analytics import migrate, store, tables
@@ -71,13 +74,41 @@ def test_pages_of_a_list_follow_one_another(doris, scope):
     assert seen == [f"t{n:03d}" for n in reversed(range(25))]
 
 
-def test_an_answer_beyond_bounds_is_too_expensive(doris, scope, monkeypatch):
-    store.insert(traces=traces(scope, 50))
-    monkeypatch.setitem(backend.LIMITS, "max_result_bytes", 100)
+@pytest.fixture
+def complaints(monkeypatch):
+    """What Python could tell nobody: errors of objects that it cleared away."""
+    found = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda complaint: found.append(str(complaint.exc_value)))
+    return found
 
-    with pytest.raises(TooExpensive):
-        ids(scope)
-    monkeypatch.undo()
+
+def test_an_answer_beyond_bounds_is_too_expensive(doris, scope, complaints):
+    store.insert(traces=traces(scope, 50))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(backend.LIMITS, "max_result_bytes", 100)
+        with pytest.raises(TooExpensive):
+            ids(scope)
+    gc.collect()
+
+    assert complaints == []
+    assert len(ids(scope)) == 50
+
+
+def test_a_connection_that_is_lost_in_the_middle_of_an_answer_is_unavailable(doris, scope, complaints):
+    store.insert(traces=traces(scope, 50))
+
+    def break_off(result):
+        result.connection._force_close()
+        raise pymysql.OperationalError(CR.CR_SERVER_LOST, "Lost connection to MySQL server during query")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pymysql.connections.MySQLResult, "_read_rowdata_packet_unbuffered", break_off)
+        with pytest.raises(Unavailable):
+            ids(scope)
+    gc.collect()
+
+    assert complaints == []
     assert len(ids(scope)) == 50
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def ask(statement: Statement, comment: str, *, is_plain: bool, most_rows: int | 
 
 
 def _read(connection: pool.Connection, sql: str, parameters: Sequence[Any]) -> bytes:
-    with connection.cursor(SSCursor) as cursor:
+    with _as_it_comes(connection) as cursor:
         cursor.execute(sql, tuple(parameters))
         kinds = [column[1] for column in cursor.description or ()]
         lines = [orjson.dumps([at for at, kind in enumerate(kinds) if kind == FIELD_TYPE.NEWDECIMAL])]
@@ -66,6 +67,21 @@ def _read(connection: pool.Connection, sql: str, parameters: Sequence[Any]) -> b
                 cursor.connection = None  # or it would read the rest, however much that is; the pool closes it
                 raise TooExpensive(TOO_EXPENSIVE)
     return b"\n".join(lines)
+
+
+@contextmanager
+def _as_it_comes(connection: pool.Connection) -> Iterator[SSCursor]:
+    """A cursor for an answer of any size. One that is left in the middle is given up, as the pool closes its
+    connection: pymysql would read the rest, however much that is, and complain where the connection is gone."""
+    cursor = connection.cursor(SSCursor)
+    try:
+        yield cursor
+    except BaseException:
+        if cursor._result is not None:
+            cursor._result.unbuffered_active = False
+        cursor.connection = None
+        raise
+    cursor.close()
 
 
 def _text(value: Any) -> str:
