@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.tracing.otlp_samples import export, span
@@ -60,6 +62,22 @@ def test_a_row_that_doris_never_takes_is_buried_and_lets_the_others_pass(
     [letter] = DeadLetter.objects.filter(project_id=sender.project.id)
     assert "too many filtered rows Reason: " in letter.reason
     assert list(own_inbox.keys()) == []
+
+
+def test_spans_of_clocks_that_are_wrong_are_there(sender, own_inbox):
+    moments = [datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 1999, 2099, 2261)]
+    spans = []
+    for number, moment in enumerate(moments):
+        nanoseconds = str(int(moment.timestamp() + 1) * 10**9)
+        times = {"startTimeUnixNano": nanoseconds, "endTimeUnixNano": nanoseconds}
+        spans.append({**span(f"{number + 1:032x}", f"{number + 1:016x}", f"{moment.year}"), **times})
+    assert sender.post(OTLP, export(spans)).status_code == 200
+    drain.drain()
+
+    assert [(one.name, one.start_time) for one in sender.observations()] == [
+        (f"{moment.year}", moment + timedelta(seconds=1)) for moment in moments
+    ]
+    assert [trace.timestamp.year for trace in sender.traces()] == [moment.year for moment in moments]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 import pytest
 from django.core.management import call_command
@@ -11,6 +12,8 @@ from tests.stores.doris.server import doris_double, pointed_at
 from tracing.analytics import migrate, tables
 from tracing.analytics.backends import doris as backend
 from tracing.analytics.dialects.doris_nulls import NULLABLE
+from tracing.analytics.records import NEVER
+from tracing.ingest.clock import parse_time
 
 STORED_AS = {
     "Text": "STRING",
@@ -25,6 +28,9 @@ STORED_AS = {
 }
 _COLUMN = re.compile(r"^    `(\w+)` ([A-Z]\S*(?: \d+\))?) (NOT NULL|NULL),?$", re.MULTILINE)
 _INDEX = re.compile(r"^    INDEX (\w+) \(`(\w+)`\) USING INVERTED(?: PROPERTIES \((.*)\))?,?$", re.MULTILINE)
+_PARTITION = re.compile(r'^    PARTITION \w+ VALUES \[\("([\d-]+)"\), \("([\d-]+)"\)\)', re.MULTILINE)
+#: `max_auto_partition_num` of the FE, unless it is told otherwise
+MOST_PARTITIONS = 2000
 NAMES = list(tables.KEYS)
 
 
@@ -55,12 +61,23 @@ def test_the_key_stands_first_and_holds_what_rows_are_spread_by(name):
 
     assert tuple(column for column, _kind, _null in _COLUMN.findall(sql))[: len(key)] == key
     assert f"UNIQUE KEY ({', '.join(f'`{column}`' for column in key)})" in sql
-    assert f"AUTO PARTITION BY RANGE (date_trunc(`{key[1]}`, 'month')) ()" in sql
+    assert f"AUTO PARTITION BY RANGE (date_trunc(`{key[1]}`, 'month')) (\n" in sql
     [spread_by] = re.findall(r"DISTRIBUTED BY HASH \(`(\w+)`\) BUCKETS \{buckets\}", sql)
     assert spread_by in key
     for setting in ('"enable_unique_key_merge_on_write" = "true"', '"function_column.sequence_col" = "row_version"'):
         assert setting in sql
     assert '"replication_num" = "{replication_num}"' in sql
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_times_make_more_partitions_than_doris_allows(name):
+    [earlier, later] = [[datetime.fromisoformat(day) for day in days] for days in _PARTITION.findall(ddl(name))]
+    by_themselves = (later[0].year - earlier[1].year) * 12
+
+    assert by_themselves + 2 < MOST_PARTITIONS
+    assert earlier[0] <= NEVER.replace(tzinfo=None)
+    assert parse_time("0000-01-01T00:00:00Z").replace(tzinfo=None) >= earlier[0]
+    assert parse_time("9999-12-31T23:59:59Z").replace(tzinfo=None) < later[1]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,6 +1,7 @@
 -- Rows of one key are one row: the largest row_version wins, whatever comes last. The time is part of the key and never
--- changes once stored, so a span has one partition. Months, as on ClickHouse: people backfill years, and Doris makes
--- 2000 partitions at most by itself. Within a month rows lie by project and time, which lists read.
+-- changes once stored, so a span has one partition. Months, as on ClickHouse: people backfill years. Doris makes 2000
+-- partitions at most by itself, so those of wrong clocks share two: whatever times are sent, there is room for the next
+-- month. Within a month rows lie by project and time, which lists read.
 -- What is compared has an index, which leaves out what is longer than it says (256 bytes, were nothing said) and would
 -- not find it. Search looks for characters in texts, which no index here serves.
 CREATE TABLE IF NOT EXISTS observations (
@@ -91,7 +92,10 @@ CREATE TABLE IF NOT EXISTS observations (
 )
 ENGINE = OLAP
 UNIQUE KEY (`project_id`, `start_time`, `trace_id`, `id`)
-AUTO PARTITION BY RANGE (date_trunc(`start_time`, 'month')) ()
+AUTO PARTITION BY RANGE (date_trunc(`start_time`, 'month')) (
+    PARTITION earlier VALUES [("1900-01-01"), ("2000-01-01")),
+    PARTITION later VALUES [("2100-01-01"), ("2300-01-01"))
+)
 DISTRIBUTED BY HASH (`trace_id`) BUCKETS {buckets}
 PROPERTIES (
     "replication_num" = "{replication_num}",

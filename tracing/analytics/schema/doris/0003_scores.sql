@@ -32,7 +32,10 @@ CREATE TABLE IF NOT EXISTS scores (
 )
 ENGINE = OLAP
 UNIQUE KEY (`project_id`, `timestamp`, `id`)
-AUTO PARTITION BY RANGE (date_trunc(`timestamp`, 'month')) ()
+AUTO PARTITION BY RANGE (date_trunc(`timestamp`, 'month')) (
+    PARTITION earlier VALUES [("1900-01-01"), ("2000-01-01")),
+    PARTITION later VALUES [("2100-01-01"), ("2300-01-01"))
+)
 DISTRIBUTED BY HASH (`id`) BUCKETS {buckets}
 PROPERTIES (
     "replication_num" = "{replication_num}",
