@@ -14,6 +14,7 @@ _TRANSACTION = re.compile(r"SHOW TRANSACTION FROM `(\w+)` WHERE LABEL = ('[\w:-]
 _DATABASE = re.compile(r"CREATE DATABASE IF NOT EXISTS `(\w+)`")
 _TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)")
 _KINDS = {"STRING": "LONGTEXT", "ARRAY<STRING>": "JSON"}
+_VERSION = "doris-4.0.6-rc01-double"
 #: MariaDB's keys have 3072 bytes.
 _LONGEST_IN_KEY = 240
 
@@ -43,7 +44,10 @@ def translated(sql: str, be_port: int) -> str:
     if sql.startswith("SET time_zone"):
         return "SET time_zone = '+00:00', sql_mode = ''"
     if sql == "SHOW BACKENDS":
-        return f"SELECT 10001 AS BackendId, '127.0.0.1' AS Host, {be_port} AS HttpPort, 'true' AS Alive"
+        told = f"'127.0.0.1' AS Host, {be_port} AS HttpPort, 'true' AS Alive, '{_VERSION}' AS Version"
+        return f"SELECT 10001 AS BackendId, {told}"
+    if "@@version_comment" in sql:
+        return sql.replace("@@version_comment", f"'Doris version {_VERSION}'")
     if found := _TRANSACTION.match(sql):
         columns = "id AS TransactionId, label AS Label, state AS TransactionStatus"
         where = f"db = '{found.group(1)}' AND label = {found.group(2)}"

@@ -171,6 +171,36 @@ def test_server_without_a_backend_is_not_ready(doris, monkeypatch):
         call_command("migrate_analytics", "--wait", "0.1")
 
 
+@pytest.mark.parametrize(
+    ("told", "version"),
+    [
+        ("Doris version doris-4.0.6-rc01-59de8c4c524", (4, 0, 6)),
+        ("doris-4.1.12-1b2c3d4", (4, 1, 12)),
+        ("Doris version doris-0.0.0--f8a1b2c3d4e", None),
+        ("a build of our own", None),
+        ("", None),
+    ],
+)
+def test_versions_are_read(told, version):
+    assert nodes.version_of(told) == version
+
+
+@pytest.mark.parametrize("old", ["doris-2.1.11-rc01-x", "doris-3.1.4-rc02-x"])
+def test_a_server_that_is_too_old_is_refused_at_once(doris, monkeypatch, old):
+    monkeypatch.setattr(nodes, "backends", lambda: [{"Alive": "true", "Version": old}])
+
+    with pytest.raises(CommandError, match=rf"{old} is too old: Apache Doris 4\.0\.6 or later"):
+        call_command("migrate_analytics")
+
+
+def test_of_a_server_with_known_faults_the_log_tells(doris, monkeypatch, caplog):
+    monkeypatch.setattr(nodes, "backends", lambda: [{"Alive": "true", "Version": "doris-4.0.5-rc01-x"}])
+
+    call_command("migrate_analytics", verbosity=0)
+
+    assert [record.getMessage() for record in caplog.records if "doris-4.0.5" in record.getMessage()]
+
+
 @pytest.mark.parametrize(("registered", "setting", "copies"), [(1, 0, 1), (2, 0, 1), (3, 0, 3), (5, 0, 3), (5, 2, 2)])
 def test_copies_follow_the_backends_unless_they_are_set(doris, monkeypatch, settings, registered, setting, copies):
     said = []

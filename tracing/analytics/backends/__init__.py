@@ -86,7 +86,7 @@ class Backend(Protocol):
 
     # --- Schema
     def is_ready(self) -> bool:
-        """Whether tables can be made: a server may answer before that."""
+        """Whether tables can be made: a server may answer before that. Raises TooOld for one that never will do."""
         ...
 
     def make_history(self) -> None:

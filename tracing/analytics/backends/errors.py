@@ -14,5 +14,9 @@ class StoreAway(Unavailable):
     """The analytics store is not there, or has no memory for this; the statement itself may be the reason."""
 
 
+class TooOld(Exception):
+    """A server that lacks what the schema or the queries need: waiting does not help."""
+
+
 class OutOfMemory(TooExpensive):
     """A query came to the end of what memory it may have."""

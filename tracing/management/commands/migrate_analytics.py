@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from config.errors import Unavailable
 from tracing.analytics import backends, migrate
+from tracing.analytics.backends.errors import TooOld
 
 
 class Command(BaseCommand):
@@ -28,7 +29,7 @@ class Command(BaseCommand):
             if options["automatic"] and settings.ANALYTICS_BACKEND == "doris" and settings.DORIS_MIGRATION_DISABLED:
                 return
             new = migrate.apply(migrate.schema_files())
-        except (Unavailable, migrate.SchemaChanged) as error:
+        except (Unavailable, TooOld, migrate.SchemaChanged) as error:
             raise CommandError(str(error)) from error
         for file in new:
             self.stdout.write(f"Applied {file.version:04d}_{file.name}")

@@ -64,7 +64,6 @@ def _read(connection: pool.Connection, sql: str, parameters: Sequence[Any]) -> b
             lines.append(orjson.dumps(row, _text))
             size += len(lines[-1])
             if size > LIMITS["max_result_bytes"]:
-                cursor.connection = None  # or it would read the rest, however much that is; the pool closes it
                 raise TooExpensive(TOO_EXPENSIVE)
     return b"\n".join(lines)
 
@@ -175,11 +174,14 @@ def is_reachable() -> bool:
 
 # --- Schema ----------------------------------------------------------------------------------------------
 def is_ready() -> bool:
-    """An FE answers long before it has a BE to make tables on."""
+    """An FE answers long before it has a BE to make tables on. Raises TooOld."""
     try:
-        return nodes.alive() > 0
+        if not nodes.alive():
+            return False
+        nodes.check_versions()
     except (Unavailable, TooExpensive, pymysql.MySQLError):
         return False
+    return True
 
 
 def make_history() -> None:

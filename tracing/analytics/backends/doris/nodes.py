@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import time
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -12,13 +14,21 @@ from pymysql.constants import ER
 from pymysql.cursors import DictCursor
 
 from tracing.analytics.backends.doris import pool
-from tracing.analytics.backends.errors import UNAVAILABLE, StoreAway
+from tracing.analytics.backends.errors import UNAVAILABLE, StoreAway, TooOld
+
+log = logging.getLogger(__name__)
 
 #: States of a load. Committed rows are safe; visible ones can be read, too.
 VISIBLE = "VISIBLE"
 COMMITTED = frozenset({"COMMITTED", VISIBLE})
 #: ended without a trace, or never begun
 UNDONE = frozenset({"ABORTED", ""})
+
+#: The first with TRY_CAST and to_json, which queries are made of.
+_OLDEST = (4, 0, 0)
+#: The one that documentation and sources were read of.
+_MEANT = (4, 0, 6)
+_VERSION = re.compile(r"doris-(\d+)\.(\d+)\.(\d+)")
 
 #: Backends come and go rarely.
 _KNOWN_SECONDS = 60.0
@@ -64,6 +74,29 @@ def registered() -> int:
     """How many backends there are, at work or not; 0 where the user may not ask."""
     forget()
     return len(backends())
+
+
+def check_versions() -> None:
+    """Raises TooOld for an FE or a BE before 4.0; of one before 4.0.6 the log has a warning. What tells no number,
+    such as a build of one's own (0.0.0), may be anything, and passes."""
+    [told] = _ask("SELECT @@version_comment AS told", database="")
+    for text in {str(told["told"]), *(str(one.get("Version", "")) for one in backends())}:
+        version = version_of(text)
+        if version and version < _OLDEST:
+            raise TooOld(f"{text} is too old: Apache Doris {_dotted(_MEANT)} or later is needed.")
+        if version and version < _MEANT:
+            log.warning("%s has faults that Apache Doris %s has not: see docs/doris.md.", text, _dotted(_MEANT))
+
+
+def version_of(text: str) -> tuple[int, ...] | None:
+    """Of "Doris version doris-4.0.6-rc01-59de8c4c524", as an FE tells it, or "doris-4.0.6-…", as a BE does."""
+    found = _VERSION.search(text)
+    version = tuple(map(int, found.groups())) if found else ()
+    return version if any(version) else None
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def may_be_called(address: SplitResult) -> bool:
