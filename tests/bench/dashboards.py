@@ -30,6 +30,8 @@ from tests.instance import Instance
 
 _CHART_MS, _HOME_SECONDS, _ACKNOWLEDGED_MS = 200, 1.5, 100
 _CONNECTIONS = 16
+#: what a viewer looks at a full home for
+_LOOK_SECONDS = 1.0
 #: whether every chart in view has come in
 _IS_FULL = """![...document.querySelectorAll(".panel")].some((panel) =>
     panel.getBoundingClientRect().top < innerHeight && panel.querySelector("[aria-busy]"))"""
@@ -41,7 +43,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--traces", type=int, default=8_000, help="demo traces, of 8 spans (default: 8,000)")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--viewers", type=int, default=10)
-    parser.add_argument("--requests", type=int, default=60, help="of 512 spans, for each half of the last part")
+    parser.add_argument("--requests", type=int, default=400, help="of 512 spans, for each half of the last part")
     parser.add_argument("--folder", type=Path, help="keep the instance here; what is there already is measured")
     parser.add_argument("--out", type=Path, help="write the table here as well")
     chosen = parser.parse_args()
@@ -128,7 +130,9 @@ def _home(instance: Instance) -> Iterator[str]:
 
 def _viewed(instance: Instance, chosen: argparse.Namespace) -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="spanwise-load-"))
-    corpus = Corpus(folder, seed=11, traces=2 * chosen.requests * 60, until_ns=time.time_ns())
+    # Ids of its own each time: what is sent again to a folder that was kept would add nothing.
+    seed = time.time_ns() % 10**9
+    corpus = Corpus(folder, seed=seed, traces=2 * chosen.requests * 60, until_ns=time.time_ns())
     bench = Bench(instance, corpus, sent_spans=Api(instance).count_spans())
     try:
         _, alone = bench.ingest(chosen.requests, _CONNECTIONS)
@@ -146,12 +150,14 @@ def _viewed(instance: Instance, chosen: argparse.Namespace) -> Iterator[str]:
 
 @contextmanager
 def _reloading(instance: Instance, viewers: int) -> Iterator[list[float]]:
-    """So many people load home and all of its charts, over and over."""
+    """So many people load home and all of its charts, look for a second, and load it again."""
     stop, seconds = threading.Event(), []
+    with _browser(instance) as first:
+        cookies = dict(first.cookies)  # signing in ten times at once is refused
 
     def look() -> None:
-        with _browser(instance) as browser:
-            while not stop.is_set():
+        with httpx.Client(base_url=instance.url, cookies=cookies, timeout=120) as browser:
+            while not stop.wait(_LOOK_SECONDS):
                 began = time.perf_counter()
                 for url in _figures(instance, browser, "7d").values():
                     while browser.get(url).status_code == 503:  # as the page does
@@ -179,6 +185,7 @@ def _figures(instance: Instance, browser: httpx.Client, range_name: str) -> dict
     page = browser.get(f"/projects/{instance.project_id}/home/", params={"range": range_name})
     page.raise_for_status()
     urls = [unescape(found) for found in _FIGURES.findall(page.text)]
+    assert urls, f"{page.url} has no charts"
     return {httpx.URL(url).params["preset"]: url for url in urls}
 
 

@@ -231,7 +231,8 @@ def sign_in(browser: httpx.Client, instance: Instance) -> None:
     page = f"{instance.url}/accounts/login/"
     browser.get(page)
     form = {"login": instance.email, "password": instance.password, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
-    browser.post(page, data=form, headers={"Referer": page})
+    answer = browser.post(page, data=form, headers={"Referer": page})
+    assert "/accounts/login/" not in str(answer.url), "signing in was refused"
 
 
 def _fetch(browser: httpx.Client, url: str) -> None:

@@ -97,6 +97,53 @@ def test_lines_of_groups_in_time_and_of_the_rest(scope):
     assert [line.is_rest for line in found.lines] == [False, False, True]
 
 
+#: Every way of drawing what adds up, with more groups than there is room for, and with as many.
+SUMS = [
+    ("NUMBER", ("sum totalCost",), (), {}),
+    ("LINE_TIME_SERIES", ("sum totalCost",), (), {"unit": "day"}),
+    *[
+        (kind, ("sum totalCost", "count count"), ("providedModelName",), {"unit": "day", "row_limit": rows})
+        for kind in ("LINE_TIME_SERIES", "BAR_TIME_SERIES", "HORIZONTAL_BAR", "PIE", "PIVOT_TABLE")
+        for rows in (2, 5)
+    ],
+    ("PIVOT_TABLE", ("sum totalCost",), ("providedModelName",), {"display": "heatmap", "unit": "day", "row_limit": 2}),
+    ("PIVOT_TABLE", ("count count",), ("providedModelName", "name"), {"row_limit": 3}),
+]
+
+
+@pytest.mark.parametrize(("kind", "measures", "by", "config"), SUMS)
+@pytest.mark.parametrize("compare", [False, True])
+def test_what_is_added_up_here_is_what_the_store_adds_up(scope, monkeypatch, kind, measures, by, config, compare):
+    said = [(1, "a", "0.1"), (1, "b", "0.2"), (2, "a", "0.7"), (3, "", "4"), (3, "c", "0.3"), (5, "d", "0.3")]
+    before = [(8, "a", "0.4"), (9, "e", "2"), (13, "", "0.1")]
+    fill(scope, *[(days * DAY, call(model, cost=cost)) for days, model, cost in said + before])
+    definition = chart(kind, *measures, by=by, compare=compare, **config)
+    questions = []
+    read = figures.metrics.read
+    monkeypatch.setattr(figures.metrics, "read", lambda *asked: questions.append(asked) or read(*asked))
+    here = drawn(scope, definition)
+    assert len(questions) == 1 + compare
+
+    monkeypatch.setattr(figures, "_MOST_SUMMANDS", 0)
+    there = drawn(scope, definition)
+
+    assert len(questions) > 2 * (1 + compare)
+    assert _rounded(here) == _rounded(there)
+    assert (here.is_cut, here.starts, here.unit) == (there.is_cut, there.starts, there.unit)
+
+
+def _rounded(found):
+    """Floats that are taken from each other are not quite what their numbers are."""
+
+    def close(values):
+        return [None if value is None else round(value, 9) for value in values]
+
+    groups = [(one.keys, close(one.values), close(one.before)) for one in (*found.groups, found.total)]
+    return groups, [
+        (line.metric, line.keys, line.is_rest, close(line.values)) for line in (*found.lines, *found.before)
+    ]
+
+
 def test_a_mean_is_not_there_where_nothing_was_measured(scope):
     fill(scope, (HOUR, call("a")), (3 * DAY, call("a", latency_us=3_000_000)))
     found = drawn(scope, chart("LINE_TIME_SERIES", "avg latency", "count count", unit="day"))

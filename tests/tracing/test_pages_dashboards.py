@@ -27,6 +27,7 @@ from tracing.queries.dashboards.layout import GivenPlacement
 from tracing.queries.explorer.language import parse
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.metrics import Metric
+from tracing.views.dashboards import figures as views
 from tracing.views.dashboards import words
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -255,6 +256,15 @@ def test_what_was_read_before_data_arrived_is_not_shown_for_long(alice, filled, 
     assert "$7.00" in figure(alice, filled, preset="cost", range="30d").content.decode()
     put_trace(filled.pk, root={"total_cost": Decimal("3")}, at=NOW - timedelta(hours=2))
     assert "$10.00" in figure(alice, filled, preset="cost", range="30d").content.decode()
+
+
+def test_who_looks_at_the_same_chart_reads_the_same_text(alice, filled, monkeypatch):
+    first = figure(alice, filled, definition=definition(), range="30d")
+    monkeypatch.setattr(views, "render_to_string", None)
+    assert figure(alice, filled, definition=definition(), range="30d").content == first.content
+    alice.defaults["HTTP_ACCEPT_LANGUAGE"] = "de"
+    with pytest.raises(TypeError):
+        figure(alice, filled, definition=definition(), range="30d")
 
 
 def test_what_one_project_reads_another_does_not_see(alice, filled, project):

@@ -242,7 +242,7 @@ def _sums(query: MetricsQuery, rows: Iterable[dict[str, Any]]) -> dict[Keys, lis
 
 
 def _added(query: MetricsQuery, values: Collection[Sequence[Any]]) -> list[Any]:
-    return [sum(value[at] or 0 for value in values) for at in range(len(query.metrics))]
+    return [sum(value[at] for value in values if value[at] is not None) for at in range(len(query.metrics))]
 
 
 def _numbers(values: Iterable[Any]) -> tuple[Value, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -31,8 +31,25 @@ LONGEST_SECONDS = 60.0
 TURNS = 2
 WAITING = 12
 WAIT_SECONDS = 20.0
-_MOST = 512
+_MOST, _MOST_TEXTS = 512, 4
 _BUSY = "Many charts are being read right now. Try again in a moment."
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A figure, and what was made of it for those who look: ten people who see the same chart read the same text."""
+
+    figure: Figure
+    _texts: dict[Hashable, str] = field(default_factory=dict, compare=False)
+
+    def text(self, variant: Hashable, make: Callable[[], str]) -> str:
+        """What `make` makes of the figure, kept as long as it. `variant` is all that the text depends on beside."""
+        known = self._texts.get(variant)
+        if known is None:
+            if len(self._texts) >= _MOST_TEXTS:
+                self._texts.clear()
+            known = self._texts[variant] = make()
+        return known
 
 
 @dataclass(slots=True)
@@ -40,7 +57,7 @@ class _Slot:
     """One question, and its last answer."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    answer: Figure | None = None
+    answer: Kept | None = None
     word: str = ""
     at: float = 0.0
 
@@ -57,7 +74,7 @@ _turns = threading.BoundedSemaphore(TURNS)
 _places = threading.BoundedSemaphore(TURNS + WAITING)
 
 
-def kept_figure(scope: ProjectScope, definition: Definition, looked: Looked, *, is_anew: bool = False) -> Figure:
+def kept_figure(scope: ProjectScope, definition: Definition, looked: Looked, *, is_anew: bool = False) -> Kept:
     """As `figures.figure`; Unavailable, too, when it was not one's turn in time. `is_anew` reads it in any case."""
     now = datetime.now(UTC)
     slot = _slot_of(_key(scope, definition, looked, now))
@@ -68,7 +85,7 @@ def kept_figure(scope: ProjectScope, definition: Definition, looked: Looked, *, 
     with _place(), _held(slot.lock):
         # Whoever waited for it may find what it waited for.
         if slot.answer is None or not slot.holds(word) or is_anew:
-            answer = _in_turn(lambda: _marked(scope, figure(scope, definition, looked, now), looked))
+            answer = Kept(_in_turn(lambda: _marked(scope, figure(scope, definition, looked, now), looked)))
             slot.answer, slot.word, slot.at = answer, word, time.monotonic()
         return slot.answer
 

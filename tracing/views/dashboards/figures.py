@@ -9,8 +9,11 @@ from typing import Any
 import orjson
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.text import slugify
+from django.utils.timezone import get_current_timezone_name
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -88,11 +91,17 @@ def dashboard_figure(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     try:
         asked = asked_from(scope, request.GET)
         looked = _looked(scope, request.GET)
-        figure = kept_figure(scope, asked.definition, looked, is_anew="anew" in request.GET)
+        kept = kept_figure(scope, asked.definition, looked, is_anew="anew" in request.GET)
     except SpanwiseError as error:
-        return render(request, "tracing/_figure.html", {"scope": scope, "problem": error}, status=error.status)
-    shown = ShownFigure(scope, asked, looked, figure)
-    return render(request, "tracing/_figure.html", {"scope": scope, "shown": shown, "figure": figure})
+        return render(request, "tracing/_figure.html", {"problem": error}, status=error.status)
+
+    def panel() -> str:
+        shown = ShownFigure(scope, asked, looked, kept.figure)
+        return render_to_string("tracing/_figure.html", {"shown": shown, "figure": kept.figure})
+
+    # Of all that people choose for themselves, language and zone are in it.
+    variant = (asked.title, get_language(), get_current_timezone_name())
+    return HttpResponse(kept.text(variant, panel))
 
 
 @never_cache
@@ -101,7 +110,7 @@ def dashboard_figure(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
 def dashboard_csv(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """All of the figures. Excel takes a file for UTF-8 by its mark."""
     asked = asked_from(scope, request.GET)
-    figure = kept_figure(scope, asked.definition, _looked(scope, request.GET))
+    figure = kept_figure(scope, asked.definition, _looked(scope, request.GET)).figure
     body = b"\xef\xbb\xbf" + b"".join(csv_line(row) for row in charts.csv_rows(figure))
     name = slugify(asked.title) or "chart"
     headers = {"Content-Disposition": f'attachment; filename="{name[:80]}.csv"'}
