@@ -21,8 +21,8 @@ from config.errors import Conflict, Invalid, NotFound
 from tracing.models.dashboards import GRID_WIDTH, LONGEST_DASHBOARD_NAME, Dashboard, Placement, Widget, new_id
 from tracing.queries.dashboards import rows
 from tracing.queries.dashboards.definition import LONGEST_DESCRIPTION, GivenWidget
-from tracing.queries.dashboards.files import DashboardFile, PlacedChart
-from tracing.queries.dashboards.layout import At, GivenPlacement, below
+from tracing.queries.dashboards.files import DashboardFile, PlacedChart, board_file, dashboard_file, placed_chart
+from tracing.queries.dashboards.layout import GivenPlacement, below
 from tracing.queries.dashboards.presets import BOARDS, PRESETS
 
 #: More charts than a page can show, and more dashboards than a project can use.
@@ -148,39 +148,15 @@ def delete_dashboard(scope: ProjectScope, dashboard_id: str, *, actor: Actor) ->
 
 def copy_dashboard(scope: ProjectScope, dashboard_id: str, *, name: str, actor: Actor) -> Dashboard:
     """With copies of its widgets, so that changing one changes nothing elsewhere."""
-    source = rows.get_dashboard(scope, dashboard_id)
-    bodies = [
-        (At.of(one), rows.widget_body(one.widget) if one.widget else None, one.preset)
-        for one in source.placements.select_related("widget")
-    ]
-    return _copied(scope, name, source.description, source.filters, bodies, actor)
+    found = DashboardFile.model_validate(dashboard_file(rows.get_dashboard(scope, dashboard_id)))
+    return import_dashboard(scope, found.model_copy(update={"name": name}), actor=actor)
 
 
-def copy_board(scope: ProjectScope, board_id: str, *, name: str = "", actor: Actor) -> Dashboard:
+def copy_board(scope: ProjectScope, board_id: str, *, actor: Actor) -> Dashboard:
     """A built-in dashboard as one's own, with its charts as widgets that can be changed. Raises NotFound."""
-    board = BOARDS.get(board_id)
-    if board is None:
+    if board_id not in BOARDS:
         raise NotFound("There is no such built-in dashboard.")
-    bodies = []
-    for place in board.places:
-        preset = PRESETS[place.preset]
-        body = {**preset.body, "name": str(preset.name), "description": str(preset.description)}
-        bodies.append((At(place.x, place.y, place.width, place.height), body, ""))
-    return _copied(scope, name or str(board.name), str(board.description), [], bodies, actor)
-
-
-def _copied(
-    scope: ProjectScope, name: str, about: str, filters: Sequence[Any],
-    bodies: Sequence[tuple[At, Mapping[str, Any] | None, str]], actor: Actor,
-) -> Dashboard:  # fmt: skip
-    with transaction.atomic():
-        placements = []
-        for at, body, preset in bodies:
-            widget = create_widget(scope, GivenWidget.model_validate(body), actor=actor) if body else None
-            placements.append(GivenPlacement.at(at, widget=widget.pk if widget else "", preset=preset))
-        return create_dashboard(
-            scope, name=name, description=about, filters=filters, placements=placements, actor=actor
-        )
+    return import_dashboard(scope, DashboardFile.model_validate(board_file(BOARDS[board_id])), actor=actor)
 
 
 def set_home(scope: ProjectScope, dashboard_id: str | None, *, actor: Actor) -> None:
@@ -240,14 +216,9 @@ def place_widget(
 def copy_placement(scope: ProjectScope, dashboard_id: str, name: str, *, to: str, actor: Actor) -> None:
     """The chart below everything on another dashboard, as a widget of its own. Raises NotFound."""
     source = _placement(rows.get_dashboard(scope, dashboard_id), name)
-    size: dict[str, Any] = {"width": source.width, "height": source.height}
+    placed = PlacedChart.model_validate(placed_chart(source)).model_copy(update={"x": None, "y": None})
     with _changed(scope, to, actor) as dashboard:
-        if source.widget is None:
-            given = GivenPlacement(type="preset", presetId=source.preset, **size)
-        else:
-            copy = create_widget(scope, GivenWidget.model_validate(rows.widget_body(source.widget)), actor=actor)
-            given = GivenPlacement(widgetId=copy.pk, **size)
-        _place(scope, dashboard, [given])
+        _place(scope, dashboard, [_imported(scope, placed, actor)])
 
 
 # --- Files -----------------------------------------------------------------------------------------------

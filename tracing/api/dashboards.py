@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,7 +19,7 @@ from tracing.api import present
 from tracing.api.params import Params
 from tracing.models.dashboards import Dashboard, Placement, Widget
 from tracing.queries.dashboards import rows
-from tracing.queries.dashboards.definition import Chart, issues_of, read_widget
+from tracing.queries.dashboards.definition import Chart, read_as, read_widget
 from tracing.queries.dashboards.files import filter_issues
 from tracing.queries.dashboards.layout import Column, GivenPlacement, Height, Row, Width
 from tracing.queries.dashboards.presets import PRESETS
@@ -234,7 +234,7 @@ class Dashboards(PublicView):
         example={"name": "Costs", "definition": {"widgets": [{"type": "preset", "presetId": "cost-by-model"}]}},
     )
     def post(self, request: Request) -> Response:
-        given = _read(NewDashboard, self.body())
+        given = read_as(NewDashboard, self.body())
         dashboard = actions.create_dashboard(
             self.scope,
             name=given.name,
@@ -260,7 +260,7 @@ class OneDashboard(PublicView):
         text="What is not named stays; at least one field must be. `definition` replaces all placements.",
     )
     def patch(self, request: Request, dashboard_id: str) -> Response:
-        given = _read(DashboardChanges, _changes(self.body()))
+        given = read_as(DashboardChanges, _changes(self.body()))
         dashboard = actions.update_dashboard(
             self.scope,
             dashboard_id,
@@ -289,7 +289,7 @@ class Placements(PublicView):
         example={"type": "preset", "presetId": "cost-by-model"},
     )
     def post(self, request: Request, dashboard_id: str) -> Response:
-        given = _read(GivenPlacement, self.body())
+        given = read_as(GivenPlacement, self.body())
         return Response(_placement(actions.add_placement(self.scope, dashboard_id, given, actor=self.actor)))
 
 
@@ -302,7 +302,7 @@ class OnePlacement(PublicView):
         text="What is not named stays; at least one field must be.",
     )
     def patch(self, request: Request, dashboard_id: str, placement_id: str) -> Response:
-        changes = _read(PlaceChanges, _changes(self.body())).model_dump(include={*PlaceChanges.model_fields})
+        changes = read_as(PlaceChanges, _changes(self.body())).model_dump(include={*PlaceChanges.model_fields})
         known = {name: value for name, value in changes.items() if value is not None}
         moved = actions.move_placement(self.scope, dashboard_id, placement_id, known, actor=self.actor)
         return Response(_placement(moved))
@@ -351,13 +351,6 @@ def _changes(body: Any) -> Any:
     if not isinstance(body, dict):
         raise Invalid(issues=[{"code": "dict_type", "path": [], "message": "Input should be an object"}])
     return body
-
-
-def _read(shape: type[Any], body: Any) -> Any:
-    try:
-        return shape.model_validate(body)
-    except ValidationError as error:
-        raise Invalid(issues=issues_of(error)) from None
 
 
 def _filters(items: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -151,7 +151,7 @@ class Definition:
 
 def read_widget(body: Any) -> GivenWidget:
     """A chart with its name. Raises Invalid with all that is wrong with its form, then with what it asks for."""
-    given: GivenWidget = _read(GivenWidget, body)
+    given: GivenWidget = read_as(GivenWidget, body)
     definition_of(given)
     return given
 
@@ -159,7 +159,7 @@ def read_widget(body: Any) -> GivenWidget:
 def read_definition(body: Any) -> Definition:
     """The same without a name, for a chart that is being made."""
     given = {**body, "name": "-", "description": ""} if isinstance(body, dict) else body
-    return definition_of(_read(GivenWidget, given))
+    return definition_of(read_as(GivenWidget, given))
 
 
 def definition_of(given: GivenWidget) -> Definition:
@@ -209,7 +209,8 @@ def _refuse(path: tuple[str, ...], message: str, definition: Definition, **words
     )
 
 
-def _read(shape: type[Any], body: Any) -> Any:
+def read_as(shape: type[Any], body: Any) -> Any:
+    """Raises Invalid with all that is wrong with its form."""
     try:
         return shape.model_validate(body)
     except ValidationError as error:

@@ -8,6 +8,7 @@ placement has its place and either `presetId` or its `widget`, whole: ids mean n
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal
 
 import orjson
@@ -20,7 +21,7 @@ from tracing.models.dashboards import GRID_WIDTH, LONGEST_DASHBOARD_NAME, Dashbo
 from tracing.queries import filters
 from tracing.queries.dashboards.definition import LONGEST_DESCRIPTION, GivenWidget, definition_of, issues_of
 from tracing.queries.dashboards.layout import Column, Height, Row, Width
-from tracing.queries.dashboards.presets import PRESETS
+from tracing.queries.dashboards.presets import PRESETS, Board, Preset
 from tracing.queries.dashboards.rows import placements_of, widget_body
 from tracing.queries.dashboards.views import VIEWS
 
@@ -74,11 +75,21 @@ def dashboard_file(dashboard: Dashboard) -> dict[str, Any]:
         "name": dashboard.name,
         "description": dashboard.description,
         "filters": dashboard.filters,
-        "definition": {"widgets": [_placed(one) for one in placements_of([dashboard])[dashboard.pk]]},
+        "definition": {"widgets": [placed_chart(one) for one in placements_of([dashboard])[dashboard.pk]]},
     }
 
 
-def _placed(one: Placement) -> dict[str, Any]:
+def board_file(board: Board) -> dict[str, Any]:
+    """With its charts whole: built-in ones cannot be changed."""
+    charts = [{**asdict(place), "widget": _whole(PRESETS[place.preset])} for place in board.places]
+    return {"name": str(board.name), "description": str(board.description), "definition": {"widgets": charts}}
+
+
+def _whole(preset: Preset) -> dict[str, Any]:
+    return {**preset.body, "name": str(preset.name), "description": str(preset.description)}
+
+
+def placed_chart(one: Placement) -> dict[str, Any]:
     place = {"x": one.x, "y": one.y, "width": one.width, "height": one.height}
     if one.widget is None:
         return {"type": "preset", "presetId": one.preset, **place}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -55,11 +55,6 @@ class GivenPlacement(BaseModel):
             raise ValueError(f"a placement of type {self.type} needs a {self.type}Id")
         setattr(self, other, None)
         return self
-
-    @classmethod
-    def at(cls, at: At, *, widget: str = "", preset: str = "") -> GivenPlacement:
-        chart: dict[str, Any] = {"widgetId": widget} if widget else {"type": "preset", "presetId": preset}
-        return cls(x=at.x, y=at.y, width=at.width, height=at.height, **chart)
 
 
 def below(given: Sequence[GivenPlacement], bottom: int, usual: tuple[int, int]) -> list[At]:
