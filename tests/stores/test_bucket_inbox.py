@@ -98,11 +98,6 @@ def test_others_of_the_bucket_are_no_entries(inbox: BucketInbox, where: BucketSe
     assert list(inbox.keys()) == [key]
 
 
-def test_age_is_told_by_the_name(inbox: BucketInbox) -> None:
-    inbox.put([b"young"])
-    assert list(inbox.keys(older_than_seconds=60)) == []
-
-
 def test_more_than_a_page_of_a_listing(inbox: BucketInbox, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = [inbox.put([b"x"]) for _number in range(5)]
     paginator = inbox._client.get_paginator("list_objects_v2")

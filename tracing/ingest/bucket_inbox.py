@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from config.buckets import client_config, connect, told
 from config.env import BucketSettings
-from tracing.ingest.inbox import SUFFIX, has_age, new_key
+from tracing.ingest.inbox import SUFFIX, new_key
 
 #: Below the prefix of the settings, where Langfuse keeps folders of its own.
 _FOLDER, _BROKEN_FOLDER = "inbox/", "inbox-broken/"
@@ -94,14 +94,14 @@ class BucketInbox:
         self._delete(key)
         return f"s3://{self._bucket}/{place}"
 
-    def keys(self, *, older_than_seconds: float = 0) -> Iterator[str]:
+    def keys(self) -> Iterator[str]:
         """As a bucket lists them, which is by name."""
         with told():
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._start)
             for page in pages:
                 for item in page.get("Contents", ()):
                     key = item["Key"].removeprefix(self._start)
-                    if key.endswith(SUFFIX) and has_age(key, older_than_seconds):
+                    if key.endswith(SUFFIX):
                         yield key
 
     def _write(self, place: str, content: bytes) -> None:

@@ -25,7 +25,7 @@ from config.errors import Unavailable
 from tracing.analytics import store
 from tracing.ingest import dead_letters, doorbell, legacy, otlp, scores
 from tracing.ingest.database import needs_database
-from tracing.ingest.inbox import BrokenEntry, Payload, unpack
+from tracing.ingest.inbox import BrokenEntry, Payload, has_age, unpack
 from tracing.ingest.inboxes import bring_along, open_inbox
 from tracing.ingest.model import Decoded
 from tracing.ingest.write import Batch, Broken, prepare, write
@@ -88,9 +88,9 @@ def sweep(*, older_than_seconds: float) -> int:
         bring_along(inbox)
     except OSError as error:  # of another time; what arrives now must not wait for it
         log.error("Entries in the data folder cannot be moved to the bucket: %s", error)
-    existing = set(inbox.keys())
-    doorbell.forget_finished(existing)
-    found = doorbell.announce([key for key in inbox.keys(older_than_seconds=older_than_seconds) if key in existing])
+    existing = list(inbox.keys())
+    doorbell.forget_finished(set(existing))
+    found = doorbell.announce([key for key in existing if has_age(key, older_than_seconds)])
     # Not only for new finds: a worker or broker that was killed took its call with it, and left the queue behind.
     if doorbell.needs_worker():
         doorbell.call_worker()

@@ -103,7 +103,7 @@ class Inbox(Protocol):
     def set_aside(self, key: str) -> str:
         """Move an entry that is none out of the way, and say where to."""
 
-    def keys(self, *, older_than_seconds: float = 0) -> Iterator[str]:
+    def keys(self) -> Iterator[str]:
         """Keys of whole entries, oldest first."""
 
 
@@ -178,7 +178,7 @@ class FolderInbox:
         os.rename(self._path(key), target)
         return str(target)
 
-    def keys(self, *, older_than_seconds: float = 0) -> Iterator[str]:
+    def keys(self) -> Iterator[str]:
         """Keys of whole entries, oldest first; drafts that were abandoned are cleared away."""
         try:
             names = sorted(os.listdir(self.folder))
@@ -188,7 +188,7 @@ class FolderInbox:
             if name.endswith(".part"):
                 if time.time_ns() - _arrived_ns(name) > _ABANDONED_AFTER_SECONDS * 1e9:
                     self._path(name).unlink(missing_ok=True)
-            elif name.endswith(SUFFIX) and has_age(name, older_than_seconds):
+            elif name.endswith(SUFFIX):
                 yield name
 
     def _path(self, key: str) -> Path:
