@@ -30,7 +30,7 @@ from tracing.queries.queue_choices import list_queue_choices
 from tracing.queries.score_choices import list_score_choices
 from tracing.queries.selection import COUNTED_AT_MOST, MOST_IDS, RowId, Selection, count_selected
 from tracing.views.jobs import ShownJob
-from tracing.views.lists.addresses import list_url
+from tracing.views.lists.addresses import list_url, posted_from_list
 
 ACTS = ("delete", "tag", "bookmark", "unbookmark", "score", "queue")
 #: what can be done to a session as such; the rest is done to its traces
@@ -113,40 +113,12 @@ def _act(post: QueryDict, noun: Noun) -> str:
     return act
 
 
-@posted_from("tracing:trace-list")
-@project_page(Role.MEMBER)
-def trace_bulk_confirm(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
-    return _confirm(request, scope, Noun.TRACES)
-
-
-@posted_from("tracing:trace-list")
-@project_page(Role.MEMBER)
-def trace_bulk(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
-    return _do(request, scope, Noun.TRACES)
-
-
-@posted_from("tracing:observation-list")
-@project_page(Role.MEMBER)
-def observation_bulk_confirm(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
-    return _confirm(request, scope, Noun.OBSERVATIONS)
-
-
-@posted_from("tracing:observation-list")
-@project_page(Role.MEMBER)
-def observation_bulk(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
-    return _do(request, scope, Noun.OBSERVATIONS)
-
-
-@posted_from("tracing:session-list")
-@project_page(Role.MEMBER)
-def session_bulk_confirm(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
-    return _confirm(request, scope, Noun.SESSIONS)
-
-
-@posted_from("tracing:session-list")
-@project_page(Role.MEMBER)
-def session_bulk(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
-    return _do(request, scope, Noun.SESSIONS)
+trace_bulk_confirm = posted_from_list(Noun.TRACES, Role.MEMBER, _confirm)
+trace_bulk = posted_from_list(Noun.TRACES, Role.MEMBER, _do)
+observation_bulk_confirm = posted_from_list(Noun.OBSERVATIONS, Role.MEMBER, _confirm)
+observation_bulk = posted_from_list(Noun.OBSERVATIONS, Role.MEMBER, _do)
+session_bulk_confirm = posted_from_list(Noun.SESSIONS, Role.MEMBER, _confirm)
+session_bulk = posted_from_list(Noun.SESSIONS, Role.MEMBER, _do)
 
 
 @require_safe

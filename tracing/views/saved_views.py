@@ -12,17 +12,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts.access import ProjectScope, project_page
+from accounts.access import ProjectScope
 from accounts.audit import Actor
 from accounts.roles import Role
 from config.errors import Conflict, Invalid, NotFound
-from config.posting import posted_from
 from tracing.actions import saved_views as actions
 from tracing.models.views import SavedView
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.saved_views import ViewChoice, default_view, get_view, list_views
 from tracing.views.lists import columns
-from tracing.views.lists.addresses import list_url
+from tracing.views.lists.addresses import list_url, posted_from_list
 
 #: an address that wants the list itself, whatever the default view
 NONE = "none"
@@ -211,13 +210,5 @@ def _list_address(scope: ProjectScope, noun: Noun, form: _Form, view: SavedView 
     return list_url(scope, noun, query)
 
 
-@posted_from("tracing:trace-list")
-@project_page(Role.VIEWER)
-def trace_view_change(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
-    return _change(request, scope, Noun.TRACES)
-
-
-@posted_from("tracing:observation-list")
-@project_page(Role.VIEWER)
-def observation_view_change(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
-    return _change(request, scope, Noun.OBSERVATIONS)
+trace_view_change = posted_from_list(Noun.TRACES, Role.VIEWER, _change)
+observation_view_change = posted_from_list(Noun.OBSERVATIONS, Role.VIEWER, _change)

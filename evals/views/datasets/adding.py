@@ -34,7 +34,7 @@ from tracing.forms import text_from
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.selection import RowId, Selection, count_selected, next_selected
 from tracing.views.bulk import selection_from, tell
-from tracing.views.lists.addresses import list_url
+from tracing.views.lists.addresses import list_url, posted_from_list
 
 _MOST_DATASETS = 500
 #: characters of a field that the dialog shows
@@ -167,18 +167,6 @@ def _fields(data: QueryDict, draft: ItemDraft) -> list[dict[str, Any]]:
 
 
 # --- Many -------------------------------------------------------------------------------------------------
-@posted_from("tracing:trace-list")
-@project_page(Role.MEMBER)
-def traces_add(request: HttpRequest, scope: ProjectScope) -> HttpResponseBase:
-    return _add_many(request, scope, Noun.TRACES)
-
-
-@posted_from("tracing:observation-list")
-@project_page(Role.MEMBER)
-def observations_add(request: HttpRequest, scope: ProjectScope) -> HttpResponseBase:
-    return _add_many(request, scope, Noun.OBSERVATIONS)
-
-
 def _add_many(request: HttpRequest, scope: ProjectScope, noun: Noun) -> HttpResponseBase:
     """Shows the first of them as the item it would be; `do=start` begins."""
     selection = selection_from(request.POST, noun)
@@ -193,6 +181,10 @@ def _add_many(request: HttpRequest, scope: ProjectScope, noun: Noun) -> HttpResp
             tell(request, scope, job)
             return see_other(dataset_url(scope, dataset.pk))
     return _many_page(request, scope, noun, selection, problem)
+
+
+traces_add = posted_from_list(Noun.TRACES, Role.MEMBER, _add_many)
+observations_add = posted_from_list(Noun.OBSERVATIONS, Role.MEMBER, _add_many)
 
 
 def _many_page(

@@ -15,7 +15,6 @@ from accounts.audit import Actor
 from accounts.roles import Role
 from accounts.views.answers import see_other
 from config.errors import Invalid, NotFound
-from config.posting import posted_from
 from config.rendering import render_page
 from evals.actions import selected as actions
 from evals.actions.rules import why_unfit
@@ -31,7 +30,7 @@ from tracing.queries.explorer.nouns import Noun
 from tracing.queries.selection import Selection, count_selected, next_selected
 from tracing.queries.traces import find_trace
 from tracing.views.bulk import selection_from, tell
-from tracing.views.lists.addresses import list_url
+from tracing.views.lists.addresses import list_url, posted_from_list
 
 
 @dataclass(frozen=True)
@@ -80,18 +79,6 @@ def judge_one(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
 
 
 # --- Many, from a list ------------------------------------------------------------------------------------
-@posted_from("tracing:trace-list")
-@project_page(Role.MEMBER)
-def judge_traces(request: HttpRequest, scope: ProjectScope) -> HttpResponseBase:
-    return _judge(request, scope, Noun.TRACES)
-
-
-@posted_from("tracing:observation-list")
-@project_page(Role.MEMBER)
-def judge_observations(request: HttpRequest, scope: ProjectScope) -> HttpResponseBase:
-    return _judge(request, scope, Noun.OBSERVATIONS)
-
-
 def _judge(request: HttpRequest, scope: ProjectScope, noun: Noun) -> HttpResponseBase:
     """Asks by whom, and says what it would cost; `do=start` begins."""
     selection = selection_from(request.POST, noun)
@@ -104,6 +91,10 @@ def _judge(request: HttpRequest, scope: ProjectScope, noun: Noun) -> HttpRespons
         return _page(request, scope, request.POST, selection, problem=refusal.message)
     tell(request, scope, job)
     return see_other(log_url(scope, origin="manual", evaluator=chosen[0] if len(chosen) == 1 else ""))
+
+
+judge_traces = posted_from_list(Noun.TRACES, Role.MEMBER, _judge)
+judge_observations = posted_from_list(Noun.OBSERVATIONS, Role.MEMBER, _judge)
 
 
 def _page(
