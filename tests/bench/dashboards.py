@@ -21,10 +21,9 @@ from pathlib import Path
 
 import httpx
 
-from config.ports import free_port
 from tests.bench.client import Api
-from tests.bench.corpus import Corpus, encode
-from tests.bench.explorer import fill, timed, title
+from tests.bench.corpus import Corpus
+from tests.bench.demo import measured, options, timed, writer
 from tests.bench.phases import Bench, Times, sign_in
 from tests.instance import Instance
 
@@ -38,57 +37,26 @@ _IS_FULL = """![...document.querySelectorAll(".panel")].some((panel) =>
 _FIGURES = re.compile(r'data-figure="([^"]+)"')
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make bench-dashboards BENCH='…'", description=__doc__)
-    parser.add_argument("--traces", type=int, default=8_000, help="demo traces, of 8 spans (default: 8,000)")
-    parser.add_argument("--repeats", type=int, default=7)
+def main() -> int:
+    parser = options("bench-dashboards", __doc__, repeats=7)
     parser.add_argument("--viewers", type=int, default=10)
     parser.add_argument("--requests", type=int, default=400, help="of 512 spans, for each half of the last part")
-    parser.add_argument("--folder", type=Path, help="keep the instance here; what is there already is measured")
-    parser.add_argument("--out", type=Path, help="write the table here as well")
     chosen = parser.parse_args()
-    chosen.big = []
-    return chosen
-
-
-def main() -> int:
-    chosen = arguments()
-    folder = chosen.folder or Path(tempfile.mkdtemp(prefix="spanwise-dashboards-"))
-    instance = Instance(folder / "product", free_port())
-    is_filled = (folder / "filled").exists()
-    try:
-        instance.start()
-        head = [] if is_filled else [*fill(instance, folder, chosen)]
-        (folder / "filled").touch()
-        parts = [
-            *title(instance),
-            *head,
-            *_charts(instance, folder, chosen),
+    return measured(
+        chosen,
+        lambda instance, corpus: [
+            *_charts(instance, corpus, chosen),
             *_home(instance),
             *_viewed(instance, chosen),
-        ]
-        table = "".join(parts)
-        if chosen.out:
-            chosen.out.write_text(table, encoding="utf-8")
-        sys.stdout.write(table)
-        return 0
-    finally:
-        instance.stop()
-        if not chosen.folder:
-            shutil.rmtree(folder, ignore_errors=True)
+        ],
+    )
 
 
-def _charts(instance: Instance, folder: Path, chosen: argparse.Namespace) -> Iterator[str]:
+def _charts(instance: Instance, corpus: Corpus, chosen: argparse.Namespace) -> Iterator[str]:
     yield f"p50 in ms, goal ≤ {_CHART_MS}.\n\n| chart | 7 days | after a write | all time | after a write |\n"
     yield "|---|---:|---:|---:|---:|\n"
-    corpus, api = Corpus(folder, seed=7, traces=0, until_ns=time.time_ns()), Api(instance)
-
-    def write() -> None:
-        spans = corpus.trace(time.time_ns() % 10**6 * 200 + 1, time.time_ns() - 10**9, "fresh")
-        api.export(encode(spans))
-        while api.spans_of(spans[0].trace_id.hex()) < len(spans):
-            time.sleep(0.01)
-
+    api = Api(instance)
+    write = writer(api, corpus)
     with _browser(instance) as browser:
         for name, url in _figures(instance, browser, "7d").items():
             found = []

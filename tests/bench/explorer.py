@@ -7,29 +7,19 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import re
-import shutil
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 
-from config.ports import free_port
 from tests.bench.client import Api
-from tests.bench.corpus import Corpus, encode
-from tests.bench.phases import Times, sign_in
-from tests.bench.weigh import PeakMemory, disk_bytes
+from tests.bench.corpus import Corpus
+from tests.bench.demo import RARE, measured, options, timed, writer
+from tests.bench.phases import sign_in
 from tests.instance import ROOT, Instance
-
-RARE = "zqrare00"
-_DAY_NS = 86_400 * 10**9
 
 
 @dataclass(frozen=True)
@@ -42,90 +32,20 @@ class Ask:
     goal: str = ""
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make bench-explorer BENCH='…'", description=__doc__)
-    parser.add_argument("--traces", type=int, default=8_000, help="demo traces, of 8 spans (default: 8,000)")
-    parser.add_argument("--big", type=int, nargs="*", default=[5_000, 100_000], help="spans of the big traces")
-    parser.add_argument("--repeats", type=int, default=11)
-    parser.add_argument("--only", help="what the names of the requests must match")
-    parser.add_argument("--folder", type=Path, help="keep the instance here; what is there already is measured")
-    parser.add_argument("--out", type=Path, help="write the table here as well")
-    return parser.parse_args()
-
-
 def main() -> int:
-    chosen = arguments()
-    folder = chosen.folder or Path(tempfile.mkdtemp(prefix="spanwise-explorer-"))
-    instance = Instance(folder / "product", free_port())
-    is_filled = (folder / "filled").exists()
-    try:
-        instance.start()
-        head = [] if is_filled else [*fill(instance, folder, chosen)]
-        (folder / "filled").touch()
-        table = "".join([*title(instance), *head, *_measure(instance, folder, chosen)])
-        if chosen.out:
-            chosen.out.write_text(table, encoding="utf-8")
-        sys.stdout.write(table)
-        return 0
-    finally:
-        instance.stop()
-        if not chosen.folder:
-            shutil.rmtree(folder, ignore_errors=True)
+    parser = options("bench-explorer", __doc__, repeats=11)
+    parser.set_defaults(big=[5_000, 100_000])
+    parser.add_argument("--only", help="what the names of the requests must match")
+    chosen = parser.parse_args()
+    return measured(chosen, lambda instance, corpus: _measure(instance, corpus, chosen))
 
 
-def fill(instance: Instance, folder: Path, chosen: argparse.Namespace) -> Iterator[str]:
-    """Demo data, a rare word in 20 traces of two weeks, and the big traces, the newest of all."""
-    os.environ.update({"DJANGO_SETTINGS_MODULE": "config.settings", "SPANWISE_DATA_DIR": str(instance.data_dir)})
-    import django
-
-    django.setup()
-    from tracing.demo import drafts
-    from tracing.demo.send import Sender
-
-    api, corpus, now = Api(instance), _corpus(folder), time.time_ns()
-    with PeakMemory(instance) as peak:
-        began = time.monotonic()
-        with Sender(instance.url, *instance.auth) as sender:
-            spans = sender.send(drafts(chosen.traces, seed=7, until=datetime.now(UTC))).spans
-        while api.count_spans() < spans:
-            time.sleep(1)
-        seconds = time.monotonic() - began
-    disk = disk_bytes(instance.data_dir)
-    for number in range(20):
-        api.export(encode(corpus.trace(7 + 4000 * number, now - (number * 14 + 7) * _DAY_NS // 20)))
-    for size in chosen.big:
-        trace_id, bodies = corpus.big_trace(size)
-        for body in bodies:
-            api.export(body)
-        while api.spans_of(trace_id) < size:
-            time.sleep(0.5)
-    api.close()
-    yield f"{spans:,} spans sent and readable in {seconds:,.0f} s ({spans / seconds:,.0f}/s), "
-    yield f"{disk / spans:,.0f} bytes a span on disk, {peak.mb:,.0f} MB of memory at most.\n\n"
-
-
-def _corpus(folder: Path) -> Corpus:
-    return Corpus(folder, seed=7, traces=0, until_ns=time.time_ns() // 10**9 * 10**9)
-
-
-def title(instance: Instance) -> Iterator[str]:
+def _measure(instance: Instance, corpus: Corpus, chosen: argparse.Namespace) -> Iterator[str]:
     api = Api(instance)
-    yield f"{api.count_spans():,} spans, {os.cpu_count()} cores, Python {platform.python_version()}. "
-    api.close()
-
-
-def _measure(instance: Instance, folder: Path, chosen: argparse.Namespace) -> Iterator[str]:
-    corpus, api = _corpus(folder), Api(instance)
+    write = writer(api, corpus)
     yield "p50 in ms.\n\n| request | again | after a write | KB | goal |\n|---|---:|---:|---:|---:|\n"
     with httpx.Client(base_url=instance.url, follow_redirects=True, timeout=120) as browser:
         sign_in(browser, instance)
-
-        def write() -> None:
-            spans = corpus.trace(time.time_ns() % 10**6 * 200 + 1, time.time_ns() - 10**9, "fresh")
-            api.export(encode(spans))
-            while api.spans_of(spans[0].trace_id.hex()) < len(spans):
-                time.sleep(0.01)
-
         for ask in _asks(instance, browser, corpus, chosen):
             if chosen.only and not re.search(chosen.only, ask.name):
                 continue
@@ -185,18 +105,6 @@ def _fetch(browser: httpx.Client, ask: Ask) -> bytes:
     answer = browser.get(ask.path, headers=headers)
     assert answer.status_code == 200, f"{ask.path} answered {answer.status_code}"
     return answer.content
-
-
-def timed(call: Callable[[], object], repeats: int, before: Callable[[], object] | None = None) -> Times:
-    call()
-    seconds = []
-    for _ in range(repeats):
-        if before:
-            before()
-        began = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - began)
-    return Times(seconds)
 
 
 if __name__ == "__main__":
