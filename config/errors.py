@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 
 class SpanwiseError(Exception):
     """Something a caller can be told. `message` is safe to show."""
@@ -32,7 +35,17 @@ class Invalid(SpanwiseError):
 
     @property
     def words(self) -> str:
-        return " ".join(str(issue["message"]) for issue in self.issues or ()) or self.message
+        return " ".join(str(one["message"]) for one in self.issues or ()) or self.message
+
+
+def issue(path: str | Sequence[str | int], message: str) -> dict[str, Any]:
+    """What is wrong with a field, which is named or found by a path."""
+    return {"code": "custom", "path": [path] if isinstance(path, str) else list(path), "message": message}
+
+
+def wrong(problems: Mapping[str, str]) -> Invalid:
+    """By field."""
+    return Invalid(issues=[issue(field, message) for field, message in problems.items()])
 
 
 class Unauthenticated(SpanwiseError):

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from config.errors import Invalid
+from config.errors import Invalid, issue
 from prompts.models import LABEL_LENGTH, PromptType
 
 #: `{{ name }}`, as the SDKs compile it
@@ -43,33 +43,33 @@ def checked(kind: str, content: Any) -> Content:
     """The content with what messages may have and nothing else. Raises Invalid."""
     if kind == PromptType.TEXT:
         if not isinstance(content, str):
-            raise Invalid(issues=[_issue(("prompt",), "A text prompt is a string.")])
+            raise Invalid(issues=[issue(("prompt",), "A text prompt is a string.")])
         return content
     if not isinstance(content, list):
-        raise Invalid(issues=[_issue(("prompt",), "A chat prompt is a list of messages and placeholders.")])
+        raise Invalid(issues=[issue(("prompt",), "A chat prompt is a list of messages and placeholders.")])
     messages = [_message(one, position) for position, one in enumerate(content)]
     twice = set(variables(messages)) & set(placeholders(messages))
     if twice:
         name = sorted(twice)[0]
-        raise Invalid(issues=[_issue(("prompt",), f"{name} is the name of a variable and of a placeholder.")])
+        raise Invalid(issues=[issue(("prompt",), f"{name} is the name of a variable and of a placeholder.")])
     return messages
 
 
 def _message(given: Any, position: int) -> Message:
     path = ("prompt", position)
     if not isinstance(given, dict):
-        raise Invalid(issues=[_issue(path, "A message is an object.")])
+        raise Invalid(issues=[issue(path, "A message is an object.")])
     if given.get("type") == PLACEHOLDER:
         name = given.get("name")
         if not isinstance(name, str) or not VARIABLE.fullmatch(f"{{{{{name}}}}}"):
             message = "The name of a placeholder has letters, digits and underscores, and begins with no digit."
-            raise Invalid(issues=[_issue((*path, "name"), message)])
+            raise Invalid(issues=[issue((*path, "name"), message)])
         return {"type": PLACEHOLDER, "name": name}
     if given.get("type") not in _MESSAGE_TYPES:
-        raise Invalid(issues=[_issue((*path, "type"), 'A message has the type "chatmessage" or "placeholder".')])
+        raise Invalid(issues=[issue((*path, "type"), 'A message has the type "chatmessage" or "placeholder".')])
     for key in ("role", "content"):
         if not isinstance(given.get(key), str):
-            raise Invalid(issues=[_issue((*path, key), f"{key} is a string.")])
+            raise Invalid(issues=[issue((*path, key), f"{key} is a string.")])
     return {key: value for key, value in given.items() if key != "type"}
 
 
@@ -124,7 +124,3 @@ def replaced(content: Content, by: dict[str, str]) -> Content:
     if isinstance(content, str):
         return put(content)
     return [{**message, "content": put(message["content"])} if "content" in message else message for message in content]
-
-
-def _issue(path: tuple[str | int, ...], message: str) -> dict[str, object]:
-    return {"code": "custom", "path": list(path), "message": message}

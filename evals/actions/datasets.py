@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from accounts.access import ProjectScope
 from accounts.audit import Actor, record
 from accounts.roles import Role
-from config.errors import Invalid, NotFound, SpanwiseError, TooExpensive
+from config.errors import Invalid, NotFound, SpanwiseError, TooExpensive, issue
 from evals.actions.items import API_NAMES, MOST_AT_ONCE, put_items
 from evals.datasets import schemas, values
 from evals.datasets.changes import KEEP, DatasetChange, ItemChange
@@ -192,12 +192,12 @@ def check_name(name: Any) -> str:
     elif {"runs"} & set(name.split("/")[-2:]) and "/" in name:
         problem = "No folder or dataset in one is called runs: that is the address of something else."
     if problem:
-        raise Invalid(issues=[_issue("name", problem)])
+        raise Invalid(issues=[issue("name", problem)])
     return str(name)
 
 
 def _taken(name: str) -> Invalid:
-    return Invalid(issues=[_issue("name", f"There is a dataset called {name}.")])
+    return Invalid(issues=[issue("name", f"There is a dataset called {name}.")])
 
 
 def _columns(change: DatasetChange) -> dict[str, str]:
@@ -209,7 +209,7 @@ def _columns(change: DatasetChange) -> dict[str, str]:
     if isinstance(change.description, str):
         columns["description"] = change.description
         if len(change.description) > LONGEST_DESCRIPTION:
-            issues.append(_issue("description", f"A description has {LONGEST_DESCRIPTION:,} characters at most."))
+            issues.append(issue("description", f"A description has {LONGEST_DESCRIPTION:,} characters at most."))
     if change.metadata is not KEEP:
         columns["metadata_text"] = values.as_text(change.metadata)
     for name, api_name in _NO_SCHEMA.items():
@@ -219,7 +219,7 @@ def _columns(change: DatasetChange) -> dict[str, str]:
         try:
             columns[f"{name}_text"] = values.as_text(None if schema is None else schemas.checked(schema))
         except Invalid as error:
-            issues.append(_issue(api_name, error.message))
+            issues.append(issue(api_name, error.message))
     if issues:
         raise Invalid(issues=issues)
     return columns
@@ -254,10 +254,8 @@ def _misfits(version: DatasetItemVersion, texts: dict[str, str]) -> Sequence[dic
         for trouble in schemas.troubles_of_text(text, getattr(version, f"{field}_text")):
             place = f"{API_NAMES[field]} {trouble.place}"
             message = f"Item {version.item.item_id}: {place}: {trouble.message}"
-            issue = _issue(_NO_SCHEMA[name], message)
-            found.append(issue | {"itemId": version.item.item_id, "itemPath": [API_NAMES[field], *trouble.path]})
+            found.append(
+                issue(_NO_SCHEMA[name], message)
+                | {"itemId": version.item.item_id, "itemPath": [API_NAMES[field], *trouble.path]}
+            )
     return found
-
-
-def _issue(field: str, message: str) -> dict[str, object]:
-    return {"code": "custom", "path": [field], "message": message}

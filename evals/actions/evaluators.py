@@ -21,10 +21,9 @@ from accounts.audit import SYSTEM, Actor, record
 from accounts.models import Project
 from accounts.queries import list_project_members
 from accounts.roles import Role
-from config.errors import Conflict, Invalid, NotFound
+from config.errors import Conflict, Invalid, NotFound, issue
 from evals.judging.calling import call_worker
 from evals.judging.definition import Definition, check_definition, check_model
-from evals.judging.output import issue
 from evals.judging.targets import Target
 from evals.models import (
     Assignment,

@@ -17,7 +17,7 @@ from accounts.access import ProjectScope
 from accounts.audit import Actor, record
 from accounts.roles import Role
 from config.calling import tell_worker
-from config.errors import Conflict, Invalid, NotFound
+from config.errors import Conflict, Invalid, NotFound, issue
 from evals.experiments.plan import MOST_REPETITIONS, MOST_RUNS, Plan, state_for, window_for
 from evals.experiments.running import UNFINISHED
 from evals.experiments.spans import ENVIRONMENT, span_id_of, trace_id_of
@@ -45,7 +45,7 @@ def start_experiment(
     found = items_of(dataset, plan)
     if (runs := found.count() * plan.repetitions) > MOST_RUNS:
         said = _("These are %(runs)d runs, and %(most)d is the most.")
-        raise Invalid(issues=[_issue("repetitions", said % {"runs": runs, "most": MOST_RUNS})])
+        raise Invalid(issues=[issue("repetitions", said % {"runs": runs, "most": MOST_RUNS})])
     _try_items(scope, plan, version, found[:_TRIED_ITEMS])
     # All their texts at once may be more than there is memory.
     items = list(found.only("valid_from", "item__item_id"))
@@ -127,18 +127,18 @@ def _checked(scope: ProjectScope, dataset: Dataset, name: str, plan: Plan) -> Pr
         raise NotFound("Dataset not found")
     if not name.strip() or len(name) > DATASET_NAME_LENGTH or not name.isprintable():
         said = _("The name is one line of 1 to %(most)d characters.")
-        issues.append(_issue("name", said % {"most": DATASET_NAME_LENGTH}))
+        issues.append(issue("name", said % {"most": DATASET_NAME_LENGTH}))
     version = find_version(scope, plan.prompt, number=plan.version) if plan.prompt else None
     if version is None:
-        issues.append(_issue("prompt", _("Choose a prompt and one of its versions.")))
+        issues.append(issue("prompt", _("Choose a prompt and one of its versions.")))
     if not 1 <= plan.repetitions <= MOST_REPETITIONS:
         said = _("Each item is run 1 to %(most)d times.")
-        issues.append(_issue("repetitions", said % {"most": MOST_REPETITIONS}))
+        issues.append(issue("repetitions", said % {"most": MOST_REPETITIONS}))
     known = Evaluator.objects.filter(project_id=scope.project_id, pk__in=plan.evaluators).count()
     if known != len(set(plan.evaluators)):
-        issues.append(_issue("evaluators", _("One of these evaluators is not there any more.")))
+        issues.append(issue("evaluators", _("One of these evaluators is not there any more.")))
     paths = [path_problem(said) for said in plan.values.values() if said.startswith("$")]
-    issues += [_issue("variables", words) for words in paths if words]
+    issues += [issue("variables", words) for words in paths if words]
     if issues or version is None:
         raise Invalid(issues=issues)
     return version
@@ -152,8 +152,8 @@ def _try_items(scope: ProjectScope, plan: Plan, version: PromptVersion, items: I
         found = calls.prepare(scope, state_for(window, plan, item.input), window).issues
         if not found:
             return
-        first = first or [_issue(_field_of(path), words) for path, words in found]
-    raise Invalid(issues=first or [_issue("dataset", _("The dataset has no active items to run on."))])
+        first = first or [issue(_field_of(path), words) for path, words in found]
+    raise Invalid(issues=first or [issue("dataset", _("The dataset has no active items to run on."))])
 
 
 _FIELDS = ("connection", "model", "parameters", "options", "output_schema", "variables")
@@ -163,10 +163,6 @@ def _field_of(path: tuple[str | int, ...]) -> str:
     """The field of the form that a path of a window belongs to."""
     head = str(path[0]) if path else "prompt"
     return head if head in _FIELDS else "prompt"
-
-
-def _issue(field: str, message: str) -> dict[str, Any]:
-    return {"code": "custom", "path": [field], "message": message}
 
 
 # --- Rows ------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from django.db.models import Max
 from accounts.access import ProjectScope
 from accounts.audit import Actor, record
 from accounts.roles import Role
-from config.errors import Conflict, Invalid, NotFound, SpanwiseError, Unavailable
+from config.errors import Conflict, Invalid, NotFound, SpanwiseError, Unavailable, issue
 from evals.datasets import media, schemas, values
 from evals.datasets.changes import KEEP, ItemChange
 from evals.models import Dataset, DatasetItem, DatasetItemVersion, ItemStatus
@@ -180,7 +180,7 @@ def _draft(
 ) -> _Draft:
     """Raises Invalid and Conflict."""
     if not 0 < len(item_id) <= ITEM_ID_LENGTH or "\x00" in item_id:
-        raise Invalid(issues=[_issue("id", f"An id has 1 to {ITEM_ID_LENGTH} characters")])
+        raise Invalid(issues=[issue("id", f"An id has 1 to {ITEM_ID_LENGTH} characters")])
     if before is not None and before.dataset_id != dataset.pk:
         raise Conflict(f"The item {item_id} is in another dataset")
     new = {name: _text(name, getattr(change, name), before) for name in API_NAMES}
@@ -213,7 +213,7 @@ def _text(name: str, value: Any, before: DatasetItemVersion | None) -> str:
     try:
         return values.as_text(value)
     except Invalid as error:
-        raise Invalid(issues=[_issue(API_NAMES[name], error.message)]) from None
+        raise Invalid(issues=[issue(API_NAMES[name], error.message)]) from None
 
 
 def _or(given: Any, otherwise: str) -> str:
@@ -223,7 +223,7 @@ def _or(given: Any, otherwise: str) -> str:
 def check_fits(dataset: Dataset, texts: dict[str, str]) -> None:
     """Raises Invalid with each place that does not fit."""
     issues = [
-        _issue(API_NAMES[name], trouble.message, *trouble.path)
+        issue((API_NAMES[name], *trouble.path), trouble.message)
         for name, schema_text in (
             ("input", dataset.input_schema_text),
             ("expected_output", dataset.expected_output_schema_text),
@@ -327,7 +327,3 @@ def _log(actor: Actor, dataset: Dataset, item: DatasetItem, draft: _Draft) -> No
 
 def _pk(version: DatasetItemVersion | None) -> int | None:
     return None if version is None else version.pk
-
-
-def _issue(field: str, message: str, *path: str | int) -> dict[str, object]:
-    return {"code": "custom", "path": [field, *path], "message": message}

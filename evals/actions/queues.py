@@ -13,7 +13,7 @@ from accounts.access import ProjectScope
 from accounts.audit import Actor, record
 from accounts.queries import list_project_members
 from accounts.roles import Role
-from config.errors import Invalid, NotFound
+from config.errors import Invalid, NotFound, issue
 from evals.models import AnnotationQueue, QueueAssignee, QueueItem
 from evals.models.queues import QueueConfig
 from evals.queries.queues import annotation_queues, get_queue
@@ -135,7 +135,7 @@ def _checked(scope: ProjectScope, fields: QueueFields, known: AnnotationQueue | 
 
 def _name_issues(scope: ProjectScope, name: str, known: AnnotationQueue | None) -> list[dict[str, object]]:
     if not 1 <= len(name) <= LONGEST_NAME:
-        return [_issue("name", _("The name has 1 to %(most)d characters.") % {"most": LONGEST_NAME})]
+        return [issue("name", _("The name has 1 to %(most)d characters.") % {"most": LONGEST_NAME})]
     others = annotation_queues(scope).filter(name=name)
     if (others.exclude(pk=known.pk) if known else others).exists():
         return [_taken()]
@@ -143,7 +143,7 @@ def _name_issues(scope: ProjectScope, name: str, known: AnnotationQueue | None) 
 
 
 def _taken() -> dict[str, object]:
-    return _issue("name", _("A queue with this name already exists."))
+    return issue("name", _("A queue with this name already exists."))
 
 
 @contextmanager
@@ -152,29 +152,29 @@ def _name_is_free() -> Iterator[None]:
     try:
         yield
     except IntegrityError:
-        issue = _taken()
-        raise Invalid(str(issue["message"]), issues=[issue]) from None
+        taken = _taken()
+        raise Invalid(str(taken["message"]), issues=[taken]) from None
 
 
 def _text_issues(fields: QueueFields) -> list[dict[str, object]]:
     message = _("At most %(most)d characters.") % {"most": LONGEST_TEXT}
     texts = {"description": fields.description, "instructions": fields.instructions}
-    return [_issue(name, message) for name, text in texts.items() if len(text) > LONGEST_TEXT]
+    return [issue(name, message) for name, text in texts.items() if len(text) > LONGEST_TEXT]
 
 
 def _config_issues(
     scope: ProjectScope, config_ids: Sequence[str], known: AnnotationQueue | None
 ) -> list[dict[str, object]]:
     if not config_ids:
-        return [_issue("scoreConfigIds", _("Choose at least one score config."))]
+        return [issue("scoreConfigIds", _("Choose at least one score config."))]
     if len(config_ids) > MOST_CONFIGS:
-        return [_issue("scoreConfigIds", _("A queue has %(most)d score configs at most.") % {"most": MOST_CONFIGS})]
+        return [issue("scoreConfigIds", _("A queue has %(most)d score configs at most.") % {"most": MOST_CONFIGS})]
     found = dict(score_configs(scope).filter(pk__in=config_ids).values_list("pk", "is_archived"))
     kept = set(known.queue_configs.values_list("config_id", flat=True)) if known else set()
     if any(one not in found for one in config_ids):
-        return [_issue("scoreConfigIds", _("At least one of the score config IDs cannot be found for the project."))]
+        return [issue("scoreConfigIds", _("At least one of the score config IDs cannot be found for the project."))]
     if any(found[one] and one not in kept for one in config_ids):
-        return [_issue("scoreConfigIds", _("An archived score config takes no scores."))]
+        return [issue("scoreConfigIds", _("An archived score config takes no scores."))]
     return []
 
 
@@ -194,7 +194,3 @@ def _put_assignees(queue: AnnotationQueue, user_ids: Sequence[str]) -> None:
 
 def _people(scope: ProjectScope) -> set[str]:
     return {member.user_id for member in list_project_members(scope) if member.role is not Role.NONE}
-
-
-def _issue(field: str, message: str) -> dict[str, object]:
-    return {"code": "custom", "path": [field], "message": message}

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from accounts.access import ProjectScope
 from accounts.audit import Actor, record
 from accounts.roles import Role
-from config.errors import Conflict, Invalid, NotFound, SpanwiseError
+from config.errors import Conflict, NotFound, SpanwiseError, wrong
 from config.outgoing import AddressRefused, Purpose, check_url
 from config.sealing import Unreadable, masked, seal
 from evals.experiments import remote
@@ -50,18 +50,18 @@ def set_remote(scope: ProjectScope, dataset: Dataset, given: Given, *, actor: Ac
     scope.require(Role.ADMIN)
     problems = _problems(dataset, given)
     if problems:
-        raise _wrong(problems)
+        raise wrong(problems)
     with transaction.atomic():
         held = _locked(scope, dataset)
         # Once more, by what is there by now: another save may have moved it since.
         if words := _headers_problem(held, given):
-            raise _wrong({"headers": words})
+            raise wrong({"headers": words})
         before = _facts(held)
         try:
             kept = held.headers if None in given.headers.values() else {}
             held.set_headers({name: kept[name] if text is None else text for name, text in given.headers.items()})
         except (Unreadable, KeyError):
-            raise _wrong({"headers": _("The kept headers cannot be read any more: enter them again.")}) from None
+            raise wrong({"headers": _("The kept headers cannot be read any more: enter them again.")}) from None
         secret = "" if held.sealed_remote_secret else _sign_anew(held)
         held.remote_url, held.remote_payload_text = given.url, given.payload
         held.save()
@@ -100,7 +100,7 @@ def trigger(scope: ProjectScope, dataset: Dataset, payload: str, *, actor: Actor
     if not dataset.remote_url:
         raise Conflict(_("No address is set that runs experiments of this dataset."))
     if problem := _payload_problem(payload):
-        raise _wrong({"payload": problem})
+        raise wrong({"payload": problem})
     parameters = {"dataset": dataset.pk, "payload": payload}
     return start_job(scope, JOB, parameters, actor=actor, total=1, at_once_seconds=_AT_ONCE_SECONDS)
 
@@ -199,7 +199,3 @@ def _payload_problem(payload: str) -> str:
         place = {"line": error.lineno, "column": error.colno}
         return _("This is no JSON: look at line %(line)d, column %(column)d.") % place
     return ""
-
-
-def _wrong(problems: Mapping[str, str]) -> Invalid:
-    return Invalid(issues=[{"code": "custom", "path": [name], "message": text} for name, text in problems.items()])

@@ -18,11 +18,11 @@ from django.utils.translation import gettext_lazy
 from accounts.access import ProjectScope, scope_for_task
 from accounts.audit import SYSTEM, Actor, record
 from accounts.roles import Role
-from config.errors import Conflict, Invalid
+from config.errors import Conflict, Invalid, issue
 from evals.judging import matching, schedules
 from evals.judging.calling import call_worker
 from evals.judging.mapping import check_mapping, sources_of, variables_of
-from evals.judging.output import Issue, issue
+from evals.judging.output import Issue
 from evals.judging.schedules import Schedule
 from evals.judging.targets import conditions_of
 from evals.models import (

@@ -12,7 +12,7 @@ from django.db import transaction
 from accounts.access import ProjectScope
 from accounts.audit import Actor, record
 from accounts.roles import Role
-from config.errors import Invalid
+from config.errors import Invalid, issue
 from evals.models import CONFIG_NAME_LENGTH, ScoreConfig, ScoreConfigType
 from evals.queries.score_configs import forget_score_rules, get_score_config, score_configs
 
@@ -42,7 +42,7 @@ def create_score_config(scope: ProjectScope, fields: ScoreConfigFields, *, actor
     scope.require(Role.MEMBER)
     if fields.data_type == ScoreConfigType.BOOLEAN:
         if fields.categories is not None:
-            raise Invalid(issues=[_issue("categories", "Custom categories are not allowed for data type BOOLEAN")])
+            raise Invalid(issues=[issue("categories", "Custom categories are not allowed for data type BOOLEAN")])
         fields = replace(fields, categories=_BOOLEAN_CATEGORIES)
     _check(fields)
     with transaction.atomic():
@@ -90,9 +90,9 @@ def _check(fields: ScoreConfigFields) -> None:
 
 def _name_issues(name: str) -> _Issues:
     if not 1 <= len(name) <= CONFIG_NAME_LENGTH:
-        return [_issue("name", f"The name has 1 to {CONFIG_NAME_LENGTH} characters")]
+        return [issue("name", f"The name has 1 to {CONFIG_NAME_LENGTH} characters")]
     if not _NAME.fullmatch(name):
-        return [_issue("name", "The name may hold letters, digits, spaces and _ . ( ) - only")]
+        return [issue("name", "The name may hold letters, digits, spaces and _ . ( ) - only")]
     return []
 
 
@@ -101,9 +101,9 @@ def _range_issues(fields: ScoreConfigFields) -> _Issues:
     if fields.data_type != ScoreConfigType.NUMERIC:
         given = {"minValue": low, "maxValue": high}
         message = f"Only a NUMERIC config has bounds, this one is {fields.data_type}"
-        return [_issue(name, message) for name, value in given.items() if value is not None]
+        return [issue(name, message) for name, value in given.items() if value is not None]
     if low is not None and high is not None and high <= low:
-        return [_issue("maxValue", "The maximum value must be greater than the minimum value")]
+        return [issue("maxValue", "The maximum value must be greater than the minimum value")]
     return []
 
 
@@ -111,13 +111,13 @@ def _category_issues(fields: ScoreConfigFields) -> _Issues:
     categories, data_type = fields.categories, fields.data_type
     if data_type == ScoreConfigType.BOOLEAN:
         is_fixed = categories == _BOOLEAN_CATEGORIES
-        return [] if is_fixed else [_issue("categories", "The categories of a BOOLEAN config cannot be changed")]
+        return [] if is_fixed else [issue("categories", "The categories of a BOOLEAN config cannot be changed")]
     if data_type != ScoreConfigType.CATEGORICAL:
-        return [_issue("categories", f"A {data_type} config has no categories")] if categories is not None else []
+        return [issue("categories", f"A {data_type} config has no categories")] if categories is not None else []
     if not categories:
-        return [_issue("categories", "A CATEGORICAL config needs at least one category")]
+        return [issue("categories", "A CATEGORICAL config needs at least one category")]
     return [
-        _issue("categories", f"Duplicate category {field}: {twice!r}")
+        issue("categories", f"Duplicate category {field}: {twice!r}")
         for field in ("label", "value")
         if (twice := _first_twice([category[field] for category in categories])) is not None
     ]
@@ -130,7 +130,3 @@ def _first_twice(values: list[Any]) -> Any:
             return value
         seen.add(value)
     return None
-
-
-def _issue(field: str, message: str) -> dict[str, object]:
-    return {"code": "custom", "path": [field], "message": message}

@@ -16,7 +16,7 @@ from django.core.files.storage import default_storage
 from django.utils.translation import gettext as _
 
 from config.api.body import parse_json
-from config.errors import Invalid
+from config.errors import Invalid, wrong
 from evals.datasets import values
 from evals.datasets.changes import KEEP, ItemChange
 from evals.models import DatasetImport
@@ -271,7 +271,7 @@ def change_of(row: Row, mapping: Mapping[str, str], *, reads_json: bool, is_csv:
         raise Invalid(_("Nothing of it is an input, an expected output or metadata."))
     status = said.pop("status", "").upper() or KEEP
     if status not in ("ACTIVE", "ARCHIVED", KEEP):
-        raise _wrong("status", _("A status is ACTIVE or ARCHIVED."))
+        raise wrong({"status": _("A status is ACTIVE or ARCHIVED.")})
     sources = {name: said.pop(name) for name in ("source_trace_id", "source_observation_id") if said.get(name)}
     for name in ("source_trace_id", "source_observation_id"):
         said.pop(name, None)
@@ -293,7 +293,7 @@ def _text_of(column: str, cell: Any) -> str:
         return _unquoted(cell.strip())
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         return str(cell)
-    raise _wrong(column, _("It is no text."))
+    raise wrong({column: _("It is no text.")})
 
 
 def _value(cell: Any, *, reads_json: bool, is_csv: bool) -> Any:
@@ -302,10 +302,6 @@ def _value(cell: Any, *, reads_json: bool, is_csv: bool) -> Any:
     if isinstance(cell, str) and reads_json:
         return values.cleaned(cell)
     return values.without_control(cell)
-
-
-def _wrong(place: str, message: str) -> Invalid:
-    return Invalid(issues=[{"code": "custom", "path": [place], "message": message}])
 
 
 # --- Cells of ours ----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from accounts.access import ProjectScope
-from config.errors import Invalid
+from config.errors import Invalid, issue
 from tracing.models.media import Media, MediaLink
 
 _REFERENCE = re.compile(r"@@@langfuseMedia:type=([^|@]+)\|id=([^|@]+)\|source=([^|@]+)@@@")
@@ -56,8 +56,8 @@ def check_known(scope: ProjectScope, files: Sequence[Named]) -> None:
     if not files:
         return
     known = find_media(scope, {one.media_id for one in files})
-    issues: list[dict[str, object]] = [
-        {"code": "custom", "path": [one.field], "message": f"There is no media {one.media_id}, named at {one.path}"}
+    issues = [
+        issue(one.field, f"There is no media {one.media_id}, named at {one.path}")
         for one in files
         if one.media_id not in known
     ]

@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 from django.utils.translation import gettext as _
 
-from config.errors import Invalid
+from config.errors import Invalid, issue
 from evals.judging import code
 from evals.judging.mapping import check_mapping, variables_of
-from evals.judging.output import Issue, OutputDefinition, issue, read_output
+from evals.judging.output import Issue, OutputDefinition, read_output
 from evals.models import EvaluatorKind, EvaluatorVersion
 from prompts.llm import Parameters
 from prompts.models.connections import MODEL_LENGTH, PROVIDER_LENGTH

@@ -22,8 +22,8 @@ from jsonpath.filter import BaseExpression, FilterQuery, RootFilterQuery
 from jsonpath.segments import JSONPathRecursiveDescentSegment
 from jsonpath.selectors import Filter
 
-from config.errors import Invalid
-from evals.judging.output import Issue, issue
+from config.errors import Invalid, issue
+from evals.judging.output import Issue
 from evals.models import TargetKind
 
 #: characters of one value that are sent; what is cut is marked in the text

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from config.errors import Invalid
+from config.errors import Invalid, issue
 
 DATA_TYPES = ("NUMERIC", "BOOLEAN", "CATEGORICAL", "TEXT")
 #: as many characters as scores keep of a text
@@ -225,10 +225,6 @@ def read_output(data: Any) -> OutputDefinition:
     if issues:
         raise Invalid(issues=issues)
     return OutputDefinition(str(kind), low, high, categories, bool(several) and kind == "CATEGORICAL", *texts)
-
-
-def issue(path: tuple[Any, ...], message: str) -> Issue:
-    return {"code": "custom", "path": list(path), "message": message}
 
 
 def _bounds_of(data: dict[str, Any], issues: list[Issue]) -> tuple[float | None, float | None]:

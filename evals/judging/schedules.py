@@ -13,8 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
-from config.errors import Invalid
-from evals.judging.output import issue
+from config.errors import Invalid, issue
 from evals.models import Rule
 
 TASK = "evals.tasks.run_scheduled_rule"

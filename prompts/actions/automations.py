@@ -18,7 +18,7 @@ from accounts.audit import Actor, record
 from accounts.models import Project
 from accounts.roles import Role
 from config.api.values import to_json
-from config.errors import Conflict, Invalid
+from config.errors import Conflict, wrong
 from config.outgoing import AddressRefused, Purpose, check_url
 from config.sealing import Unreadable, masked, seal
 from prompts import content
@@ -86,7 +86,7 @@ def change_automation(scope: ProjectScope, automation_id: str, given: Given, *, 
         before = _facts(automation)
         # What was checked before others changed it is checked again, but for the address.
         if problems := problems_of(automation, given):
-            raise _wrong(problems)
+            raise wrong(problems)
         _save(automation, given)
         record(actor, "automation.update", automation, before=before, after=_facts(automation))
     return automation
@@ -194,7 +194,7 @@ def _locked(scope: ProjectScope, automation_id: str) -> Automation:
 def _save(automation: Automation, given: Given) -> None:
     same = Automation.objects.filter(project_id=automation.project_id, name=given.name)
     if same.exclude(pk=automation.pk).exists():
-        raise _wrong({"name": _("Another automation has this name.")})
+        raise wrong({"name": _("Another automation has this name.")})
     automation.name, automation.events = given.name, [one for one in PromptAction.values if one in given.events]
     automation.names = list(dict.fromkeys(given.names))
     automation.labels = list(dict.fromkeys(given.labels))
@@ -202,7 +202,7 @@ def _save(automation: Automation, given: Given) -> None:
     try:
         _put_secrets(automation, given)
     except Unreadable as error:
-        raise _wrong({"url": error.message}) from None
+        raise wrong({"url": error.message}) from None
     automation.save()
 
 
@@ -250,8 +250,6 @@ def _facts(automation: Automation) -> dict[str, Any]:
 
 
 # --- What is wrong ----------------------------------------------------------------------------------------
-def _wrong(problems: Mapping[str, str]) -> Invalid:
-    return Invalid(issues=[{"code": "custom", "path": [name], "message": text} for name, text in problems.items()])
 
 
 def _check(scope: ProjectScope, known: Automation | None, given: Given) -> None:
@@ -261,7 +259,7 @@ def _check(scope: ProjectScope, known: Automation | None, given: Given) -> None:
     if given.url is not None and "url" not in problems and (problem := _refused(given.url)):
         problems["url"] = problem
     if problems:
-        raise _wrong(problems)
+        raise wrong(problems)
 
 
 def problems_of(known: Automation | None, given: Given) -> dict[str, str]:

@@ -16,7 +16,7 @@ from accounts.access import ProjectScope
 from accounts.audit import Actor, record
 from accounts.models import Project
 from accounts.roles import Role
-from config.errors import Invalid
+from config.errors import wrong
 from config.outgoing import AddressRefused, Limits, Purpose, check_url
 from config.sealing import Unreadable, masked, seal
 from prompts.headers import headers_problem
@@ -107,12 +107,12 @@ def _check(scope: ProjectScope, known: LlmConnection | None, given: Given) -> No
     problem = _base_url_problem(given)
     problems = {**({"baseURL": problem} if problem else {}), **problems_of(known, given)}
     if problems:
-        raise _wrong(problems)
+        raise wrong(problems)
 
 
 def _put(scope: ProjectScope, known: LlmConnection | None, given: Given) -> LlmConnection:
     if problems := problems_of(known, given):
-        raise _wrong(problems)
+        raise wrong(problems)
     connection = known or LlmConnection(project_id=scope.project_id)
     connection.provider, connection.adapter = given.provider, given.adapter
     connection.base_url, connection.config = given.base_url, dict(given.config) if given.config is not None else None
@@ -157,12 +157,12 @@ def _lock(scope: ProjectScope) -> None:
 def _save(scope: ProjectScope, known: LlmConnection | None, given: Given, actor: Actor) -> LlmConnection:
     same = LlmConnection.objects.filter(project_id=scope.project_id, provider=given.provider)
     if same.exclude(pk=known.pk if known else "").exists():
-        raise _wrong({"provider": _("Another connection has this name.")})
+        raise wrong({"provider": _("Another connection has this name.")})
     before = _facts(known) if known else None
     try:
         connection = _put(scope, known, given)
     except Unreadable as error:
-        raise _wrong({"extraHeaders": error.message}) from None
+        raise wrong({"extraHeaders": error.message}) from None
     connection.save()
     action = "llm_connection.update" if known else "llm_connection.create"
     changed = {"secret": "replaced"} if known and given.secret is not None else {}
@@ -198,8 +198,6 @@ def _mask(adapter: Adapter, secret: str) -> str:
 
 
 # --- What is wrong ---------------------------------------------------------------------------------------
-def _wrong(problems: Mapping[str, str]) -> Invalid:
-    return Invalid(issues=[{"code": "custom", "path": [name], "message": text} for name, text in problems.items()])
 
 
 def problems_of(known: LlmConnection | None, given: Given) -> dict[str, str]:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.access import ProjectScope
 from accounts.audit import Actor, record
 from accounts.roles import Role
-from config.errors import Conflict, Invalid, NotFound
+from config.errors import Conflict, Invalid, NotFound, issue
 from prompts.models import Playground, PlaygroundItem
 from prompts.models.playground import ITEM_NAME_LENGTH, TITLE_LENGTH
 from prompts.playground import state as shape
@@ -83,7 +83,7 @@ def rename_playground(scope: ProjectScope, playground_id: str, title: str, *, ac
     scope.require(Role.MEMBER)
     wanted = _title(title)
     if not wanted:
-        raise Invalid(issues=[_issue("title", _("Give it a name."))])
+        raise Invalid(issues=[issue("title", _("Give it a name."))])
     with transaction.atomic():
         playground = get_playground(scope, playground_id)
         before, playground.title = playground.title, wanted
@@ -137,14 +137,14 @@ def _save_item(
     name = name.strip()
     # PostgreSQL refuses NUL in text.
     if not name or len(name) > ITEM_NAME_LENGTH or not name.isprintable():
-        raise Invalid(issues=[_issue("name", _("Give it a name, of 200 characters at most."))])
+        raise Invalid(issues=[issue("name", _("Give it a name, of 200 characters at most."))])
     text = "parameters" if kind is PlaygroundItem.Kind.TOOL else "schema"
     for field, value in ((text, schema), ("description", description)):
         if len(value) > _LONGEST_SCHEMA or "\x00" in value:
-            raise Invalid(issues=[_issue(field, _("This is too long, or holds the zero character."))])
+            raise Invalid(issues=[issue(field, _("This is too long, or holds the zero character."))])
     mine = PlaygroundItem.objects.filter(project_id=scope.project_id, kind=kind)
     if mine.count() >= _MOST_ITEMS and not mine.filter(name=name).exists():
-        raise Invalid(issues=[_issue("name", _("The library is full: delete what is not used any more."))])
+        raise Invalid(issues=[issue("name", _("The library is full: delete what is not used any more."))])
     given = {"schema": schema, "description": description}
     try:
         with transaction.atomic():
@@ -154,7 +154,3 @@ def _save_item(
     except IntegrityError:  # somebody else saved it first
         item = mine.get(name=name)
     return item
-
-
-def _issue(field: str, message: str) -> dict[str, object]:
-    return {"code": "custom", "path": [field], "message": message}

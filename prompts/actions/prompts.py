@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from accounts.access import ProjectScope
 from accounts.audit import Actor, record
 from accounts.roles import Role
-from config.errors import Conflict, Forbidden, Invalid, NotFound
+from config.errors import Conflict, Forbidden, Invalid, NotFound, issue
 from prompts import content, delivery
 from prompts.actions.events import Watch, gathered
 from prompts.composition import resolve_draft
@@ -87,7 +87,7 @@ def duplicate_prompt(scope: ProjectScope, name: str, new_name: str, *, number: i
     prompt = queries.get_prompt(scope, name)
     check_name(new_name)
     if queries.prompts(scope).filter(name=new_name).exists():
-        raise Invalid(issues=[_issue("name", f"There is a prompt called {new_name}.")])
+        raise Invalid(issues=[issue("name", f"There is a prompt called {new_name}.")])
     found = queries.versions(scope).filter(prompt=prompt).order_by("number")
     if number is not None:
         found = found.filter(number=number)
@@ -224,12 +224,12 @@ def _checked(scope: ProjectScope, new: NewVersion) -> content.Content:
     _check_labels(new.labels)
     _check_may_move(scope, set(new.labels) - {LATEST})
     if new.type not in PromptType.values:
-        raise Invalid(issues=[_issue("type", "A prompt is text or chat.")])
+        raise Invalid(issues=[issue("type", "A prompt is text or chat.")])
     if len(new.commit_message) > MESSAGE_LENGTH:
-        raise Invalid(issues=[_issue("commitMessage", f"The message has {MESSAGE_LENGTH} characters at most.")])
+        raise Invalid(issues=[issue("commitMessage", f"The message has {MESSAGE_LENGTH} characters at most.")])
     said = content.checked(new.type, new.content)
     if len(content.stored(said)) > _LONGEST_CONTENT:
-        raise Invalid(issues=[_issue("prompt", f"A prompt has {_LONGEST_CONTENT:,} characters at most.")])
+        raise Invalid(issues=[issue("prompt", f"A prompt has {_LONGEST_CONTENT:,} characters at most.")])
     try:
         resolve_draft(scope, said, new.name, 0)
     except Conflict as error:
@@ -253,22 +253,22 @@ def check_name(name: str) -> None:
     elif name in _TAKEN or name.split("/")[-2:-1] == ["versions"]:
         problem = f"{name} is the address of something else."
     if problem:
-        raise Invalid(issues=[_issue("name", problem)])
+        raise Invalid(issues=[issue("name", problem)])
 
 
 def _check_labels(labels: Collection[str]) -> None:
     if len(labels) > _MOST_NAMES:
-        raise Invalid(issues=[_issue("labels", f"A version has {_MOST_NAMES} labels at most.")])
+        raise Invalid(issues=[issue("labels", f"A version has {_MOST_NAMES} labels at most.")])
     for label in labels:
         if not content.LABEL.fullmatch(label):
             message = "A label has 1 to 36 small letters, digits and _ - . only"
-            raise Invalid(issues=[_issue("labels", f"{message}: {label[:100]!r}")])
+            raise Invalid(issues=[issue("labels", f"{message}: {label[:100]!r}")])
 
 
 def _checked_tags(tags: Sequence[str]) -> list[str]:
     found = list(dict.fromkeys(tags))
     if len(found) > _MOST_NAMES or any(not tag.strip() or len(tag) > TAG_LENGTH for tag in found):
-        raise Invalid(issues=[_issue("tags", f"{_MOST_NAMES} tags at most, each of 1 to {TAG_LENGTH} characters.")])
+        raise Invalid(issues=[issue("tags", f"{_MOST_NAMES} tags at most, each of 1 to {TAG_LENGTH} characters.")])
     return found
 
 
@@ -331,7 +331,3 @@ class _changing:
     def __exit__(self, *_: object) -> None:
         transaction.on_commit(self._tell)
         self._tell()
-
-
-def _issue(field: str, message: str) -> dict[str, object]:
-    return {"code": "custom", "path": [field], "message": message}

@@ -19,7 +19,7 @@ from accounts.access import ProjectScope
 from accounts.models import Project, User
 from accounts.roles import Role
 from config.calling import tell_worker
-from config.errors import Invalid, TooMany
+from config.errors import TooMany, wrong
 from prompts.actions.playground import save_state
 from prompts.models import Playground, PlaygroundRun, RunStatus
 from prompts.models.playground import UNFINISHED
@@ -90,7 +90,7 @@ def call_worker() -> None:
 def _window(state: State, window_id: str) -> Window:
     found = shape.window_of(state, window_id)
     if found is None:
-        raise Invalid(issues=[{"code": "custom", "path": ["windows"], "message": _("There is no such window.")}])
+        raise wrong({"windows": _("There is no such window.")})
     return found
 
 

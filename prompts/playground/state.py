@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 from django.utils.translation import gettext as _
 
-from config.errors import Invalid, TooLarge
+from config.errors import Invalid, TooLarge, issue
 from prompts.content import PLACEHOLDER, VARIABLE
 from prompts.models.connections import MODEL_LENGTH, PROVIDER_LENGTH
 from prompts.models.playground import TITLE_LENGTH
@@ -176,7 +176,7 @@ class _Check:
         self.issues: list[dict[str, object]] = []
 
     def wrong(self, path: Path, message: str) -> None:
-        self.issues.append({"code": "custom", "path": list(path), "message": message})
+        self.issues.append(issue(path, message))
 
     def state(self, given: Any) -> State:
         found = self.object(given, ())

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from config.api.describe import PAGE, Given, Message, PageMeta, Problem, Shape, describe, in_path
 from config.api.values import iso
 from config.api.views import PublicView
-from config.errors import Invalid
+from config.errors import Invalid, issue
 from tracing.actions import dashboards as actions
 from tracing.api import present
 from tracing.api.params import Params
@@ -347,7 +347,7 @@ def _placement(one: Placement) -> dict[str, Any]:
 def _changes(body: Any) -> Any:
     """Raises Invalid when nothing is named: whoever sends that means something else."""
     if isinstance(body, dict) and not body:
-        raise Invalid(issues=[{"code": "custom", "path": [], "message": "Request body cannot be empty"}])
+        raise Invalid(issues=[issue((), "Request body cannot be empty")])
     if not isinstance(body, dict):
         raise Invalid(issues=[{"code": "dict_type", "path": [], "message": "Input should be an object"}])
     return body

@@ -23,7 +23,7 @@ from config.api.body import has_end_of_its_own
 from config.api.describe import Message, describe
 from config.api.values import iso
 from config.api.views import PublicView
-from config.errors import Invalid, NotFound, SpanwiseError, TooLarge, Unavailable
+from config.errors import Invalid, NotFound, SpanwiseError, TooLarge, Unavailable, issue
 from config.file_answers import answer_file
 from tracing.api import media_addresses
 from tracing.api.params import parse_time
@@ -292,4 +292,4 @@ def _read_link(given: dict[str, Any]) -> dict[str, str]:
 
 
 def _invalid(name: str, message: str) -> Invalid:
-    return Invalid(issues=[{"code": "custom", "path": [name] if name else [], "message": message}])
+    return Invalid(issues=[issue(name or (), message)])

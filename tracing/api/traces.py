@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from config.api.describe import describe
 from config.api.views import PublicView
-from config.errors import Invalid
+from config.errors import Invalid, issue
 from tracing import actions
 from tracing.api import present
 from tracing.api.params import Params
@@ -135,5 +135,5 @@ def _ids(body: object) -> list[str]:
         raise Invalid(issues=[{"code": "invalid_type", "expected": "array", "path": ["traceIds"], "message": message}])
     if not 1 <= len(ids) <= _MOST_DELETED:
         message = f"expected array to have between 1 and {_MOST_DELETED} items"
-        raise Invalid(issues=[{"code": "custom", "path": ["traceIds"], "message": message}])
+        raise Invalid(issues=[issue("traceIds", message)])
     return ids

@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import ColumnElement, and_, not_, or_
 
 from accounts.access import ProjectScope
-from config.errors import Invalid
+from config.errors import Invalid, issue
 from tracing.analytics import functions as fn
 from tracing.analytics.types import Money
 from tracing.queries.periods import parse_time
@@ -205,25 +205,21 @@ def parse_items(
 ) -> list[Filter]:
     """Checked filters; `extra_operators` are allowed for text and texts by key beside the usual ones."""
     if not isinstance(items, list):
-        raise Invalid(issues=[_issue((*at, "filter"), "Invalid input: expected array")])
+        raise Invalid(issues=[issue((*at, "filter"), "Invalid input: expected array")])
     if len(items) > MOST_FILTERS:
-        raise Invalid(issues=[_issue((*at, "filter"), f"Too big: expected array to have <={MOST_FILTERS} items")])
+        raise Invalid(issues=[issue((*at, "filter"), f"Too big: expected array to have <={MOST_FILTERS} items")])
     issues: list[dict[str, object]] = []
     filters = []
     for number, item in enumerate(items):
         where = (*at, number)
         problem = _shape_problem(item, extra_operators)
         if problem is not None:
-            issues.append(_issue((*where, problem[0]) if problem[0] else where, problem[1]))
+            issues.append(issue((*where, problem[0]) if problem[0] else where, problem[1]))
         elif item["type"] not in _IGNORED:
             filters.append(_checked(item, columns))
     if issues:
         raise Invalid(issues=issues)
     return filters
-
-
-def _issue(path: tuple[Any, ...], message: str) -> dict[str, object]:
-    return {"code": "custom", "path": list(path), "message": message}
 
 
 def _shape_problem(item: Any, extra_operators: frozenset[str]) -> tuple[str, str] | None:

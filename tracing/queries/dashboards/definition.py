@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NoReturn
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from config.errors import Invalid
+from config.errors import Invalid, issue
 from tracing.models.dashboards import LONGEST_DASHBOARD_NAME
 from tracing.queries import filters, metrics
 from tracing.queries.dashboards.views import VIEWS
@@ -204,9 +204,7 @@ def _check(definition: Definition) -> None:
 
 
 def _refuse(path: tuple[str, ...], message: str, definition: Definition, **words: Any) -> NoReturn:
-    raise Invalid(
-        issues=[{"code": "custom", "path": path, "message": message % {"chart": definition.chart.value, **words}}]
-    )
+    raise Invalid(issues=[issue(path, message % {"chart": definition.chart.value, **words})])
 
 
 def read_as(shape: type[Any], body: Any) -> Any:

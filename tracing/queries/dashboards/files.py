@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from config.api.values import from_json
-from config.errors import Invalid
+from config.errors import Invalid, issue
 from tracing.models.dashboards import GRID_WIDTH, LONGEST_DASHBOARD_NAME, Dashboard, Placement, Widget
 from tracing.queries import filters
 from tracing.queries.dashboards.definition import LONGEST_DESCRIPTION, GivenWidget, definition_of, issues_of
@@ -129,13 +129,13 @@ def _of_dashboard(found: DashboardFile) -> Issues:
     for at, one in enumerate(found.definition.widgets):
         path = ("definition", "widgets", at)
         if one.type == "preset" and one.presetId not in PRESETS:
-            issues.append(_issue((*path, "presetId"), _("There is no such built-in chart.")))
+            issues.append(issue((*path, "presetId"), _("There is no such built-in chart.")))
         elif one.type == "widget" and one.widget is None:
-            issues.append(_issue((*path, "widget"), _("The chart is missing.")))
+            issues.append(issue((*path, "widget"), _("The chart is missing.")))
         elif one.type == "widget" and one.widget is not None:
             issues += _meaning((*path, "widget"), one.widget)
         if (one.x or 0) + (one.width or 0) > GRID_WIDTH:
-            issues.append(_issue((*path, "width"), _("It reaches beyond the last column.")))
+            issues.append(issue((*path, "width"), _("It reaches beyond the last column.")))
     return issues
 
 
@@ -146,7 +146,7 @@ def _meaning(path: Sequence[str | int], widget: GivenWidget) -> Issues:
     except Invalid as error:
         if error.issues:
             return [{**one, "path": [*path, *_path(one)]} for one in error.issues]
-        return [_issue(path, error.message)]
+        return [issue(path, error.message)]
     return []
 
 
@@ -156,19 +156,15 @@ def filter_issues(items: Sequence[dict[str, Any]]) -> Issues:
     issues: Issues = []
     for at, item in enumerate(items):
         if not isinstance(item.get("column"), str) or item["column"] not in columns:
-            issues.append(_issue(("filters", at, "column"), _("No view has such a column.")))
+            issues.append(issue(("filters", at, "column"), _("No view has such a column.")))
             continue
         try:
             filters.parse_items([item], columns)
         except Invalid as error:
-            found = error.issues or [_issue((), error.message)]
-            issues += [_issue(("filters", at, *_path(one)[1:]), str(one["message"])) for one in found]
+            found = error.issues or [issue((), error.message)]
+            issues += [issue(("filters", at, *_path(one)[1:]), str(one["message"])) for one in found]
     return issues
 
 
 def _path(issue: dict[str, Any]) -> list[str | int]:
     return list(issue.get("path") or ())
-
-
-def _issue(path: Sequence[str | int], message: str) -> dict[str, Any]:
-    return {"code": "custom", "path": list(path), "message": message}
