@@ -9,10 +9,17 @@ import atexit
 import json
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 from config.ports import free_port
+
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    # Hundreds of processes start in a run, each of which would compile all of it again. It is kept where `make clean`
+    # finds it.
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(Path(__file__).parents[1] / ".build" / "bytecode")
 
 DATA_DIR = Path(tempfile.mkdtemp(prefix="spanwise-test-"))
 (DATA_DIR / "static").mkdir()
