@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.axe import serious, serious_in_both_themes
 from tests.browser.chromium import Watch
-from tests.browser.test_accessibility import serious
 from tests.instance import Instance
 from tests.prompts.receiver_stub import ReceiverStub
 from tests.server_fixture import OPEN_HOST
@@ -47,13 +47,6 @@ def add(page: Page, address: str, name: str, url: str, *, folder: str = "") -> N
     page.get_by_label("Address", exact=True).fill(url)
     page.get_by_label("Only of these prompts").fill(f"{folder or name}/")
     page.get_by_role("button", name="Save").click()
-
-
-def serious_in_both_themes(page: Page) -> list[str]:
-    page.emulate_media(color_scheme="dark")
-    dark = serious(page)
-    page.emulate_media(color_scheme="light")
-    return dark + serious(page)
 
 
 def test_an_automation_is_added_tried_and_told_of_a_label_that_moves(

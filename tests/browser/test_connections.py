@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.axe import serious
 from tests.browser.chromium import Watch
-from tests.browser.test_accessibility import serious
 from tests.prompts.provider_stub import ERROR, KEY, ProviderStub
 
 

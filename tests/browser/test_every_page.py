@@ -1,10 +1,11 @@
-"""Every page in both themes and on a phone: no complaint, nothing that sticks out."""
+"""Every page in both themes and on a phone: no complaint, nothing serious by axe, nothing that sticks out."""
 
 from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.axe import serious, serious_in_both_themes
 from tests.browser.pages import all_pages
 
 
@@ -29,38 +30,36 @@ def luminance(page):
     )
 
 
-def visit_all(page, server, demo, check):
+def visit_all(page, server, demo):
+    """The name of each page, which then has all that comes in after it."""
     for name, path in all_pages(server, demo).items():
         answer = page.goto(server.url + path, wait_until="load")
         assert answer.status == 200, name
-        check(name)
-
-
-def test_no_page_complains_in_the_light(page, server, demo):
-    page.emulate_media(color_scheme="light")
-
-    def check(name):
-        assert luminance(page) > 0.8, name
         assert overflow(page) <= 0, name
         expect(page.locator("h1").first).to_be_visible()
-
-    visit_all(page, server, demo, check)
-
-
-def test_no_page_complains_in_the_dark(page, server, demo):
-    page.emulate_media(color_scheme="dark")
-
-    def check(name):
-        assert luminance(page) < 0.2, name
-
-    visit_all(page, server, demo, check)
+        expect(page.locator(".facets-waiting, #pulse:empty, #peek:not([hidden]) [aria-busy]")).to_have_count(0)
+        for panel in page.locator(".panel").all():  # charts come in where somebody looks
+            panel.scroll_into_view_if_needed()
+            expect(panel.locator(".panel-body")).not_to_have_attribute("aria-busy", "true")
+        yield name
 
 
-def test_no_page_is_wider_than_a_phone(phone, server, demo):
-    def check(name):
-        assert overflow(phone) <= 0, name
+def test_every_page_in_both_themes(page, server, demo):
+    """axe finds nothing serious, and nothing complains: half of the pages begin in the dark."""
+    themes, problems = ["light", "dark"], []
+    for name in visit_all(page, server, demo):
+        for theme in themes:
+            page.emulate_media(color_scheme=theme)
+            assert luminance(page) > 0.8 if theme == "light" else luminance(page) < 0.2, (name, theme)
+        problems += [f"{name}: {problem}" for problem in serious_in_both_themes(page)]
+        themes.reverse()
+        page.emulate_media(color_scheme=themes[0])
+    assert not problems, "\n".join(problems)
 
-    visit_all(phone, server, demo, check)
+
+def test_every_page_on_a_phone(phone, server, demo):
+    problems = [f"{name}: {problem}" for name in visit_all(phone, server, demo) for problem in serious(phone)]
+    assert not problems, "\n".join(problems)
 
 
 def test_the_theme_can_be_chosen_and_is_remembered(page, server, demo):

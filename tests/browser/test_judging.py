@@ -12,9 +12,9 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.axe import serious_in_both_themes
 from tests.browser.chromium import Watch
 from tests.browser.content_data import wait_for
-from tests.browser.test_accessibility import serious
 from tests.clients.conftest import PROGRAMS, command_of, variables_of
 from tests.evals.judge_stub import KEY, JudgeStub
 from tests.instance import Instance
@@ -105,13 +105,6 @@ def make_judge(server: Instance, judge: JudgeStub, name: str, *, rule: bool = Tr
             given = {"name": name, "enabled": True, "filter": [condition], "evaluatorAssignments": assigned}
             assert api.post("/api/public/v2/evaluation-rules", json=given).status_code in (200, 201)
     return evaluator
-
-
-def serious_in_both_themes(page: Page) -> list[str]:
-    page.emulate_media(color_scheme="dark")
-    dark = serious(page)
-    page.emulate_media(color_scheme="light")
-    return dark + serious(page)
 
 
 def test_a_judge_from_the_gallery_to_scores(

@@ -10,9 +10,9 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.axe import serious
 from tests.browser.chromium import Watch
 from tests.browser.demo_data import DemoData
-from tests.browser.test_accessibility import serious
 from tests.instance import Instance
 from tests.prompts.provider_stub import ERROR, HELLO, KEY, REFUSAL, ProviderStub
 from tests.server_fixture import OPEN_HOST
