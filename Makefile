@@ -21,7 +21,7 @@ demo: setup ## Fill the running instance with realistic traces (TRACES=300 SEED=
 	@$(BIN)/python manage.py demo --traces $(or $(TRACES),300) --seed $(or $(SEED),7)
 
 test: .build/dev.stamp .build/front.stamp ## Run all tests but those of the frameworks, of durability and of production stores
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not frameworks and not durability and not stores" tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not frameworks and not durability and not stores" tests
 
 test-fast: .build/dev.stamp .build/front.stamp ## Run the tests that need no browser, no SDK, no server and no analytics store
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not server and not browser and not clients and not store" tests

@@ -9,7 +9,9 @@ import os
 import shutil
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import httpx
@@ -32,6 +34,20 @@ _ENVIRONMENT = {
 def pytest_configure() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # hundreds of polls would bury what failed
     os.environ.setdefault(_RUN, uuid.uuid4().hex)  # xdist's workers inherit it, and so find the same server
+
+
+@pytest.hookimpl(trylast=True)  # after the tests have their markers, and their order by chance
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of several workers one mostly drives the product, which waits more than it works, and another does what needs
+    none; short files come last, and so nobody has much left to do when the others are done."""
+    if not hasattr(config, "workerinput"):
+        return
+    tests = Counter(item.path for item in items)
+    by_length = sorted(tests, key=lambda path: -tests[path])
+    driving = {item.path for item in items if item.get_closest_marker("server")}
+    pairs = zip_longest([one for one in by_length if one in driving], [one for one in by_length if one not in driving])
+    places = {path: place for place, path in enumerate(path for pair in pairs for path in pair if path)}
+    items.sort(key=lambda item: places[item.path])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -90,7 +106,10 @@ def api(server: Instance) -> Iterator[httpx.Client]:
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[Instance]:
     """A product of one's own, for tests that break it."""
-    instance = Instance(tmp_path / "product", free_port())
+    yield from started(Instance(tmp_path / "product", free_port()))
+
+
+def started(instance: Instance) -> Iterator[Instance]:
     try:
         instance.start()
         yield instance

@@ -10,9 +10,11 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
+from config.ports import free_port
 from tests.browser.chromium import PHONE, new_context, signed_in_state
 from tests.clients.load import payload
 from tests.instance import Instance
+from tests.server_fixture import started
 
 FILTERS = ".facets-opener > summary"
 
@@ -36,10 +38,16 @@ class Store:
                 time.sleep(0.1)
 
 
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    yield from started(Instance(tmp_path_factory.mktemp("store-away"), free_port()))
+
+
 @pytest.fixture
 def store(own_server: Instance) -> Iterator[Store]:
-    yield Store(own_server)
-    psutil.Process(own_server.pid).resume()
+    found = Store(own_server)
+    yield found
+    found.come_back()
 
 
 @pytest.fixture
@@ -72,9 +80,10 @@ def send_a_trace(server):
             time.sleep(0.1)
 
 
-def test_a_page_that_waits_says_it_once_and_goes_on(desk, project_url, own_server, store):
+def test_a_page_that_waits_says_it_once_and_goes_on(desk, own_server, store):
+    waiting = own_server.with_project("waiting")
     page = desk.new_page()
-    page.goto(f"{project_url}/start/")
+    page.goto(f"{own_server.url}/projects/waiting/start/")
     store.go_away()
     line = page.locator("#messages .message-line")
     expect(line).to_contain_text("does not answer")
@@ -82,7 +91,7 @@ def test_a_page_that_waits_says_it_once_and_goes_on(desk, project_url, own_serve
     page.wait_for_timeout(2500)  # in which it asks again
     expect(line).to_have_count(1)
     store.come_back()
-    send_a_trace(own_server)
+    send_a_trace(waiting)
     expect(page.get_by_text("Your trace is here")).to_be_visible(timeout=30_000)
     expect(line).to_have_count(0)
 

@@ -17,6 +17,7 @@ from config.ports import free_port
 from tests.clients.conftest import eventually
 from tests.clients.load import Exporters, payload, stored_count, stored_ids
 from tests.instance import Instance
+from tests.server_fixture import started
 
 pytestmark = pytest.mark.durability
 
@@ -26,12 +27,7 @@ _RECOVERY_SECONDS = 40
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory):
-    instance = Instance(tmp_path_factory.mktemp("durability"), free_port())
-    instance.start()
-    try:
-        yield instance
-    finally:
-        instance.stop()
+    yield from started(Instance(tmp_path_factory.mktemp("durability"), free_port()))
 
 
 def assert_exactly_once(product, load):

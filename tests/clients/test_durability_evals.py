@@ -20,6 +20,7 @@ from tests.clients.test_durability_prompts import kill_the_worker
 from tests.conftest import ROOT
 from tests.evals.judge_stub import KEY, JudgeStub
 from tests.instance import Instance
+from tests.server_fixture import started
 
 pytestmark = pytest.mark.durability
 
@@ -35,12 +36,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
         "SPANWISE_OUTGOING_ALLOWED": "127.0.0.1,localhost",
         "SPANWISE_JUDGEMENT_RETRY_SECONDS": "1,1,1,1,1,1,1,1",
     }
-    instance = Instance(tmp_path_factory.mktemp("durability"), free_port(), environment=environment)
-    instance.start()
-    try:
-        yield instance
-    finally:
-        instance.stop()
+    yield from started(Instance(tmp_path_factory.mktemp("durability"), free_port(), environment=environment))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from tests.clients.conftest import eventually
 from tests.clients.test_durability_prompts import kill_the_worker, post
 from tests.instance import Instance
 from tests.prompts.provider_stub import KEY, ProviderStub
+from tests.server_fixture import started
 
 pytestmark = pytest.mark.durability
 
@@ -24,12 +25,7 @@ _SECONDS = 90
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     allowed = {"SPANWISE_OUTGOING_ALLOWED": "127.0.0.1,localhost"}
-    instance = Instance(tmp_path_factory.mktemp("durability"), free_port(), environment=allowed)
-    instance.start()
-    try:
-        yield instance
-    finally:
-        instance.stop()
+    yield from started(Instance(tmp_path_factory.mktemp("durability"), free_port(), environment=allowed))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from tests.clients.conftest import eventually
 from tests.instance import Instance
 from tests.prompts.provider_stub import KEY, ProviderStub
 from tests.prompts.receiver_stub import ReceiverStub
+from tests.server_fixture import started
 
 pytestmark = pytest.mark.durability
 
@@ -24,12 +25,7 @@ _RECOVERY_SECONDS = 120
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     allowed = {"SPANWISE_OUTGOING_ALLOWED": "127.0.0.1,localhost"}
-    instance = Instance(tmp_path_factory.mktemp("durability"), free_port(), environment=allowed)
-    instance.start()
-    try:
-        yield instance
-    finally:
-        instance.stop()
+    yield from started(Instance(tmp_path_factory.mktemp("durability"), free_port(), environment=allowed))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 
 from config.ports import free_port
 from tests.instance import Instance
+from tests.server_fixture import started
 
 PROMPTS = "/api/public/v2/prompts"
 
@@ -20,12 +21,7 @@ PROMPTS = "/api/public/v2/prompts"
 @pytest.fixture(scope="module")
 def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """The product with three web processes."""
-    instance = Instance(tmp_path_factory.mktemp("several"), free_port(), environment={"WEB_CONCURRENCY": "3"})
-    try:
-        instance.start()
-        yield instance
-    finally:
-        instance.stop()
+    yield from started(Instance(tmp_path_factory.mktemp("several"), free_port(), environment={"WEB_CONCURRENCY": "3"}))
 
 
 @pytest.fixture
