@@ -86,6 +86,16 @@ def new_context(browser: Browser, state: object = None, **options: object) -> Br
     return context
 
 
+def hurry(page: Page) -> None:
+    """On pages that it opens from now on timers end eight times as early: what they ask again and again comes soon."""
+    page.add_init_script(
+        """for (const name of ["setTimeout", "setInterval"]) {
+          const real = window[name];
+          window[name] = (work, milliseconds, ...given) => real(work, milliseconds / 8, ...given);
+        }"""
+    )
+
+
 def back_to_another_filter(page: Page, steps: int = 1) -> None:
     """A list is read again on the way: `page.go_back()` returns before that, and takes it for another way."""
     with page.expect_event("load"):

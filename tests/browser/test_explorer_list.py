@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from playwright.sync_api import Error, expect
 
-from tests.browser.chromium import back_to_another_filter, rows
+from tests.browser.chromium import back_to_another_filter, hurry, rows
 
 
 def pills(page):
@@ -334,6 +334,7 @@ def send(server, name):
 
 def test_new_rows_come_in_only_where_nobody_is_reading(page, server, project_url, demo):
     mark = f"live-{uuid.uuid4().hex[:8]}"
+    hurry(page)
     send(server, mark)
     page.goto(f"{project_url}/traces/?range=all&q=name:{mark}*")
     expect(rows(page)).to_have_count(1)

@@ -8,6 +8,8 @@ from uuid import uuid4
 
 from playwright.sync_api import expect
 
+from tests.browser.chromium import hurry
+
 SELECTED = "#tree .row[aria-selected='true']"
 #: drawn by the browser itself, and not the rows of the page's own HTML
 DRAWN = "#tree-rows .row[data-node]"
@@ -244,6 +246,7 @@ def _send(server, *events):
 
 
 def test_a_running_trace_fills_in_by_itself(page, project_url, server, demo):
+    hurry(page)
     trace, root, lost = uuid4().hex, uuid4().hex[:16], uuid4().hex[:16]
     began = datetime.now(UTC) - timedelta(seconds=3)
     start = began.isoformat()
