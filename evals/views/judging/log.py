@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -158,15 +159,7 @@ def judgement_of_score(request: HttpRequest, scope: ProjectScope, score_id: str)
 @project_page(Role.MEMBER)
 def judgement_retry(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """One (`judgement`), or all that failed and match."""
-    wanted = Wanted.of(request.POST)
-    if request.POST.get("judgement"):
-        judgement = queries.get_judgement(scope, request.POST["judgement"])
-        number = actions.retry(scope, [judgement.pk], actor=Actor.of(request))
-        back = judgement_url(judgement)
-    else:
-        failed = {**wanted.conditions, "status": JudgementStatus.FAILED}
-        number = actions.retry(scope, matching=failed, actor=Actor.of(request))
-        back = log_url(scope, **{**wanted.parameters, "status": ""})
+    number, back = _do(request, scope, actions.retry, JudgementStatus.FAILED)
     said = ngettext("%(n)d judgement is tried again.", "%(n)d judgements are tried again.", number)
     messages.success(request, said % {"n": number})
     return see_other(back)
@@ -176,15 +169,17 @@ def judgement_retry(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
 @project_page(Role.MEMBER)
 def judgement_cancel(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """One (`judgement`), or all that wait and match."""
-    wanted = Wanted.of(request.POST)
-    if request.POST.get("judgement"):
-        judgement = queries.get_judgement(scope, request.POST["judgement"])
-        number = actions.cancel(scope, [judgement.pk], actor=Actor.of(request))
-        back = judgement_url(judgement)
-    else:
-        waiting = {**wanted.conditions, "status": JudgementStatus.WAITING}
-        number = actions.cancel(scope, matching=waiting, actor=Actor.of(request))
-        back = log_url(scope, **{**wanted.parameters, "status": ""})
+    number, back = _do(request, scope, actions.cancel, JudgementStatus.WAITING)
     said = ngettext("%(n)d judgement is cancelled.", "%(n)d judgements are cancelled.", number)
     messages.success(request, said % {"n": number})
     return see_other(back)
+
+
+def _do(request: HttpRequest, scope: ProjectScope, act: Callable[..., int], status: JudgementStatus) -> tuple[int, str]:
+    """To one, or to all of this status that match: to how many, and where it goes on."""
+    if request.POST.get("judgement"):
+        judgement = queries.get_judgement(scope, request.POST["judgement"])
+        return act(scope, [judgement.pk], actor=Actor.of(request)), judgement_url(judgement)
+    wanted = Wanted.of(request.POST)
+    number = act(scope, matching={**wanted.conditions, "status": status}, actor=Actor.of(request))
+    return number, log_url(scope, **{**wanted.parameters, "status": ""})
