@@ -9,12 +9,15 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
+import psycopg
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "demo-project"
@@ -27,6 +30,16 @@ _PARTS = {
 }
 #: Names of settings that would point a test at somebody's real stores.
 _FOREIGN = ("LANGFUSE_", "CLICKHOUSE_", "REDIS_", "DORIS_", "SPANWISE_", "NEXTAUTH_", "DATABASE_URL", "PORT", "OTEL_")
+#: that of the stores which the tests themselves are run on (tests/environment.py)
+_DATABASE_URL: str = json.loads(os.environ.get("SPANWISE_TEST_STORES", "{}")).get("DATABASE_URL", "")
+
+
+def _new_database(beside: str) -> str:
+    """The address of an empty database on the same server."""
+    name = f"instance_{uuid.uuid4().hex}"
+    with psycopg.connect(beside, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return urlsplit(beside)._replace(path=f"/{name}").geturl()
 
 
 @dataclass
@@ -44,6 +57,11 @@ class Instance:
     environment: dict[str, str] = field(default_factory=dict)
     #: `web` or `worker` alone, on stores that the environment names; empty for the whole product
     role: str = ""
+
+    def __post_init__(self) -> None:
+        """Where the tests run on PostgreSQL, so does the product, on a database of its own."""
+        if _DATABASE_URL and "DATABASE_URL" not in self.environment:
+            self.environment = {**self.environment, "DATABASE_URL": _new_database(_DATABASE_URL)}
 
     @property
     def url(self) -> str:
@@ -79,7 +97,7 @@ class Instance:
             process = subprocess.Popen(
                 [sys.executable, "-m", "config.supervisor", *([self.role] if self.role else [])],
                 cwd=ROOT,
-                env=self._environment(),
+                env=self.full_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -164,13 +182,13 @@ class Instance:
         keys = {"public_key": f"pk-lf-{project_id}", "secret_key": f"sk-lf-{project_id}"}
         other = replace(self, project_id=project_id, **keys)
         command = [sys.executable, "manage.py", "bootstrap", "--verbosity=0"]
-        subprocess.run(command, cwd=ROOT, env=other._environment(), check=True)
+        subprocess.run(command, cwd=ROOT, env=other.full_environment(), check=True)
         return other
 
     def log(self) -> str:
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
-    def _environment(self) -> dict[str, str]:
+    def full_environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         return {
             **inherited,

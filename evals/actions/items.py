@@ -6,7 +6,8 @@ item never has two that are current, and no item gets past a schema that is set 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -88,9 +89,10 @@ def put_items(
     """
     scope.require(Role.MEMBER)
     named = [(change.id or new_id(), change) for change in changes]
-    for _ in range(_TRIES):
+    for attempt in range(_TRIES):
         try:
-            return _put(scope, dataset.pk, named, actor=actor, skips_same=skips_same, is_logged=is_logged)
+            with _first_in_line(scope, dataset) if attempt else nullcontext():
+                return _put(scope, dataset.pk, named, actor=actor, skips_same=skips_same, is_logged=is_logged)
         except (_ChangedMeanwhile, IntegrityError):
             continue
     raise Unavailable("Others write the same items at this moment. Try again.")
@@ -259,6 +261,15 @@ def _write(
             if is_logged:
                 _log(actor, dataset, items[draft.item_id], draft)
     return [queries.item_of(version) for version in written]
+
+
+@contextmanager
+def _first_in_line(scope: ProjectScope, dataset: Dataset) -> Iterator[None]:
+    """Who looked and came too late once has the lock before looking again: of many writers one would come too late
+    each time."""
+    with transaction.atomic():
+        Dataset.objects.select_for_update().filter(project_id=scope.project_id, pk=dataset.pk).first()
+        yield
 
 
 def _lock(scope: ProjectScope, dataset: Dataset) -> None:

@@ -196,6 +196,6 @@ def stored(api: httpx.Client, environment: str, number: int) -> None:
 def in_the_product(product: Instance, code: str) -> str:
     """Runs it as a command of this installation."""
     command = [sys.executable, "manage.py", "shell", "-c", code]
-    ran = subprocess.run(command, cwd=ROOT, env=product._environment(), capture_output=True, text=True, timeout=120)
+    ran = subprocess.run(command, cwd=ROOT, env=product.full_environment(), capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
