@@ -113,6 +113,12 @@ def test_what_is_built_is_a_target_of_the_dockerfile(file):
     assert set(built) <= targets
 
 
+def test_every_image_says_whether_it_works():
+    stages = re.split(r"^FROM ", (ROOT / "deploy" / "Dockerfile").read_text(), flags=re.MULTILINE)
+    checked = {stage.partition("\n")[0] for stage in stages if "\nHEALTHCHECK " in stage}
+    assert checked == {"base AS web", "base AS worker"}  # `everything` is made from web
+
+
 def test_the_doris_that_is_started_can_be_used():
     """`docs/doris.md` names the oldest that will do."""
     images = [services("docker-compose.doris.yml")[name]["image"] for name in ("doris_fe", "doris_be")]

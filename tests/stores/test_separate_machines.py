@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -108,6 +109,27 @@ def test_each_machine_runs_its_process_alone(machines: Machines) -> None:
         assert answer.status_code == 200, answer.text
 
     eventually(ready, _RECOVERY_SECONDS)
+
+
+def test_the_image_tells_whether_its_worker_answers(machines: Machines) -> None:
+    stage = (ROOT / "deploy" / "Dockerfile").read_text().partition(" AS worker\n")[2].partition("\nFROM ")[0]
+    [command] = re.findall(r"^HEALTHCHECK .*\\\n *CMD (.*)$", stage, re.MULTILINE)
+
+    def is_healthy() -> bool:
+        done = subprocess.run(["sh", "-c", command], cwd=ROOT, env=machines.worker.full_environment())
+        return done.returncode == 0
+
+    def assert_healthy() -> None:
+        assert is_healthy()
+
+    eventually(assert_healthy, _RECOVERY_SECONDS)  # its process is there before it works
+    [process] = machines.worker.part("worker")
+    process.suspend()
+    try:
+        assert not is_healthy()
+    finally:
+        process.resume()
+    eventually(assert_healthy, _RECOVERY_SECONDS)
 
 
 def test_all_processes_killed_at_once_lose_and_double_nothing(machines: Machines) -> None:
