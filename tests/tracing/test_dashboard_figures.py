@@ -178,7 +178,18 @@ def test_a_range_in_the_readers_zone_is_the_same_stretch(scope):
     assert found.starts[0].utcoffset() == timedelta()
 
 
-def test_more_than_a_chart_can_show_is_refused(scope):
+def test_steps_become_wider_where_there_would_be_too_many(scope):
+    fill(scope, (HOUR, call("a")), (400 * DAY, call("a")))
+    years = Period.between(NOW - 3 * 365 * DAY, NOW)
+    found = drawn(scope, chart("LINE_TIME_SERIES", "count count", unit="hour"), Looked(years))
+    assert (found.unit, found.is_widened) == ("6 hours", True)
+    assert sum(found.lines[0].values) == 2
+    as_wished = drawn(scope, chart("LINE_TIME_SERIES", unit="hour"))
+    assert (as_wished.unit, as_wished.is_widened) == ("hour", False)
+
+
+def test_more_than_a_chart_can_show_is_refused(scope, monkeypatch):
+    monkeypatch.setattr(figures, "_MOST_POINTS", 300)
     long = Period.between(datetime(1900, 1, 1, tzinfo=UTC), datetime(2299, 1, 1, tzinfo=UTC))
     with pytest.raises(TooExpensive, match="more points than a chart"):
         drawn(scope, chart("LINE_TIME_SERIES", unit="hour"), Looked(long))

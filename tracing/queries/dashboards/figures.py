@@ -37,6 +37,8 @@ _SHORTEST = timedelta(minutes=1)
 _MOST_BUCKETS, _MOST_POINTS = 5_000, 100_000
 #: So many groups and buckets of a metric that adds up are read at once and added up here.
 _MOST_SUMMANDS = 10_000
+#: Buckets across a heatmap: each is a field to point at.
+_CELLS = 31
 #: How many times further than ninety-nine of a hundred values the last may be before bars stop short of it.
 _FAR_OUT = 2
 #: The same thing under the names that views have for it.
@@ -119,6 +121,12 @@ class Figure:
     marks: tuple[Mark, ...] = ()
 
     @property
+    def is_widened(self) -> bool:
+        """Whether its buckets are wider than the definition wants, because there would be too many."""
+        wished = self.definition.config.unit
+        return bool(self.unit and wished) and self.unit != wished
+
+    @property
     def is_empty(self) -> bool:
         values = [*(self.total.values if self.total else ()), *(value for one in self.groups for value in one.values)]
         return not self.bars and not any(values) and not any(any(line.values) for line in self.lines)
@@ -198,7 +206,7 @@ def _in_one(scope: ProjectScope, definition: Definition, base: MetricsQuery, spa
     sums of it. None where they are not, or are of more groups than anybody should read."""
     label, is_descending = definition.order
     labels = [one.label for one in base.metrics]
-    unit, starts = _axis(definition, span)
+    unit, starts = _axis(definition, span, len(labels))
     rows = _summands(scope, replace(base, unit=unit)) if label in labels else None
     if rows is None:
         return None
@@ -208,7 +216,8 @@ def _in_one(scope: ProjectScope, definition: Definition, base: MetricsQuery, spa
     ranked.sort(key=lambda keys: sums[keys][at], reverse=is_descending)
     shown = ranked[: definition.limit] if base.grouped_by else []
     is_cut = bool(shown) and len(ranked) > len(shown)
-    _check_points(base, shown, starts)
+    if len(starts) * len(labels) * len(shown) > _MOST_POINTS:
+        return None  # of so many groups buckets are wider
     has_rest = is_cut and definition.chart.is_in_time
     lines = _read_lines(base, rows, shown if base.grouped_by else [()], starts, has_rest=has_rest) if unit else []
     groups = [Group(keys, _numbers(sums[keys])) for keys in shown]
@@ -325,22 +334,22 @@ def _bins(scope: ProjectScope, base: MetricsQuery, low: float, width: float) -> 
 
 # --- Lines -----------------------------------------------------------------------------------------------
 def _with_lines(scope: ProjectScope, drawn: Figure, base: MetricsQuery) -> Figure:
-    unit, starts = _axis(drawn.definition, drawn.span)
-    _check_points(base, drawn.groups, starts)
+    unit, starts = _axis(drawn.definition, drawn.span, len(base.metrics) * max(1, len(drawn.groups)))
     return replace(drawn, unit=unit, starts=starts, lines=tuple(_lines(scope, drawn, base, unit, starts)))
 
 
-def _axis(definition: Definition, span: Span) -> tuple[str, tuple[datetime, ...]]:
-    """How wide buckets of time are and where they begin; nothing for a chart without them."""
+def _axis(definition: Definition, span: Span, lines: int) -> tuple[str, tuple[datetime, ...]]:
+    """Buckets of time as wide as they are wanted, or wider, so that so many lines have no more points than a chart can
+    show; nothing for a chart without them."""
     if not definition.is_in_time:
         return "", ()
-    unit = definition.config.unit or metrics.fine_unit(span.since, span.until)
-    return unit, tuple(islice(_starts(span, unit), _MOST_BUCKETS + 1))
-
-
-def _check_points(base: MetricsQuery, groups: Sequence[Any], starts: Sequence[datetime]) -> None:
-    if len(starts) > _MOST_BUCKETS or len(starts) * len(base.metrics) * max(1, len(groups)) > _MOST_POINTS:
-        raise TooExpensive("These are more points than a chart can show. Narrow the range or take wider buckets.")
+    most = min(_MOST_BUCKETS, _MOST_POINTS // lines)
+    fine = metrics.fine_unit(span.since, span.until, _CELLS if definition.is_heatmap else metrics.FINE_BUCKETS)
+    for unit in metrics.units_from(definition.config.unit or fine):
+        starts = tuple(islice(_starts(span, unit), most + 1))
+        if len(starts) <= most:
+            return unit, starts
+    raise TooExpensive("These are more points than a chart can show. Narrow the range or show fewer groups.")
 
 
 def _starts(span: Span, unit: str) -> Iterable[datetime]:

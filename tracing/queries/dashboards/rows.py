@@ -80,6 +80,12 @@ def dashboards_with(scope: ProjectScope, widget: Widget) -> list[Dashboard]:
     return list(_dashboards(scope).filter(placements__widget=widget).distinct().order_by("name", "pk"))
 
 
+def charts_only_on(dashboard: Dashboard) -> list[Widget]:
+    """Its widgets that stand on no other dashboard."""
+    elsewhere = Placement.objects.exclude(dashboard=dashboard).filter(widget__isnull=False).values("widget")
+    return list(Widget.objects.filter(placements__dashboard=dashboard).exclude(pk__in=elsewhere).distinct())
+
+
 def placements_of(dashboards: Sequence[Dashboard]) -> dict[str, list[Placement]]:
     """By dashboard, from the top left to the bottom right."""
     found: dict[str, list[Placement]] = {one.pk: [] for one in dashboards}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from tracing.queries.metrics.aggregations import AGGREGATIONS as AGGREGATIONS
+from tracing.queries.metrics.buckets import FINE_BUCKETS as FINE_BUCKETS
 from tracing.queries.metrics.buckets import auto_unit as auto_unit
 from tracing.queries.metrics.buckets import bucket_start as bucket_start
 from tracing.queries.metrics.buckets import fine_unit as fine_unit
 from tracing.queries.metrics.buckets import next_bucket as next_bucket
+from tracing.queries.metrics.buckets import units_from as units_from
 from tracing.queries.metrics.build import MOST_ROWS as MOST_ROWS
 from tracing.queries.metrics.build import read as read
 from tracing.queries.metrics.build import run as run

@@ -30,9 +30,15 @@ FINE_BUCKETS = 72
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 
-def fine_unit(from_time: datetime, to_time: datetime) -> str:
+def fine_unit(from_time: datetime, to_time: datetime, most: int = FINE_BUCKETS) -> str:
     """A bucket size for a line: fine enough to show when something happened, and few enough to be told apart."""
-    return next((unit for unit, length in _LENGTHS.items() if (to_time - from_time) / length <= FINE_BUCKETS), "year")
+    return next((unit for unit, length in _LENGTHS.items() if (to_time - from_time) / length <= most), "year")
+
+
+def units_from(unit: str) -> list[str]:
+    """A bucket size and all that are wider."""
+    units = list(_LENGTHS)
+    return units[units.index(unit) :]
 
 
 def auto_unit(from_time: datetime, to_time: datetime) -> str:

@@ -71,6 +71,14 @@ class ShownFigure:
         return words.before_label(self.figure, self._looked.period.range)
 
     @property
+    def widened(self) -> str:
+        """What became of the step that was wished for; empty where it is as wished."""
+        if not self.figure.is_widened:
+            return ""
+        step, wished = words.STEPS[self.figure.unit], words.STEPS[self.figure.definition.config.unit or ""]
+        return _("A step is %(step)s here: of %(wished)s there would be too many.") % {"step": step, "wished": wished}
+
+    @property
     def rows_url(self) -> str:
         return self.drill.to()
 

@@ -48,6 +48,13 @@ _DIMENSIONS: dict[str, Any] = {
     "stringValue": lazy("Category"), "booleanValue": lazy("Yes or no"), "costType": lazy("Kind"),
     "usageType": lazy("Kind"), "name": lazy("Name"), "id": "Id",
 }  # fmt: skip
+#: How long a step on the axis of time is.
+STEPS: dict[str, Any] = {
+    "minute": lazy("a minute"), "5 minutes": lazy("5 minutes"), "15 minutes": lazy("15 minutes"),
+    "30 minutes": lazy("30 minutes"), "hour": lazy("an hour"), "3 hours": lazy("3 hours"), "6 hours": lazy("6 hours"),
+    "12 hours": lazy("12 hours"), "day": lazy("a day"), "week": lazy("a week"), "month": lazy("a month"),
+    "quarter": lazy("a quarter"), "year": lazy("a year"),
+}  # fmt: skip
 #: Aggregations whose name says nothing beside the measure's.
 _PLAIN = {"sum", "count", "uniq"}
 #: Where more is worse. Of the others more is only more.
