@@ -5,9 +5,10 @@ import { fill } from "./figures.js";
 const form = document.getElementById("layout");
 const place = form.querySelector("[data-grid]");
 const said = form.querySelector("[data-said]");
-const ROW = 44;
+const ROW = 44, PAUSE = 400;
 // On a phone charts stand below each other, and their places are numbers.
 const hasRoom = matchMedia("(width >= 640px)").matches;
+let waiting = 0;
 let isDirty = Boolean(form.querySelector("[role=alert]"));
 let grid = null;
 
@@ -79,13 +80,26 @@ const seen = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
     if (!isIntersecting) continue;
     seen.unobserve(target);
+    target.wasSeen = true;
     fill(target);
   }
 }, { root: form, rootMargin: "300px" });
 const watch = (item) => item.querySelectorAll("[data-figure]").forEach((panel) => seen.observe(panel));
 
+// Under other filters, which need not be saved yet, charts have other figures.
+function showAnew(page) {
+  for (const item of items()) {
+    const panel = item.querySelector("[data-figure]");
+    const other = page.querySelector(`[gs-id="${CSS.escape(item.getAttribute("gs-id"))}"] [data-figure]`);
+    if (!panel || !other || panel.dataset.figure === other.dataset.figure) continue;
+    panel.dataset.figure = other.dataset.figure;
+    if (panel.wasSeen) fill(panel);
+  }
+}
+
 // --- Adding, removing, filters
 async function add(wish) {
+  clearTimeout(waiting);
   const page = await ask(form, wish, place);
   if (!page) return;
   const added = [...page.querySelectorAll("[data-grid] > .grid-stack-item")].at(-1);
@@ -126,17 +140,23 @@ form.addEventListener("click", async (event) => {
 });
 
 async function conditions(wish) {
+  clearTimeout(waiting);
   const page = await ask(form, wish, place);
   if (!page) return;
   take(page, "layout-conditions");
+  showAnew(page);
   dirty();
   if (wish === "add-condition") form.querySelector(".conditions li:last-child select")?.focus();
 }
 
 form.addEventListener("change", ({ target }) => {
-  if (target.matches("select[name=column], select[name=operator]")) conditions("look");
+  if (target.matches("#layout-conditions select")) conditions("look");
 });
 form.addEventListener("input", ({ target }) => {
+  if (target.matches("input[name=condition], input[name=key]")) {
+    clearTimeout(waiting);
+    waiting = setTimeout(conditions, PAUSE, "look");
+  }
   if (!target.matches("[data-find-chart]")) return dirty();
   const words = target.value.toLowerCase();
   for (const one of form.querySelectorAll("[data-add]")) one.hidden = !one.textContent.toLowerCase().includes(words);

@@ -169,7 +169,8 @@ def test_the_list_has_built_in_and_own_ones(alice, bob, workspace, dashboard):
     assert "Latency" not in found
     seen = text_of(bob.get(at("dashboard-list", workspace.project)))
     assert "Costs" in seen
-    assert "Delete…" not in seen
+    assert at("dashboard-delete", workspace.project) not in seen
+    assert at("dashboard-copy", workspace.project) not in seen
     assert "To make one, be a member of the project." in seen
 
 
@@ -209,6 +210,25 @@ def test_a_dashboard_is_made_copied_chosen_and_deleted(alice, workspace, dashboa
     assert not Dashboard.objects.filter(pk=copy.pk).exists()
     acts = AuditLog.objects.values_list("action", flat=True)
     assert {"dashboard.create", "dashboard.home", "dashboard.delete"} <= set(acts)
+
+
+def test_with_a_dashboard_go_the_charts_that_stand_nowhere_else(alice, scope, workspace, dashboard, widget):
+    lonely = actions.place_widget(scope, dashboard.pk, GivenWidget.model_validate(body("Lonely")), actor=SYSTEM)
+    elsewhere = actions.create_dashboard(
+        scope, name="Elsewhere", placements=[GivenPlacement(widgetId=widget.pk)], actor=SYSTEM
+    )
+    asked = alice.post(at("dashboard-delete", workspace.project), {"dashboard": dashboard.pk})
+    assert "But delete the 1 chart that stands on no other dashboard" in text_of(asked)
+    sent = {"dashboard": dashboard.pk, "confirmed": "1", "with_charts": "1"}
+    alice.post(at("dashboard-delete", workspace.project), sent)
+    assert [*Dashboard.objects.all()] == [elsewhere]
+    assert [*Widget.objects.all()] == [widget]
+    assert AuditLog.objects.filter(action="widget.delete", object_id=lonely.pk).exists()
+
+
+def test_without_the_tick_charts_stay(alice, workspace, dashboard, widget):
+    alice.post(at("dashboard-delete", workspace.project), {"dashboard": dashboard.pk, "confirmed": "1"})
+    assert [*Widget.objects.all()] == [widget]
 
 
 @pytest.mark.parametrize("board", BOARDS)
@@ -314,6 +334,36 @@ def test_what_is_wrong_is_said_where_it_is_and_nothing_is_saved(alice, dashboard
     assert "Give at least one value." in text_of(answer)
     dashboard.refresh_from_db()
     assert (dashboard.name, dashboard.filters) == ("Costs", [])
+
+
+def test_charts_are_shown_under_filters_that_are_not_saved_yet(alice, project, scope):
+    for name in ("kept", "left"):
+        put_trace(project.pk, name=name, at=NOW - timedelta(minutes=5))
+    made = actions.create_dashboard(
+        scope, name="D", placements=[GivenPlacement(type="preset", presetId="traces")], actor=SYSTEM
+    )
+    fields = edited(alice, made)
+
+    def shown(**typed):
+        page = save(alice, made, {**fields, **typed}, do="look").content.decode()
+        return text_of(alice.get(unescape(page.split('data-figure="')[1].split('"')[0])))
+
+    line = {"column": ["traceName"], "operator": ["any of"], "key": [""], "raw": [""]}
+    assert ">2</a>" in shown()
+    assert ">1</a>" in shown(**line, condition=["kept"])
+    assert ">2</a>" in shown(**line, condition=[""])  # it is still being written
+    assert ">2</a>" in text_of(alice.get(unescape(figure_of(alice.get(at("dashboard-detail", made, made.pk))))))
+
+
+def figure_of(page):
+    return page.content.decode().split('data-figure="')[1].split('"')[0]
+
+
+@pytest.mark.parametrize("filters", ["{", "7", "[1]", "", '[{"column": "userId", "type": "string"}]'])
+def test_filters_in_an_address_that_are_none_are_refused_in_the_panel(alice, dashboard, filters):
+    answer = alice.get(at("dashboard-figure", dashboard, preset="traces", filters=filters))
+    assert answer.status_code == 400
+    assert "panel-problem" in text_of(answer)
 
 
 def test_a_filter_that_the_form_has_no_words_for_stays_as_it_is(alice, scope, dashboard):
@@ -469,10 +519,10 @@ def test_the_form_offers_what_fits(alice, workspace):
     assert (fields["measure"], fields["agg"]) == (["count"], ["count"])
     assert "stringValue" in page
     assert "providedModelName" not in page
-    assert "A histogram shows one measure, as its spread." in page
+    assert "“Histogram” shows one measure that each record has a value of" in page
     fields |= {"dimension": ["name", "stringValue"], "dimension_key": ["", ""]}
     page = send(alice, project, fields, do="look").content.decode()
-    assert "LINE_TIME_SERIES shows at most 1 dimensions." in unescape(page)
+    assert "“Lines” has room for one breakdown: a table takes two." in unescape(page)
     fields |= {"chart": ["PIVOT_TABLE"], "heatmap": ["1"], "sort": ["count_count:ASC"]}
     page = send(alice, project, fields, do="look").content.decode()
     assert "data-figure" in page
@@ -489,10 +539,17 @@ def test_the_form_offers_what_fits(alice, workspace):
         ({"measure": ["latency"], "agg": ["histogram"], "chart": ["HISTOGRAM"], "bins": ["0"]},
          "Give a whole number from 1 to 100."),
         ({"column": ["startTime"], "operator": [">"], "condition": ["yesterday"], "key": [""], "raw": [""]},
-         "Invalid ISO datetime"),
+         "“yesterday” is no time. Write one like 2026-11-21T08:00:00Z."),
         ({"column": ["metadata"], "operator": ["="], "condition": ["x"], "key": [""], "raw": [""]},
          "Say which key of it."),
-        ({"chart": ["NUMBER"], "measure": ["count", "latency"], "agg": ["count", "p95"]}, "NUMBER shows one metric."),
+        ({"chart": ["NUMBER"], "measure": ["count", "latency"], "agg": ["count", "p95"]},
+         "“Number” shows one measure."),
+        ({"chart": ["NUMBER"], "measure": ["costByType"], "agg": ["sum"]}, "a measure by kind has several"),
+        ({"chart": ["HISTOGRAM"], "measure": ["usageByType"], "agg": ["histogram"]}, "each record has a value of"),
+        ({"chart": ["PIE"], "measure": ["latency"], "agg": ["histogram"]}, "“Pie” shows no spread: a histogram does."),
+        ({"measure": ["costByType", "usageByType"], "agg": ["sum", "sum"]}, "each need a chart of their own"),
+        ({"column": ["costType"], "operator": ["any of"], "condition": ["input"], "key": [""], "raw": [""]},
+         "only where it is broken down by it"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_place(alice, workspace, change, words):
@@ -501,6 +558,31 @@ def test_what_is_wrong_is_said_in_place(alice, workspace, change, words):
     assert answer.status_code == 422
     assert words in text_of(answer)
     assert not Widget.objects.exists()
+
+
+def test_the_editor_leads_back_to_where_it_was_opened(alice, workspace, dashboard, widget):
+    shown = at("dashboard-detail", dashboard, dashboard.pk, range="30d")
+    page = unescape(alice.get(shown).content.decode())
+    editors = [part.split('"')[0] for part in page.split('href="') if "/charts/" in part.split('"')[0]]
+    editors = [address for address in editors if "export" not in address]
+    assert len(editors) == 2
+    for address in editors:
+        fields = fields_of(alice.get(address).content.decode(), "widget")
+        answer = send(alice, dashboard, {**fields, "name": ["Changed"]})
+        assert answer.headers["Location"] == shown
+    listed = at("dashboard-list", dashboard, tab="charts", q="Changed")
+    address = at("widget-edit", dashboard, widget.pk, next=listed)
+    assert unescape(alice.get(address).content.decode()).count(f'href="{listed}"') == 1
+
+
+@pytest.mark.parametrize(
+    "address", ["https://evil.example/", "//evil.example/", "/\\evil.example/", "javascript:alert(1)"]
+)
+def test_the_editor_leads_to_no_other_site(alice, dashboard, widget, address):
+    page = alice.get(at("widget-edit", dashboard, widget.pk, dashboard=dashboard.pk, next=address)).content.decode()
+    assert address not in unescape(page)
+    answer = send(alice, dashboard, {**fields_of(page, "widget"), "next": [address]})
+    assert answer.headers["Location"] == at("dashboard-edit", dashboard, dashboard.pk)
 
 
 def test_a_chart_that_somebody_else_changed_is_not_written_over(alice, dashboard, widget):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -136,14 +136,18 @@ def update_dashboard(
     return dashboard
 
 
-def delete_dashboard(scope: ProjectScope, dashboard_id: str, *, actor: Actor) -> None:
-    """Its widgets stay: they may stand elsewhere, and can be placed again."""
+def delete_dashboard(scope: ProjectScope, dashboard_id: str, *, with_charts: bool = False, actor: Actor) -> None:
+    """Its widgets stay, as they can be placed again; `with_charts` deletes those that stand on no other dashboard."""
     scope.require(Role.MEMBER)
     with transaction.atomic():
         # Who places a chart on it at this moment comes before or after.
         dashboard = rows.get_dashboard(scope, dashboard_id, is_locked=True)
+        charts = rows.charts_only_on(dashboard) if with_charts else []
         record(actor, "dashboard.delete", dashboard, before=said(dashboard))
         dashboard.delete()
+        for widget in charts:
+            with suppress(Conflict, NotFound):  # placed elsewhere meanwhile, or deleted
+                delete_widget(scope, widget.pk, actor=actor)
 
 
 def copy_dashboard(scope: ProjectScope, dashboard_id: str, *, name: str, actor: Actor) -> Dashboard:

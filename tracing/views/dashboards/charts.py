@@ -55,6 +55,7 @@ class Table:
     rows: list[list[Cell]]
     total: list[Cell]
     is_heatmap: bool = False
+    is_in_time: bool = False
 
 
 def units_of(figure: Figure) -> list[Unit]:
@@ -74,7 +75,13 @@ def drawn(figure: Figure, drill: Drill, marks: Sequence[Any] = ()) -> dict[str, 
     if definition.chart is Chart.HISTOGRAM:
         return {**base, "unit": _unit_of_values(figure).value, "bars": [list(bar) for bar in figure.bars]}
     if not definition.is_in_time:
-        return {**base, "metrics": [metric_label(one) for one in definition.metrics], "items": [*_items(figure, drill)]}
+        whole = figure.total if definition.chart is Chart.PIE else None
+        return {
+            **base,
+            "metrics": [metric_label(one) for one in definition.metrics],
+            "items": [*_items(figure, drill)],
+            "total": value_text(whole.values[0], units[0]) if whole else "",
+        }
     return {
         **base,
         "bucket": figure.unit,
@@ -266,10 +273,16 @@ def _across_time(figure: Figure, drill: Drill) -> Table:
         rows.append(cells)
     names = _key_names(figure)
     heads = [(dimension_label(names[0]) if names else "", False)]
-    # As many words as there is room for.
-    step = -(-len(figure.starts) // _HEADS)
-    heads += [(f"{at:%b} {at.day}" if not number % step else "", True) for number, at in enumerate(figure.starts)]
-    return Table(heads, rows, [], is_heatmap=True)
+    return Table([*heads, *((words, True) for words in _days(figure))], rows, [], is_heatmap=True, is_in_time=True)
+
+
+def _days(figure: Figure) -> list[str]:
+    """For each bucket the day that begins with it; of many, as many as there is room for, and none at the very end."""
+    local = [at if figure.unit in _DAYS else timezone.localtime(at) for at in figure.starts]
+    begun = [0, *(place for place in range(1, len(local)) if local[place].date() != local[place - 1].date())]
+    chosen = set(begun[:: -(-len(begun) // _HEADS)])
+    room = len(local) / _HEADS / 2
+    return [f"{at:%b} {at.day}" if n in chosen and len(local) - n >= room else "" for n, at in enumerate(local)]
 
 
 def _across_keys(figure: Figure, drill: Drill) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -16,6 +16,7 @@ from config.api.values import from_json
 from config.errors import Invalid
 from tracing.queries.dashboards.views import Unit, unit_of
 from tracing.queries.filters import FITS, MOST_FILTERS, OPERATORS, Column
+from tracing.queries.periods import parse_time
 from tracing.views.dashboards.words import dimension_label
 
 #: operators that need no value
@@ -43,6 +44,7 @@ _KEYED = ("stringObject", "numberObject", "booleanObject", "categoryOptions")
 _SEVERAL = ("stringOptions", "arrayOptions", "categoryOptions")
 #: of the types that fit a kind of column, the order in which their operators are offered
 _ORDER = ("stringOptions", "arrayOptions", "stringObject", "number", "datetime", "boolean", "string", "null")
+_A_TIME = "2026-11-21T08:00:00Z"
 #: of a value in the form: some thousand ids
 _LONGEST = 100_000
 
@@ -102,7 +104,7 @@ class Row:
             return _("values, parted by commas")
         if unit_of(self.condition.column, "avg") is Unit.MILLISECONDS:
             return _("milliseconds")
-        return "2026-11-21T08:00:00Z" if self.kind == "datetime" else _("value")
+        return _A_TIME if self.kind == "datetime" else _("value")
 
 
 def types_of(column: Column) -> dict[str, str]:
@@ -135,6 +137,13 @@ def conditions_of(items: Iterable[Item], columns: Columns) -> list[Condition]:
 def items_of(conditions: Sequence[Condition], columns: Columns) -> list[Item]:
     """As the API writes them. What is wrong with a line is said at it. Lines without a column are no conditions."""
     return [one.raw or _item(one, columns) for one in conditions if one.column or one.raw]
+
+
+def whole_items(conditions: Sequence[Condition], columns: Columns) -> list[Item]:
+    """Of lines that are being written those that say something already; nothing is said at the others."""
+    lines = [replace(one, error="") for one in conditions]
+    items = [items_of([one], columns) for one in lines]
+    return [item for one, found in zip(lines, items, strict=True) for item in found if not one.error]
 
 
 def _item(one: Condition, columns: Columns) -> Item:
@@ -173,6 +182,11 @@ def _value(one: Condition, kind: str) -> Any:
         return one.value == "true"
     if not one.value:
         one.error = _("Give a value.")
+    elif kind == "datetime" and parse_time(one.value) is None:
+        one.error = _("“%(text)s” is no time. Write one like %(example)s.") % {
+            "text": one.value[:40],
+            "example": _A_TIME,
+        }
     return one.value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
@@ -31,11 +32,13 @@ from tracing.views.dashboards.conditions import Row
 from tracing.views.dashboards.layouts import LayoutDraft
 from tracing.views.dashboards.lists import edit_url, path_words
 from tracing.views.dashboards.page import shown_panels
+from tracing.views.dashboards.returning import back_from
 from tracing.views.dashboards.widget_drafts import chart_words
 from tracing.views.dashboards.words import dimension_label
 
 #: charts that can be chosen from; there are others by search in the list of charts
 _MOST_OFFERED = 200
+_LONGEST_IN_ADDRESS = 2_000
 
 
 @require_safe
@@ -100,6 +103,8 @@ def _copy_form(
         "title": panel.title if panel else "",
         "others": [one for one in others if one.pk != dashboard.pk],
         "problem": problem,
+        "next": back_from(query),
+        "back": back_from(query) or edit_url(scope, dashboard),
     }
     return render_page(request, "tracing/chart_copy.html", context, status=422 if problem else 200)
 
@@ -186,6 +191,13 @@ def _with(url: str, **parameters: str) -> str:
     return f"{url}?{urlencode(parameters)}"
 
 
+def _new_filters(dashboard: Dashboard, draft: LayoutDraft) -> str:
+    """What charts are to be shown under, where that is not what is saved, and no more than an address can hold."""
+    filters = draft.filters_so_far()
+    text = orjson.dumps(filters).decode()
+    return text if filters != dashboard.filters and len(text) <= _LONGEST_IN_ADDRESS else ""
+
+
 # --- The page --------------------------------------------------------------------------------------------
 def _page(
     request: HttpRequest, scope: ProjectScope, dashboard: Dashboard, draft: LayoutDraft, *, status: int = 200
@@ -197,7 +209,7 @@ def _page(
         "scope": scope,
         "dashboard": dashboard,
         "draft": draft,
-        "panels": shown_panels(scope, draft.panels, QueryDict(), dashboard),
+        "panels": shown_panels(scope, draft.panels, QueryDict(), dashboard, _new_filters(dashboard, draft)),
         "rows": [Row(one, columns) for one in draft.conditions],
         "columns": [(name, dimension_label(name)) for name in columns],
         "widgets": [(one, chart_words(one.chart_type)) for one in widgets.items],

@@ -67,6 +67,12 @@ class LayoutDraft:
                 conditions.put_issues(self.conditions, issue["path"][1], str(issue["message"]))
         return items
 
+    def filters_so_far(self) -> list[Item]:
+        """What charts are shown under while it is written."""
+        items = conditions.whole_items(self.conditions, filter_columns())
+        wrong = {issue["path"][1] for issue in filter_issues(items)}
+        return [item for number, item in enumerate(items) if number not in wrong]
+
     def given(self) -> list[GivenPlacement]:
         places = without_overlaps([At.of(one) for one in self.placements])
         return [_given(one, at) for one, at in zip(self.placements, places, strict=True)]

@@ -27,6 +27,7 @@ from tracing.queries.dashboards import rows
 from tracing.queries.dashboards.files import LARGEST_BYTES, DashboardFile, WidgetFile, dashboard_file, read_file
 from tracing.queries.dashboards.presets import BOARDS, HOME, Board
 from tracing.queries.paging import PageNumber
+from tracing.views.dashboards.returning import back_from
 from tracing.views.dashboards.widget_drafts import chart_words
 from tracing.views.dashboards.widgets import file_answer
 from tracing.views.dashboards.words import VIEWS
@@ -121,7 +122,7 @@ def dashboard_choose_home(request: HttpRequest, scope: ProjectScope) -> HttpResp
     """The project opens with `dashboard`; without one, with the built-in home."""
     actions.set_home(scope, _id(request.POST, "dashboard") or None, actor=Actor.of(request))
     messages.success(request, _("That is what the project opens with now."))
-    return see_other(_list_url(scope))
+    return see_other(back_from(request.POST) or _list_url(scope))
 
 
 @posted_from("tracing:dashboard-list")
@@ -130,9 +131,17 @@ def dashboard_delete(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """Asks first, unless the form says that it did."""
     dashboard = rows.get_dashboard(scope, _id(request.POST, "dashboard"))
     if request.POST.get("confirmed") != "1":
-        context = {"scope": scope, "dashboard": dashboard, "charts": dashboard.placements.count()}
+        charts = {one.widget_id for one in dashboard.placements.all() if one.widget_id}
+        context = {
+            "scope": scope,
+            "dashboard": dashboard,
+            "charts": charts,
+            "only_here": rows.charts_only_on(dashboard),
+            "back": back_from(request.POST) or _list_url(scope),
+        }
         return render_page(request, "tracing/dashboard_delete.html", context)
-    actions.delete_dashboard(scope, dashboard.pk, actor=Actor.of(request))
+    with_charts = request.POST.get("with_charts") == "1"
+    actions.delete_dashboard(scope, dashboard.pk, with_charts=with_charts, actor=Actor.of(request))
     messages.success(request, _("The dashboard “%(name)s” is deleted.") % {"name": dashboard.name})
     return see_other(_list_url(scope))
 
@@ -149,7 +158,7 @@ def dashboard_export(request: HttpRequest, scope: ProjectScope, dashboard_id: st
 @project_page(Role.MEMBER)
 def dashboard_import(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     """A file or pasted text. With `dashboard`, a chart goes on that one."""
-    return _import_form(request, scope, _id(request.GET, "dashboard"))
+    return _import_form(request, scope, request.GET)
 
 
 @posted_from("tracing:dashboard-import")
@@ -163,7 +172,7 @@ def dashboard_import_do(request: HttpRequest, scope: ProjectScope) -> HttpRespon
             raise Invalid(_("Choose a file, or paste what is in one."))
         return see_other(_imported(request, scope, read_file(given), target))
     except Invalid as refusal:
-        return _import_form(request, scope, target, text=_shown(given), refusal=refusal)
+        return _import_form(request, scope, request.POST, text=_shown(given), refusal=refusal)
 
 
 def _imported(request: HttpRequest, scope: ProjectScope, found: DashboardFile | WidgetFile, target: str) -> str:
@@ -175,7 +184,7 @@ def _imported(request: HttpRequest, scope: ProjectScope, found: DashboardFile | 
     if target:
         actions.place_widget(scope, target, found, actor=actor)
         messages.success(request, _("“%(name)s” is imported, below all others.") % {"name": found.name})
-        return edit_url(scope, rows.get_dashboard(scope, target))
+        return back_from(request.POST) or edit_url(scope, rows.get_dashboard(scope, target))
     actions.create_widget(scope, found, actor=actor)
     messages.success(request, _("The chart “%(name)s” is imported. Place it on a dashboard.") % {"name": found.name})
     return f"{_list_url(scope)}?tab=charts"
@@ -188,12 +197,16 @@ def _shown(given: str | bytes) -> str:
 
 
 def _import_form(
-    request: HttpRequest, scope: ProjectScope, target: str, *, text: str = "", refusal: Invalid | None = None
+    request: HttpRequest, scope: ProjectScope, query: QueryDict, *, text: str = "", refusal: Invalid | None = None
 ) -> HttpResponse:
+    target, back = _id(query, "dashboard"), back_from(query)
+    dashboard = rows.get_dashboard(scope, target) if target else None
     issues: Any = (refusal.issues if refusal else None) or ()
     context = {
         "scope": scope,
-        "dashboard": rows.get_dashboard(scope, target) if target else None,
+        "dashboard": dashboard,
+        "next": back,
+        "back": back or (edit_url(scope, dashboard) if dashboard else _list_url(scope)),
         "text": text,
         "problem": refusal.message if refusal else "",
         "issues": [(path_words(one.get("path") or ()), one["message"]) for one in issues],

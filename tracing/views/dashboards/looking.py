@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import QueryDict
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
+from config.api.values import from_json
+from config.errors import Invalid
 from tracing.forms import period_from
 from tracing.models import Dashboard
 from tracing.queries.dashboards.figures import Looked
@@ -34,14 +37,14 @@ class PageFilter:
 PAGE_FILTERS = {
     one.name: one
     for one in (
-        PageFilter("name", _("Trace name"), "traceName"),
-        PageFilter("user", _("User"), "userId"),
-        PageFilter("session", _("Session"), "sessionId"),
-        PageFilter("model", _("Model"), "providedModelName"),
-        PageFilter("tag", _("Tag"), "tags", is_list=True),
-        PageFilter("release", _("Release"), "release"),
-        PageFilter("version", _("Version"), "version"),
-        PageFilter("prompt", _("Prompt"), "promptName"),
+        PageFilter("name", lazy("Trace name"), "traceName"),
+        PageFilter("user", lazy("User"), "userId"),
+        PageFilter("session", lazy("Session"), "sessionId"),
+        PageFilter("model", lazy("Model"), "providedModelName"),
+        PageFilter("tag", lazy("Tag"), "tags", is_list=True),
+        PageFilter("release", lazy("Release"), "release"),
+        PageFilter("version", lazy("Version"), "version"),
+        PageFilter("prompt", lazy("Prompt"), "promptName"),
     )
 }
 #: What the address of one chart takes along from that of its page.
@@ -54,10 +57,19 @@ def values_of(query: QueryDict, name: str) -> list[str]:
 
 
 def looked_from(query: QueryDict, dashboard: Dashboard | None = None) -> Looked:
-    """With the filters that a dashboard has of its own."""
+    """With the filters that a dashboard has of its own, or with those that `filters` has in their place while it is
+    arranged. Raises Invalid."""
     given = [one.item(values) for name, one in PAGE_FILTERS.items() if (values := values_of(query, name))]
-    own = dashboard.filters if dashboard else []
+    instead = query.get("filters")
+    own = _read(instead) if instead is not None else dashboard.filters if dashboard else []
     return Looked(period_from(query), environments_from(query), (*own, *given))
+
+
+def _read(text: str) -> list[dict[str, Any]]:
+    found = from_json(text.encode())
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise Invalid(_("These are no filters that can be read."))
+    return found
 
 
 def chosen_from(query: QueryDict) -> list[tuple[PageFilter, str]]:

@@ -83,12 +83,17 @@ def board_panels(board: Board) -> list[Panel]:
 
 
 def shown_panels(
-    scope: ProjectScope, panels: Sequence[Panel], query: QueryDict, dashboard: Dashboard | None = None
+    scope: ProjectScope,
+    panels: Sequence[Panel],
+    query: QueryDict,
+    dashboard: Dashboard | None = None,
+    filters: str = "",
 ) -> list[ShownPanel]:
+    """`filters`: in place of those of the dashboard."""
     dashboard_id = dashboard.pk if dashboard else ""
     shown = []
     for panel in panels:
-        what = {"preset": panel.preset_id, "widget": panel.widget_id, "dashboard": dashboard_id}
+        what = {"preset": panel.preset_id, "widget": panel.widget_id, "dashboard": dashboard_id, "filters": filters}
         shown.append(ShownPanel(panel, figure_url(scope, query, **what), csv_url(scope, query, **what)))
     return shown
 

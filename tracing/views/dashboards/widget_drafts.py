@@ -25,7 +25,8 @@ from tracing.queries.metrics import METADATA, View
 from tracing.queries.metrics.aggregations import HISTOGRAM
 from tracing.views.dashboards import conditions
 from tracing.views.dashboards.conditions import Condition, Item
-from tracing.views.dashboards.words import suggested_name
+from tracing.views.dashboards.returning import back_from
+from tracing.views.dashboards.words import STEPS, suggested_name
 
 #: in the form, what stands for the choice of a key
 KEY = "metadata"
@@ -50,13 +51,7 @@ OWN_RANGES = [
     ("30d", lazy("the last 30 days")),
     ("90d", lazy("the last 90 days")),
 ]
-UNITS = [
-    ("", lazy("as fits the time range")),
-    ("hour", lazy("an hour")),
-    ("day", lazy("a day")),
-    ("week", lazy("a week")),
-    ("month", lazy("a month")),
-]
+UNITS = [("", lazy("as fits the time range")), *((name, STEPS[name]) for name in ("hour", "day", "week", "month"))]
 #: what a preview looks at where the chart has no range of its own
 LOOKS = [("24h", lazy("24 hours")), ("7d", lazy("7 days")), ("30d", lazy("30 days")), ("90d", lazy("90 days"))]
 _KINDS = [one.value for one in Chart]
@@ -94,6 +89,8 @@ class WidgetDraft:
     #: where it goes, and what it replaces there
     dashboard: str = ""
     place: str = ""
+    #: the page that it was opened from, where that is not the one of `dashboard` while it is arranged
+    back: str = ""
     #: when the widget was changed last, as the form knows it
     based_on: str = ""
     view: str = "observations"
@@ -191,6 +188,9 @@ class WidgetDraft:
     def definition(self) -> Definition | None:
         """None when it cannot be read; what is wrong is said where it belongs."""
         body = self.body()
+        if misfit := self.misfit(self.kind):
+            self.errors["chartType"] = misfit
+        self._say_misuse()
         if self.has_errors:
             return None
         try:
@@ -198,6 +198,18 @@ class WidgetDraft:
         except Invalid as refusal:
             self.refused(refusal)
             return None
+
+    def _say_misuse(self) -> None:
+        """Figures by kind are of the keys of one map, and those of two would multiply each other."""
+        dimensions = self.shown_view.dimensions
+        maps = [name for name, one in dimensions.items() if one.is_exploded and one.kind == "text"]
+        needed = [self.shown_view.measures[one.measure].by for one in self.metrics]
+        asked = [name for name in maps if name in (*self.fields, *needed)]
+        if len(asked) > 1:
+            self.errors["metrics"] = _("Cost by kind and tokens by kind each need a chart of their own.")
+        for one in self.conditions:
+            if one.column in maps and one.column not in asked:
+                one.error = _("A chart can be asked this only where it is broken down by it.")
 
     def refused(self, refusal: Invalid) -> None:
         """Puts what was found wrong where it belongs."""
@@ -217,16 +229,22 @@ class WidgetDraft:
     def misfit(self, kind: Chart) -> str:
         """Why a kind of chart cannot show what is asked for; empty if it can."""
         spreads = [one.aggregation == HISTOGRAM for one in self.metrics]
+        measure = self.shown_view.measures[self.metrics[0].measure]
         most = MOST_DIMENSIONS.get(kind, 1)
-        if kind is Chart.HISTOGRAM and spreads != [True]:
-            return _("A histogram shows one measure, as its spread.")
-        if kind is not Chart.HISTOGRAM and any(spreads):
-            return _("A spread is shown by a histogram only.")
-        if len(self.fields) > most:
-            return _("It has no room for a breakdown.") if not most else _("It has room for one breakdown only.")
-        if kind is Chart.NUMBER and len(self.metrics) > 1:
-            return _("It shows one measure.")
-        return ""
+        words = ""
+        if kind is Chart.HISTOGRAM and (spreads != [True] or measure.expression is None or measure.by):
+            words = _("“%(chart)s” shows one measure that each record has a value of, such as latency, as its spread.")
+        elif kind is not Chart.HISTOGRAM and any(spreads):
+            words = _("“%(chart)s” shows no spread: a histogram does.")
+        elif len(self.fields) > most and not most:
+            words = _("“%(chart)s” has no room for a breakdown.")
+        elif len(self.fields) > most:
+            words = _("“%(chart)s” has room for one breakdown: a table takes two.")
+        elif kind is Chart.NUMBER and len(self.metrics) > 1:
+            words = _("“%(chart)s” shows one measure.")
+        elif kind is Chart.NUMBER and measure.by:
+            words = _("“%(chart)s” shows one figure, and a measure by kind has several.")
+        return words % {"chart": CHARTS[kind]}
 
     @property
     def suggested_name(self) -> str:
@@ -314,6 +332,7 @@ def of_post(data: QueryDict) -> WidgetDraft:
         widget=text("widget"),
         dashboard=text("dashboard"),
         place=text("place"),
+        back=back_from(data),
         based_on=text("based_on"),
         view=one_of("view", VIEWS, "observations"),
         metrics=[MetricRow(*pair) for pair in zip(column("measure"), column("agg"), strict=False)],

@@ -43,6 +43,7 @@ from tracing.queries.periods import Period
 from tracing.views.dashboards import widget_drafts as drafts
 from tracing.views.dashboards.conditions import Row
 from tracing.views.dashboards.figures import figure_url
+from tracing.views.dashboards.returning import back_from
 from tracing.views.dashboards.widget_drafts import KEY, WidgetDraft
 from tracing.views.dashboards.words import AGGREGATIONS, dimension_label, measure_label
 from tracing.views.dashboards.words import VIEWS as VIEW_WORDS
@@ -58,6 +59,7 @@ def widget_new(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     it takes the place of `place`."""
     draft = _begun(scope, request.GET)
     draft.dashboard, draft.place = _text(request.GET, "dashboard"), _text(request.GET, "place")
+    draft.back = back_from(request.GET)
     if draft.dashboard:
         rows.get_dashboard(scope, draft.dashboard)
     return _form(request, scope, draft)
@@ -81,7 +83,7 @@ def widget_edit(request: HttpRequest, scope: ProjectScope, widget_id: str) -> Ht
     widget = rows.get_widget(scope, widget_id)
     draft = drafts.of_body(rows.widget_body(widget))
     draft.widget, draft.based_on = widget.pk, widget.updated_at.isoformat()
-    draft.dashboard = _text(request.GET, "dashboard")
+    draft.dashboard, draft.back = _text(request.GET, "dashboard"), back_from(request.GET)
     return _form(request, scope, draft)
 
 
@@ -114,7 +116,7 @@ def widget_delete(request: HttpRequest, scope: ProjectScope, widget_id: str) -> 
         messages.error(request, refusal.message)
     else:
         messages.success(request, _("The chart is deleted."))
-    return see_other(f"{reverse('tracing:dashboard-list', args=[scope.project_id])}?tab=charts")
+    return see_other(back_from(request.POST) or _charts_url(scope))
 
 
 def file_answer(body: dict[str, Any], name: str, otherwise: str) -> HttpResponse:
@@ -164,8 +166,14 @@ def _write(
 
 
 def _back(scope: ProjectScope, draft: WidgetDraft) -> str:
+    if draft.back:
+        return draft.back
     if draft.dashboard:
         return reverse("tracing:dashboard-edit", args=[scope.project_id, draft.dashboard])
+    return _charts_url(scope)
+
+
+def _charts_url(scope: ProjectScope) -> str:
     return f"{reverse('tracing:dashboard-list', args=[scope.project_id])}?tab=charts"
 
 
