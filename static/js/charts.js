@@ -1,11 +1,12 @@
 // Draws what `tracing/views/dashboards/charts.py` sends:
 //   lines, areas, stacks: times (of each bucket, and the end of the last), since, until, series [{name, values, unit, href, total, rest, before}], marks
-//   bars, columns, pie:   items [{name, values, href, rest}], metrics
+//   bars, columns, pie:   items [{name, values, href, rest}], metrics, total of a pie as text
 //   histogram:            bars [[from, until, how many]]
 import * as echarts from "../vendor/echarts/echarts.js";
-import { write, writeShort, writeTime } from "./chart-words.js";
+import { isOfDays, roundStep, timeLabels, write, writeShort, writeTime } from "./chart-words.js";
 
 const COLOURS = 8;
+const BAR = 20;
 // What has a colour of its own wherever it is shown: levels, and types of observations.
 const TONES = [
   "rest", "bad", "warn", "line-strong", "span", "generation", "event", "agent", "tool", "chain", "retriever", "embedding", "evaluator", "guardrail",
@@ -62,7 +63,9 @@ function frame(element, colours) {
   };
 }
 
-const valueAxis = (unit, colours) => ({
+// `most`: the largest value, where it is known; durations then have round steps.
+const valueAxis = (unit, colours, most = 0) => ({
+  ...(unit === "milliseconds" ? { interval: roundStep(most) } : {}),
   type: "value", splitNumber: 3, axisLine: { show: false }, axisTick: { show: false },
   axisLabel: { color: colours["text-3"], fontSize: 11, formatter: (value) => writeShort(value, unit) },
   splitLine: { lineStyle: { color: colours.line } },
@@ -72,6 +75,16 @@ const categoryAxis = (data, colours, more = {}) => ({
   type: "category", data, axisTick: { show: false }, axisLine: { lineStyle: { color: colours.line } },
   axisLabel: { color: colours["text-3"], fontSize: 11, hideOverlap: true, ...more },
 });
+
+const LABEL = 64; // what a label below an axis of time takes, with room around it
+
+function timeAxis(element, data, starts, colours) {
+  if (isOfDays(data.bucket)) return categoryAxis(starts, colours, { formatter: (text) => writeTime(text, data.bucket, true), alignMaxLabel: "right" });
+  const labels = timeLabels(starts, (element.clientWidth - LABEL) / LABEL);
+  return categoryAxis(starts, colours, { interval: (place) => labels.has(place), formatter: (_text, place) => labels.get(place) ?? " " });
+}
+
+const largest = (values) => values.reduce((most, value) => Math.max(most, value ?? 0), 0);
 
 // Tooltips are elements and not HTML: names are traced, and so hostile.
 function tip(title, lines) {
@@ -91,6 +104,11 @@ function tip(title, lines) {
   return box;
 }
 
+const labelText = (value, unit) => (unit === "dollars" && Math.abs(value) < 1000 ? write(value, unit) : writeShort(value, unit));
+const valueLabel = (unit, colours, more = {}) => ({
+  show: true, position: "top", color: colours["text-2"], fontSize: 10, formatter: ({ value }) => (value === null || value === undefined ? "" : labelText(value, unit)), ...more,
+});
+
 // --- Kinds -----------------------------------------------------------------------------------------------
 // A value between two that are not there has no line to stand on, and gets a dot.
 function dotted(values) {
@@ -100,13 +118,24 @@ function dotted(values) {
   });
 }
 
+// Where nothing was measured there is no line; a faint one leads across, so that what belongs together is seen.
+function bridge(one, own) {
+  const first = one.values.findIndex((value) => value !== null), last = one.values.findLastIndex((value) => value !== null);
+  if (first < 0 || !one.values.slice(first, last).includes(null)) return [];
+  return [{
+    type: "line", data: one.values, connectNulls: true, symbol: "none", silent: true, animation: false, z: 1,
+    lineStyle: { width: 1, color: own, type: "dotted", opacity: 0.45 }, emphasis: { disabled: true }, tooltip: { show: false },
+  }];
+}
+
 function inTime(element, data, colours, hidden) {
-  const starts = data.times.slice(0, -1), at = places(data);
+  const starts = data.times.slice(0, -1), at = places(data), hasLabels = (one) => data.labels && !one.before;
   const isStacked = data.kind !== "lines" && !data.series.some((one) => one.before);
   const series = data.series.map((one, number) => {
     const own = tint(at[number], colours);
-    const values = hidden.has(number) ? [] : data.kind === "stacks" && !one.before ? one.values.map((value) => value || null) : dotted(one.values);
-    const common = { name: one.name, data: values, color: own, emphasis: { focus: "series" }, stack: isStacked ? "all" : undefined };
+    const values = hidden.has(number) ? [] : data.kind === "stacks" && !one.before ? one.values.map((value) => value || null) : hasLabels(one) ? one.values : dotted(one.values);
+    const common = { name: one.name, data: values, color: own, emphasis: { focus: "series" }, stack: isStacked ? "all" : undefined, labelLayout: { hideOverlap: true } };
+    if (hasLabels(one)) common.label = valueLabel(one.unit, colours, data.kind === "stacks" && data.series.length > 1 ? { position: "inside", color: colours.surface } : {});
     if (data.kind === "stacks" && !one.before) return { ...common, type: "bar", barCategoryGap: "18%", barMinHeight: 1 };
     return {
       ...common, type: "line", symbol: "circle", symbolSize: 5, showSymbol: true, connectNulls: false,
@@ -114,12 +143,13 @@ function inTime(element, data, colours, hidden) {
       areaStyle: data.kind === "areas" && !one.before ? { color: own, opacity: 0.25 } : undefined,
     };
   });
+  if (data.kind === "lines") series.push(...data.series.flatMap((one, number) => (hidden.has(number) ? [] : bridge(one, tint(at[number], colours)))));
   if (data.marks?.length && series.length) series[0].markLine = markLine(data, starts, colours);
   const units = [...new Set(data.series.map((one) => one.unit))];
   return {
     ...frame(element, colours), series,
-    xAxis: categoryAxis(starts, colours, { formatter: (text) => writeTime(text, data.bucket, true) }),
-    yAxis: valueAxis(units.length > 1 ? "" : units[0], colours),
+    xAxis: timeAxis(element, data, starts, colours),
+    yAxis: valueAxis(units.length > 1 ? "" : units[0], colours, isStacked ? 0 : largest(data.series.flatMap((one, number) => (hidden.has(number) ? [] : one.values)))),
     tooltip: {
       ...frame(element, colours).tooltip, trigger: "axis", axisPointer: { type: "line", lineStyle: { color: colours["line-strong"], type: "solid" } },
       formatter: (parts) => {
@@ -137,13 +167,15 @@ function inTime(element, data, colours, hidden) {
 
 // A line where a release was first seen, with its name at the top.
 function markLine(data, starts, colours) {
-  const marks = data.marks
-    .map((mark) => ({ ...mark, place: starts.findLastIndex((start) => start <= mark.at) }))
-    .filter((mark) => mark.place >= 0);
+  const places = new Map(); // of those that began in one bucket the names stand together
+  for (const { at, name } of data.marks) {
+    const place = starts.findLastIndex((start) => start <= at);
+    if (place >= 0) places.set(place, [...(places.get(place) ?? []), name]);
+  }
   return {
     symbol: "none", silent: true, animation: false, lineStyle: { color: colours["text-3"], type: "dotted", width: 1 },
-    label: { color: colours["text-3"], fontSize: 10, position: "insideEndTop", formatter: ({ name }) => name.slice(0, 24) },
-    data: marks.map((mark) => ({ xAxis: mark.place, name: mark.name })),
+    label: { color: colours["text-3"], fontSize: 10, position: "insideEndTop", formatter: ({ name }) => (name.length > 24 ? `${name.slice(0, 23)}…` : name) },
+    data: [...places].map(([place, names]) => ({ xAxis: place, name: names.join(", ") })),
   };
 }
 
@@ -152,13 +184,16 @@ function asBars(element, data, colours) {
   const items = isDown ? [...data.items].reverse() : data.items;
   const names = items.map((one) => one.name);
   const cut = (name) => (name.length > 24 ? `${name.slice(0, 23)}…` : name);
-  const labels = categoryAxis(names, colours, { formatter: cut, color: colours["text-2"], fontFamily: getComputedStyle(element).fontFamily });
+  const room = (element.clientWidth - LABEL) / items.length - 6;
+  const within = !isDown && room > 28 ? { interval: 0, width: room, overflow: "truncate" } : { formatter: cut };
+  const labels = categoryAxis(names, colours, { ...within, color: colours["text-2"], fontFamily: getComputedStyle(element).fontFamily });
   const series = data.metrics.map((name, number) => ({
-    type: "bar", name, barMaxWidth: 22, barMinHeight: 1, data: items.map((one) => one.values[number]),
+    type: "bar", name, barMaxWidth: isDown ? 22 : 40, barMinHeight: 1, data: items.map((one) => one.values[number]),
     color: colours.series[number % COLOURS], cursor: "pointer",
-    label: { show: data.labels || isDown, position: isDown ? "right" : "top", color: colours["text-2"], fontSize: 11, formatter: ({ value }) => writeShort(value ?? 0, data.unit) },
+    label: data.labels || isDown ? valueLabel(data.unit, colours, { position: isDown ? "right" : "top", fontSize: 11 }) : undefined,
   }));
-  const values = isDown ? { ...valueAxis(data.unit, colours), axisLabel: { show: false }, splitLine: { show: false } } : valueAxis(data.unit, colours);
+  const most = largest(items.flatMap((one) => one.values));
+  const values = isDown ? { ...valueAxis(data.unit, colours), axisLabel: { show: false }, splitLine: { show: false } } : valueAxis(data.unit, colours, most);
   const base = frame(element, colours);
   return {
     ...base, series, grid: { ...base.grid, right: isDown ? 52 : 12 },
@@ -170,10 +205,12 @@ function asBars(element, data, colours) {
 
 function asPie(element, data, colours, hidden) {
   const at = places(data), total = data.items.reduce((sum, one) => sum + (one.values[0] ?? 0), 0);
+  const label = data.labels ? { show: true, color: colours["text-2"], fontSize: 11, formatter: ({ value }) => labelText(value ?? 0, data.unit) } : { show: false };
   return {
     ...frame(element, colours),
+    title: { text: hidden.size ? "" : data.total ?? "", left: "center", top: "middle", textStyle: { color: colours.text, fontSize: 15, fontWeight: 600, fontFamily: getComputedStyle(element).fontFamily } },
     series: [{
-      type: "pie", radius: ["52%", "82%"], center: ["50%", "50%"], label: { show: false }, itemStyle: { borderColor: colours.surface, borderWidth: 1 },
+      type: "pie", radius: data.labels ? ["46%", "70%"] : ["56%", "84%"], center: ["50%", "50%"], label, labelLine: { length: 6, length2: 6, lineStyle: { color: colours["line-strong"] } }, itemStyle: { borderColor: colours.surface, borderWidth: 1 },
       data: data.items.map((one, number) => ({ name: one.name, value: hidden.has(number) ? 0 : one.values[0], itemStyle: { color: tint(at[number], colours) } })),
     }],
     tooltip: { ...frame(element, colours).tooltip, trigger: "item", formatter: ({ dataIndex: number }) => {
@@ -189,7 +226,7 @@ function asHistogram(element, data, colours) {
     ...base,
     xAxis: categoryAxis(data.bars.map(([low]) => low), colours, { formatter: (low) => writeShort(Number(low), data.unit) }),
     yAxis: valueAxis("", colours),
-    series: [{ type: "bar", barCategoryGap: "6%", data: data.bars.map((bar) => bar[2] || null), color: colours.series[0], barMinHeight: 1 }],
+    series: [{ type: "bar", barCategoryGap: "6%", data: data.bars.map((bar) => bar[2] || null), color: colours.series[0], barMinHeight: 1, label: data.labels ? valueLabel("", colours) : undefined, labelLayout: { hideOverlap: true } }],
     tooltip: { ...base.tooltip, trigger: "axis", axisPointer: { type: "none" }, formatter: ([{ dataIndex: at }]) => {
       const [low, high, height] = data.bars[at];
       const name = at === last ? `≥ ${write(low, data.unit)}` : `${write(low, data.unit)} – ${write(high, data.unit)}`;
@@ -206,6 +243,7 @@ function legend(element, data, hidden) {
   if (!box) return;
   box.replaceChildren();
   const parts = data.series ?? (data.kind === "pie" ? data.items : []);
+  legends.unobserve(box);
   if (parts.length < 2) return;
   const at = places(data);
   parts.forEach((one, number) => {
@@ -223,7 +261,42 @@ function legend(element, data, hidden) {
     });
     box.append(button);
   });
+  box.append(moreOf(box));
+  fit(box);
+  legends.observe(box);
 }
+
+// What does not fit beside the title is counted, and shown below it when that is asked for.
+function moreOf(box) {
+  const more = document.createElement("button");
+  more.type = "button";
+  more.className = "more";
+  more.addEventListener("click", () => {
+    box.closest("header").classList.toggle("all-names");
+    fit(box);
+  });
+  return more;
+}
+
+function fit(box) {
+  const more = box.querySelector(".more"), all = [...box.querySelectorAll("button:not(.more)")];
+  if (!more) return;
+  const isOpen = box.closest("header").classList.contains("all-names");
+  for (const button of all) button.hidden = false;
+  more.hidden = !isOpen;
+  more.setAttribute("aria-expanded", String(isOpen));
+  more.textContent = "−";
+  more.setAttribute("aria-label", box.dataset.less);
+  if (isOpen) return;
+  for (let shown = all.length; shown > 0 && box.scrollWidth > box.clientWidth; ) {
+    all[--shown].hidden = true;
+    more.hidden = false;
+    more.textContent = `+${all.length - shown}`;
+    more.setAttribute("aria-label", box.dataset.more.replace("%n%", all.length - shown));
+  }
+}
+
+const legends = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(target)));
 
 // --- Going to the rows -----------------------------------------------------------------------------------
 function follow(element, data, chart) {
@@ -247,6 +320,32 @@ function follow(element, data, chart) {
   }
 }
 
+// --- One moment in all charts -------------------------------------------------------------------------
+// Where the pointer is in one chart in time, the others show the same moment; tooltips stay where the pointer is.
+const quiet = { type: "updateAxisPointer", dispatchAction: () => {} };
+
+function point(element, moment) {
+  const { chart, data } = shown.get(element);
+  const place = moment && moment < data.times.at(-1) ? data.times.findLastIndex((start) => start <= moment) : -1;
+  if (place < 0) return chart.dispatchAction({ ...quiet, currTrigger: "leave" });
+  const x = chart.convertToPixel({ xAxisIndex: 0 }, place);
+  chart.dispatchAction({ ...quiet, currTrigger: "mousemove", x, y: chart.getHeight() / 2 });
+}
+
+function share(element, chart, data) {
+  let last = null;
+  const tell = (moment) => {
+    if (moment === last) return;
+    last = moment;
+    for (const [other, one] of shown) if (other !== element && one.data.times) point(other, moment);
+  };
+  chart.getZr().on("mousemove", ({ offsetX, offsetY }) => {
+    const isInside = chart.containPixel("grid", [offsetX, offsetY]);
+    tell(isInside ? data.times[Math.round(chart.convertFromPixel({ xAxisIndex: 0 }, offsetX))] ?? null : null);
+  });
+  chart.getZr().on("globalout", () => tell(null));
+}
+
 // --- Mounting --------------------------------------------------------------------------------------------
 function redraw(element) {
   const { chart, data, hidden } = shown.get(element);
@@ -257,8 +356,18 @@ const sizes = new ResizeObserver((entries) => {
   for (const { target, contentRect } of entries) if (contentRect.width && contentRect.height) shown.get(target)?.chart.resize();
 });
 
+// Bars that would be too thin to have names have a plot of their own height, which is scrolled.
+function makeRoom(element, data) {
+  const height = data.kind === "bars" ? data.items.length * BAR : 0;
+  const isTall = height > element.clientHeight;
+  element.style.minBlockSize = isTall ? `${height}px` : "";
+  element.classList.toggle("tall", isTall);
+  if (isTall) element.tabIndex = 0;
+}
+
 // Draws the chart whose data stand behind `element`; `before` says which names were hidden in the one it replaces.
 export function mount(element, data, before = new Set()) {
+  makeRoom(element, data);
   const chart = echarts.init(element, null, { renderer: "canvas" });
   const names = (data.series ?? data.items ?? []).map((one) => one.name);
   const hidden = new Set(names.flatMap((name, number) => (before.has(name) ? [number] : [])));
@@ -266,6 +375,7 @@ export function mount(element, data, before = new Set()) {
   redraw(element);
   legend(element, data, hidden);
   follow(element, data, chart);
+  if (data.times) share(element, chart, data);
   sizes.observe(element);
 }
 

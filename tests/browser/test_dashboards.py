@@ -69,6 +69,21 @@ def test_names_of_a_legend_are_switched_off_and_on(home):
     expect(name).to_have_attribute("aria-pressed", "true")
 
 
+def test_the_moment_pointed_at_in_one_chart_is_marked_in_the_others(home):
+    plots = [home.locator(f"{PANEL.format(name)} [data-plot]") for name in ("calls-by-model", "latency-in-time")]
+    for plot in plots:
+        expect(plot.locator("canvas")).to_be_visible()
+    before = plots[1].screenshot()
+    plots[0].hover()
+    expect(plots[0].locator(".chart-tip")).to_be_visible()
+    marked = plots[1].screenshot()
+    assert marked != before
+    expect(plots[1].locator(".chart-tip")).to_have_count(0)
+    home.mouse.move(2, 2)
+    expect(plots[0].locator(".chart-tip")).to_be_hidden()
+    assert plots[1].screenshot() != marked
+
+
 def test_time_range_and_filters_are_in_the_address(home):
     home.get_by_text("Filter", exact=True).click()
     home.get_by_label("Model", exact=True).fill("gpt-4o-mini")
