@@ -106,7 +106,7 @@ function tip(title, lines) {
 
 const labelText = (value, unit) => (unit === "dollars" && Math.abs(value) < 1000 ? write(value, unit) : writeShort(value, unit));
 const valueLabel = (unit, colours, more = {}) => ({
-  show: true, position: "top", color: colours["text-2"], fontSize: 10, formatter: ({ value }) => (value === null || value === undefined ? "" : labelText(value, unit)), ...more,
+  show: true, position: "top", color: colours["text-2"], fontSize: 10, textBorderColor: colours.surface, textBorderWidth: 2, formatter: ({ value }) => (value === null || value === undefined ? "" : labelText(value, unit)), ...more,
 });
 
 // --- Kinds -----------------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ function inTime(element, data, colours, hidden) {
     const own = tint(at[number], colours);
     const values = hidden.has(number) ? [] : data.kind === "stacks" && !one.before ? one.values.map((value) => value || null) : hasLabels(one) ? one.values : dotted(one.values);
     const common = { name: one.name, data: values, color: own, emphasis: { focus: "series" }, stack: isStacked ? "all" : undefined, labelLayout: { hideOverlap: true } };
-    if (hasLabels(one)) common.label = valueLabel(one.unit, colours, data.kind === "stacks" && data.series.length > 1 ? { position: "inside", color: colours.surface } : {});
+    if (hasLabels(one)) common.label = valueLabel(one.unit, colours, data.kind === "stacks" && data.series.length > 1 ? { position: "inside", color: colours.surface, textBorderWidth: 0 } : {});
     if (data.kind === "stacks" && !one.before) return { ...common, type: "bar", barCategoryGap: "18%", barMinHeight: 1 };
     return {
       ...common, type: "line", symbol: "circle", symbolSize: 5, showSymbol: true, connectNulls: false,
@@ -174,7 +174,7 @@ function markLine(data, starts, colours) {
   }
   return {
     symbol: "none", silent: true, animation: false, lineStyle: { color: colours["text-3"], type: "dotted", width: 1 },
-    label: { color: colours["text-3"], fontSize: 10, position: "insideEndTop", formatter: ({ name }) => (name.length > 24 ? `${name.slice(0, 23)}…` : name) },
+    label: { color: colours["text-3"], fontSize: 10, position: "insideEndTop", backgroundColor: colours.surface, padding: [1, 3], formatter: ({ name }) => (name.length > 24 ? `${name.slice(0, 23)}…` : name) },
     data: [...places].map(([place, names]) => ({ xAxis: place, name: names.join(", ") })),
   };
 }
@@ -188,7 +188,7 @@ function asBars(element, data, colours) {
   const within = !isDown && room > 28 ? { interval: 0, width: room, overflow: "truncate" } : { formatter: cut };
   const labels = categoryAxis(names, colours, { ...within, color: colours["text-2"], fontFamily: getComputedStyle(element).fontFamily });
   const series = data.metrics.map((name, number) => ({
-    type: "bar", name, barMaxWidth: isDown ? 22 : 40, barMinHeight: 1, data: items.map((one) => one.values[number]),
+    type: "bar", name, z: 2 + data.metrics.length - number, barMaxWidth: isDown ? 22 : 40, barMinHeight: 1, data: items.map((one) => one.values[number]),
     color: colours.series[number % COLOURS], cursor: "pointer",
     label: data.labels || isDown ? valueLabel(data.unit, colours, { position: isDown ? "right" : "top", fontSize: 11 }) : undefined,
   }));

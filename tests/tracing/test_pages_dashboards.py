@@ -97,6 +97,14 @@ def test_home_has_a_panel_for_each_chart_and_reads_none_of_them(alice, project, 
     assert text.count('data-figure="') == len(places)
 
 
+def test_home_leads_to_the_first_trace_until_there_is_one(alice, project):
+    address = reverse("tracing:project-home", args=[project.pk])
+    start = f'href="{reverse("tracing:onboarding", args=[project.pk])}">Send the first trace</a>'
+    assert start in alice.get(address).content.decode()
+    put_trace(project.pk)
+    assert start not in alice.get(address).content.decode()
+
+
 @pytest.mark.parametrize("board", presets.BOARDS)
 def test_built_in_dashboards(alice, project, board):
     page = alice.get(reverse("tracing:dashboard-board", args=[project.pk, board]))

@@ -12,9 +12,10 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import ProjectScope, project_page
 from accounts.roles import Role
-from config.errors import NotFound
+from config.errors import NotFound, SpanwiseError
 from config.rendering import render_page
 from tracing.models import Dashboard
+from tracing.queries import traces
 from tracing.queries.dashboards import rows
 from tracing.queries.dashboards.definition import Chart
 from tracing.queries.dashboards.presets import BOARDS, HOME, PRESETS, Board
@@ -23,6 +24,9 @@ from tracing.views.dashboards.figures import csv_url, figure_url
 from tracing.views.dashboards.looking import PAGE_FILTERS, chosen_from, looked_from
 from tracing.views.environments import in_environments
 from tracing.views.ranges import range_labels
+
+#: Projects that had a trace when this process looked: it need not look again.
+_with_traces: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,20 @@ def project_home(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     chosen = rows.home_dashboard(scope)
     if chosen is not None:
         return _page(request, scope, rows.panels_of(chosen), dashboard=chosen, is_home=True)
-    return _page(request, scope, board_panels(BOARDS[HOME]), board=BOARDS[HOME], is_home=True)
+    return _page(request, scope, board_panels(BOARDS[HOME]), board=BOARDS[HOME], is_home=True, is_new=_is_new(scope))
+
+
+def _is_new(scope: ProjectScope) -> bool:
+    """Whether nothing was traced yet."""
+    if scope.project_id in _with_traces:
+        return False
+    try:
+        has_traces = traces.has_traces(scope)
+    except SpanwiseError:  # charts say what is wrong
+        return False
+    if has_traces:
+        _with_traces.add(scope.project_id)
+    return not has_traces
 
 
 @require_safe
@@ -106,6 +123,7 @@ def _page(
     dashboard: Dashboard | None = None,
     board: Board | None = None,
     is_home: bool = False,
+    is_new: bool = False,
 ) -> HttpResponse:
     looked = looked_from(request.GET, dashboard)
     context: dict[str, Any] = {
@@ -113,6 +131,7 @@ def _page(
         "dashboard": dashboard,
         "board": board,
         "is_home": is_home,
+        "is_new": is_new,
         "title": dashboard.name if dashboard else board.name if board else "",
         "about": dashboard.description if dashboard else board.description if board else "",
         "panels": shown_panels(scope, panels, request.GET, dashboard),
