@@ -12,9 +12,10 @@ from config.errors import Invalid, TooExpensive
 from tests.factories import make_project
 from tests.tracing.api_data import observation, score, trace
 from tracing.analytics import store
-from tracing.queries.dashboards import figures, presets
+from tracing.queries.dashboards import answers, figures, presets
 from tracing.queries.dashboards.definition import read_definition
-from tracing.queries.dashboards.figures import Looked
+from tracing.queries.dashboards.figure import Looked, Span
+from tracing.queries.dashboards.metadata_keys import list_metadata_keys
 from tracing.queries.periods import Period
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("analytics_server")]
@@ -124,7 +125,7 @@ def test_what_is_added_up_here_is_what_the_store_adds_up(scope, monkeypatch, kin
     here = drawn(scope, definition)
     assert len(questions) == 1 + compare
 
-    monkeypatch.setattr(figures, "_MOST_SUMMANDS", 0)
+    monkeypatch.setattr(answers, "MOST_SUMMANDS", 0)
     there = drawn(scope, definition)
 
     assert len(questions) > 2 * (1 + compare)
@@ -325,8 +326,8 @@ def test_keys_of_metadata_that_one_can_group_by(scope):
         (HOUR, call("a", metadata={"region": "eu", "tier": "x"})), (HOUR, call("a", metadata={"region": "us"})),
         (9 * DAY, call("a", metadata={"old": "x"})),
     )  # fmt: skip
-    span = figures.Span.between(NOW - 7 * DAY, NOW)
-    assert figures.list_metadata_keys(scope, "observations", span) == ["region", "tier"]
+    span = Span.between(NOW - 7 * DAY, NOW)
+    assert list_metadata_keys(scope, "observations", span) == ["region", "tier"]
 
 
 def test_metadata_of_scores_are_dimensions_too(scope):
@@ -339,5 +340,5 @@ def test_metadata_of_scores_are_dimensions_too(scope):
     )
     found = drawn(scope, chart("PIVOT_TABLE", "sum value", by=("metadata.grader",), view="scores-numeric"))
     assert {one.keys: one.values for one in found.groups} == {("strict",): (1.0,), ("mild",): (3.0,), (None,): (12.0,)}
-    span = figures.Span.between(NOW - DAY, NOW)
-    assert figures.list_metadata_keys(scope, "scores-numeric", span) == ["grader", "run"]
+    span = Span.between(NOW - DAY, NOW)
+    assert list_metadata_keys(scope, "scores-numeric", span) == ["grader", "run"]

@@ -11,7 +11,7 @@ from tests.factories import make_project
 from tests.tracing.api_data import observation, trace
 from tracing.analytics import store
 from tracing.queries.dashboards import releases
-from tracing.queries.dashboards.figures import Span
+from tracing.queries.dashboards.figure import Span
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("analytics_server")]
 

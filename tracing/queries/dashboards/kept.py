@@ -21,7 +21,8 @@ from accounts.access import ProjectScope
 from config.errors import SpanwiseError, Unavailable
 from tracing.analytics import versions
 from tracing.queries.dashboards.definition import Definition
-from tracing.queries.dashboards.figures import Figure, Looked, figure
+from tracing.queries.dashboards.figure import Figure, Looked
+from tracing.queries.dashboards.figures import figure
 from tracing.queries.dashboards.releases import list_releases
 
 FRESH_SECONDS = 5.0

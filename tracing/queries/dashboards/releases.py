@@ -11,7 +11,7 @@ from accounts.access import ProjectScope
 from tracing.analytics import functions as fn
 from tracing.analytics import store
 from tracing.analytics.tables import observations, traces
-from tracing.queries.dashboards.figures import Span
+from tracing.queries.dashboards.figure import Span
 
 #: More lines than that cannot be told apart on an axis of time.
 MOST_MARKS = 20

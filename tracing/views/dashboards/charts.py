@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tracing.queries.dashboards.definition import Chart
-from tracing.queries.dashboards.figures import Figure, Group, Keys, Line, Value
+from tracing.queries.dashboards.figure import Figure, Group, Keys, Line, Value
 from tracing.queries.dashboards.views import Unit, unit_of
 from tracing.queries.metrics import Metric, next_bucket
 from tracing.views.dashboards.drill import Drill

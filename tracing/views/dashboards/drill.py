@@ -9,7 +9,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from accounts.access import ProjectScope
-from tracing.queries.dashboards.figures import Figure, Keys, Looked
+from tracing.queries.dashboards.figure import Figure, Keys, Looked
 from tracing.queries.explorer import Noun
 from tracing.queries.explorer.fields import Kind, find_field
 from tracing.queries.explorer.writing import write_name, write_term, write_value

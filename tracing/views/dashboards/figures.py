@@ -23,7 +23,7 @@ from accounts.roles import Role
 from config.errors import Invalid, NotFound, SpanwiseError
 from tracing.queries.dashboards import rows
 from tracing.queries.dashboards.definition import Chart, Definition, read_definition
-from tracing.queries.dashboards.figures import Figure, Looked
+from tracing.queries.dashboards.figure import Figure, Looked
 from tracing.queries.dashboards.kept import kept_figure
 from tracing.queries.dashboards.presets import PRESETS
 from tracing.queries.exports import csv_line

@@ -13,7 +13,7 @@ from config.api.values import from_json
 from config.errors import Invalid
 from tracing.forms import period_from
 from tracing.models import Dashboard
-from tracing.queries.dashboards.figures import Looked
+from tracing.queries.dashboards.figure import Looked
 from tracing.views.environments import environments_from
 
 _MOST, _LONGEST = 20, 500

@@ -24,7 +24,7 @@ from config.rendering import render_page
 from tracing.actions import dashboards as actions
 from tracing.models import Widget
 from tracing.models.dashboards import LONGEST_DASHBOARD_NAME
-from tracing.queries.dashboards import figures, rows
+from tracing.queries.dashboards import rows
 from tracing.queries.dashboards.definition import (
     LONGEST_DESCRIPTION,
     MOST_DIMENSIONS,
@@ -34,7 +34,9 @@ from tracing.queries.dashboards.definition import (
     read_widget,
     usual_limit,
 )
+from tracing.queries.dashboards.figure import Span
 from tracing.queries.dashboards.files import widget_file
+from tracing.queries.dashboards.metadata_keys import list_metadata_keys
 from tracing.queries.dashboards.presets import PRESETS
 from tracing.queries.dashboards.views import aggregations_of
 from tracing.queries.filters import Column
@@ -249,7 +251,7 @@ def _metadata_keys(scope: ProjectScope, draft: WidgetDraft) -> list[str]:
     since = Period.named("30d").since
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     try:
-        return figures.list_metadata_keys(scope, draft.view, figures.Span.between(since or now, now))
+        return list_metadata_keys(scope, draft.view, Span.between(since or now, now))
     except SpanwiseError:
         return []
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as lazy
 from config.templatetags import formatting
 from config.templatetags.visible import visible
 from tracing.queries.dashboards.definition import Definition
-from tracing.queries.dashboards.figures import Figure, Value
+from tracing.queries.dashboards.figure import Figure, Value
 from tracing.queries.dashboards.views import Unit, unit_of
 from tracing.queries.filters import label_of
 from tracing.queries.metrics import METADATA, Metric
