@@ -1,5 +1,5 @@
 // A dashboard while it is arranged: charts are moved, resized, added and removed here, and written when it is saved.
-import { ask, take } from "./evaluator-parts.js";
+import { ask, take } from "./form-parts.js";
 import { fill } from "./figures.js";
 
 const form = document.getElementById("layout");

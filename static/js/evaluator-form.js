@@ -1,6 +1,6 @@
 // The editor of a judge: its sample, what its variables are in it, and its test, without leaving the page.
 import "./evaluator-model.js";
-import { ask, take } from "./evaluator-parts.js";
+import { ask, take } from "./form-parts.js";
 
 const form = document.getElementById("evaluator");
 const sample = document.getElementById("sample");

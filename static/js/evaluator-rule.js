@@ -1,5 +1,5 @@
 // The form of a rule: its lines, its share, and what it would cost, without leaving the page.
-import { ask, take } from "./evaluator-parts.js";
+import { ask, take } from "./form-parts.js";
 
 const form = document.getElementById("rule");
 const estimate = document.getElementById("estimate");

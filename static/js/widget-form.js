@@ -1,5 +1,5 @@
 // The form of a chart: what it asks on the left, and the chart itself on the right while that is written.
-import { ask, take } from "./evaluator-parts.js";
+import { ask, take } from "./form-parts.js";
 import { fill } from "./figures.js";
 
 const PAUSE = 300;
