@@ -14,6 +14,7 @@ from typing import IO, Any
 import orjson
 from django.core.files.storage import default_storage
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from config.api.body import parse_json
 from config.errors import Invalid, wrong
@@ -217,7 +218,11 @@ def _read_csv(file: IO[bytes], delimiter: str, columns: Sequence[str]) -> Iterat
 
 def _csv_row(number: int, line: int, cells: list[str], columns: Sequence[str]) -> Row:
     if len(cells) != len(columns):
-        said = _("It has %(n)d cells, and the first line names %(m)d columns.")
+        said = ngettext(
+            "It has %(n)d cell, and the first line names %(m)d columns.",
+            "It has %(n)d cells, and the first line names %(m)d columns.",
+            len(cells),
+        )
         return Row(number, line, {}, cells, said % {"n": len(cells), "m": len(columns)})
     return Row(number, line, dict(zip(columns, cells, strict=True)), cells)
 

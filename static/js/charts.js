@@ -6,7 +6,7 @@ import * as echarts from "../vendor/echarts/echarts.js";
 import { isOfDays, roundStep, timeLabels, write, writeShort, writeTime } from "./chart-words.js";
 
 const COLOURS = 8;
-const BAR = 20;
+const BAR = 20, LETTER = 7;
 // What has a colour of its own wherever it is shown: levels, and types of observations.
 const TONES = [
   "rest", "bad", "warn", "line-strong", "span", "generation", "event", "agent", "tool", "chain", "retriever", "embedding", "evaluator", "guardrail",
@@ -174,7 +174,7 @@ function markLine(data, starts, colours) {
   }
   return {
     symbol: "none", silent: true, animation: false, lineStyle: { color: colours["text-3"], type: "dotted", width: 1 },
-    label: { color: colours["text-3"], fontSize: 10, position: "insideEndTop", backgroundColor: colours.surface, padding: [1, 3], formatter: ({ name }) => (name.length > 24 ? `${name.slice(0, 23)}…` : name) },
+    label: { color: colours["text-3"], fontSize: 10, position: "insideEndTop", textBorderColor: colours.surface, textBorderWidth: 3, formatter: ({ name }) => (name.length > 24 ? `${name.slice(0, 23)}…` : name) },
     data: [...places].map(([place, names]) => ({ xAxis: place, name: names.join(", ") })),
   };
 }
@@ -183,9 +183,10 @@ function asBars(element, data, colours) {
   const isDown = data.kind === "bars";
   const items = isDown ? [...data.items].reverse() : data.items;
   const names = items.map((one) => one.name);
-  const cut = (name) => (name.length > 24 ? `${name.slice(0, 23)}…` : name);
+  const cut = (most) => (name) => (name.length > most ? `${name.slice(0, most - 1)}…` : name);
+  // Below columns names stand in two lines, where there is room for that.
   const room = (element.clientWidth - LABEL) / items.length - 6;
-  const within = !isDown && room > 28 ? { interval: 0, width: room, overflow: "truncate" } : { formatter: cut };
+  const within = !isDown && room > 4 * LETTER ? { interval: 0, width: room, overflow: "breakAll", formatter: cut(2 * Math.floor(room / LETTER)) } : { formatter: cut(24) };
   const labels = categoryAxis(names, colours, { ...within, color: colours["text-2"], fontFamily: getComputedStyle(element).fontFamily });
   const series = data.metrics.map((name, number) => ({
     type: "bar", name, z: 2 + data.metrics.length - number, barMaxWidth: isDown ? 22 : 40, barMinHeight: 1, data: items.map((one) => one.values[number]),
