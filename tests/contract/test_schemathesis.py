@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
 import schemathesis
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from schemathesis.checks import not_a_server_error
 from schemathesis.config import (
     CoveragePhaseConfig,
@@ -85,6 +88,18 @@ api_schema = schemathesis.openapi.from_wsgi("/api/public/openapi.json", get_wsgi
 def _quiet_inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is accepted is kept as ever, and nobody is called to store it."""
     monkeypatch.setattr(receive, "_commits", GroupCommit(FolderInbox(tmp_path / "inbox"), lambda key: None))
+
+
+@pytest.fixture(autouse=True)
+def _one_connection() -> Iterator[None]:
+    """A request that ends closes a connection in the middle of a transaction, and the test's is in one. Django's own
+    test client keeps it so, too."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in signals:
+        signal.connect(close_old_connections)
 
 
 @pytest.fixture
