@@ -17,12 +17,28 @@ from tests.stores.swift import Swift
 #: Those that lock, wait for each other, sort, count, page, or keep files: where stores differ.
 FILES = (
     "tests/test_claims.py",
+    "tests/test_deleted_meanwhile.py",
+    "tests/accounts/test_actions.py",
     "tests/contract/test_annotation_queues.py",
+    "tests/contract/test_dashboards.py",
+    "tests/contract/test_dataset_runs.py",
     "tests/contract/test_datasets_at_once.py",
     "tests/contract/test_media.py",
+    "tests/contract/test_projects.py",
+    "tests/contract/test_prompts.py",
     "tests/contract/test_prompts_at_once.py",
+    "tests/evals/test_dataset_pages.py",
+    "tests/evals/test_experiment_runs.py",
+    "tests/evals/test_experiment_times.py",
+    "tests/evals/test_item_versions.py",
+    "tests/evals/test_judging_pruning.py",
     "tests/evals/test_judging_work.py",
+    "tests/prompts/test_automations.py",
+    "tests/prompts/test_playground_runs.py",
+    "tests/tracing/test_exports.py",
     "tests/tracing/test_ingest_flow.py",
+    "tests/tracing/test_media_buckets.py",
+    "tests/tracing/test_saved_views.py",
 )
 
 
