@@ -15,6 +15,7 @@ from sqlalchemy import and_, literal, or_, select, tuple_, union_all
 from accounts.access import ProjectScope
 from accounts.roles import Role
 from tests import doris_lint
+from tests.stores.doris import questions
 from tracing.analytics import backends, store
 from tracing.analytics import functions as fn
 from tracing.analytics.backends import doris as doris_backend
@@ -140,6 +141,11 @@ def _leaves(element: Any) -> list[Any]:
 def test_both_dialects_know_the_same_operations() -> None:
     special = {name.removeprefix("operation_") for name in dir(doris.DorisCompiler) if name.startswith("operation_")}
     assert set(clickhouse.FUNCTIONS) <= set(doris.FUNCTIONS) | special
+
+
+def test_every_kind_of_question_is_asked_of_both_databases() -> None:
+    """By the tests that `questions.FILES` names, which tell when one of theirs was not asked."""
+    assert questions.of_the_product() == {kind for kinds in questions.FILES.values() for kind in kinds}
 
 
 def test_deleted_rows_are_left_out_where_newest_versions_are_asked_for() -> None:

@@ -103,7 +103,7 @@ def _write_nasty(project_id):
         ))  # fmt: skip
         scores.append(Score(
             project_id=project_id, id=f"number {number}", timestamp=at, name="hard", trace_id=trace_id,
-            observation_id=f"s{number}", value=(-1e300, 1e300, 0.1, 2.5)[number % 4], row_version=1,
+            observation_id=f"s{number}", value=(1e300, -1e-300, 0.1, -2.5)[number % 4], row_version=1,
         ))  # fmt: skip
     empty = UNTIL - timedelta(days=3)
     traces.append(Trace(project_id=project_id, id="bare", timestamp=empty, row_version=1))

@@ -32,28 +32,41 @@ class DorisDouble:
     be_port: int
     query_port: int
     database: str
-    server: Server
+    #: None for one that somebody else started
+    server: Server | None
 
     @property
-    def environment(self) -> dict[str, str]:
-        """What a deployment would be told."""
+    def settings(self) -> dict[str, Any]:
+        """Where it is, as Django's settings have it."""
         return {
-            "LANGFUSE_ANALYTICS_BACKEND": "doris",
             "DORIS_FE_HTTP_URL": f"http://127.0.0.1:{self.fe_port}",
-            "DORIS_FE_QUERY_PORT": str(self.query_port),
+            "DORIS_FE_QUERY_PORT": self.query_port,
             "DORIS_DB": self.database,
             "DORIS_USER": USER,
             "DORIS_PASSWORD": PASSWORD,
         }
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a deployment would be told."""
+        return {"LANGFUSE_ANALYTICS_BACKEND": "doris", **{name: str(value) for name, value in self.settings.items()}}
+
+    @property
+    def ports(self) -> str:
+        """For `running`, in another process."""
+        return json.dumps([self.store.port, self.fe_port, self.be_port, self.query_port])
+
     def start(self) -> None:
+        assert self.server is not None
         self.server.start()
 
     def kill(self) -> None:
         """The double alone: MariaDB is its disk."""
+        assert self.server is not None
         self.server.kill()
 
     def stop(self) -> None:
+        assert self.server is not None
         self.server.stop()
         self.store.stop()
 
@@ -82,6 +95,12 @@ def doris_double() -> DorisDouble:
     return DorisDouble(store, ports["fe"], ports["be"], ports["query"], database, server)
 
 
+def running(ports: str, database: str) -> DorisDouble:
+    """One that another process has started, with a database of its own."""
+    store, *others = json.loads(ports)
+    return DorisDouble(MariaDB(Path(), store), *others, database, None)
+
+
 def _answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
@@ -91,14 +110,7 @@ def _answers(port: int) -> bool:
 @contextmanager
 def pointed_at(double: DorisDouble) -> Iterator[None]:
     """Django's settings name this double meanwhile."""
-    names = {
-        "ANALYTICS_BACKEND": "doris",
-        "DORIS_FE_HTTP_URL": f"http://127.0.0.1:{double.fe_port}",
-        "DORIS_FE_QUERY_PORT": double.query_port,
-        "DORIS_DB": double.database,
-        "DORIS_USER": USER,
-        "DORIS_PASSWORD": PASSWORD,
-    }
+    names = {"ANALYTICS_BACKEND": "doris", **double.settings}
     before = {name: getattr(settings, name) for name in names}
     for name, value in names.items():
         setattr(settings, name, value)

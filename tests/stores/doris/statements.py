@@ -108,7 +108,7 @@ def upsert(connection: Any, table: str, rows: list[dict[str, Any]]) -> None:
 
 def _value(value: Any, kind: str) -> Any:
     if isinstance(value, list):
-        return json.dumps(value)
+        return json.dumps(value, ensure_ascii=False)  # sorted by what it says
     if isinstance(value, dict | bool):
         raise Filtered(f"{value!r} is no {kind}")
     if kind == "datetime" and value is not None and not re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}", value):

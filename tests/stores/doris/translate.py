@@ -14,6 +14,7 @@ _LAMBDA_STARTS = re.compile(r"member -> starts_with\(member, (.*)\)", re.DOTALL)
 _LAMBDA_LIKE = re.compile(r"member -> lower\(member\) LIKE lower\((.*)\)", re.DOTALL)
 _LAMBDA_AFTER = re.compile(r"member -> concat\((.*), member\)", re.DOTALL)
 _VIEW = re.compile(r"LATERAL VIEW explode\(((?:[^()]|\([^()]*\))*)\) (`\w+`) AS (`\w+`)")
+_NAMED_BY = re.compile(r"((?:max_by|min_by)\([^()]*\)) AS (`\w+`)")
 _TYPES = {"STRING": "CHAR", "BIGINT": "SIGNED", "DOUBLE": "DOUBLE"}
 
 
@@ -33,8 +34,16 @@ def to_mariadb(sql: str) -> str:
         return f"\x03{len(quoted) - 1}\x04"
 
     text = _SHARES.sub(r"'[\1]'", _calls(_QUOTED.sub(hide, sql)))
-    text = _VIEW.sub(r", JSON_TABLE(\1, '$[*]' COLUMNS (\3 LONGTEXT PATH '$')) \2", text)
+    text = _having(_VIEW.sub(r", JSON_TABLE(\1, '$[*]' COLUMNS (\3 LONGTEXT PATH '$')) \2", text))
     return _HIDDEN.sub(lambda found: quoted[int(found.group(1))], text)
+
+
+def _having(text: str) -> str:
+    """There MariaDB knows no columns within aggregates of our making, but what the SELECT calls these."""
+    before, having, after = text.partition("HAVING ")
+    for call, name in _NAMED_BY.findall(before):
+        after = after.replace(call, name)
+    return before + having + after
 
 
 def _calls(text: str) -> str:
