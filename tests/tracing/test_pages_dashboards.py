@@ -234,6 +234,19 @@ def test_what_cannot_be_read_now_is_said_in_the_panel(alice, project, monkeypatc
     assert "panel-problem" in answer.content.decode()
 
 
+def test_of_a_store_that_is_away_all_charts_say_so_at_once(alice, project, monkeypatch):
+    asked = []
+
+    def fail(*args):
+        asked.append(args)
+        raise Unavailable("It is away")
+
+    monkeypatch.setattr(figures.metrics, "read", fail)
+    answers = [figure(alice, project, preset=name) for name in ("cost", "calls", "latency")]
+    assert [(answer.status_code, "It is away" in answer.content.decode()) for answer in answers] == [(503, True)] * 3
+    assert len(asked) == 1
+
+
 def test_numbers_as_a_file(alice, filled):
     answer = alice.get(reverse("tracing:dashboard-csv", args=[filled.pk]), {"definition": definition(), "range": "7d"})
     assert answer["Content-Disposition"] == 'attachment; filename="cost-per-model.csv"'

@@ -32,6 +32,9 @@ LONGEST_SECONDS = 60.0
 TURNS = 2
 WAITING = 12
 WAIT_SECONDS = 20.0
+#: Finding that the store is away takes two seconds: whoever waits for a turn then is told at once, and not after all
+#: others.
+AWAY_SECONDS = 2.0
 _MOST, _MOST_TEXTS = 512, 4
 _BUSY = "Many charts are being read right now. Try again in a moment."
 
@@ -71,6 +74,8 @@ class _Slot:
 
 _slots: OrderedDict[bytes, _Slot] = OrderedDict()
 _slots_lock = threading.Lock()
+#: until when the store is taken for away, and what it said
+_away: list[tuple[float, Unavailable]] = []
 _turns = threading.BoundedSemaphore(TURNS)
 _places = threading.BoundedSemaphore(TURNS + WAITING)
 
@@ -126,9 +131,20 @@ def _in_turn(ask: Callable[[], Figure]) -> Figure:
     if not _turns.acquire(timeout=WAIT_SECONDS):
         raise Unavailable(_BUSY)
     try:
-        return ask()
+        for until, refusal in _away:
+            if time.monotonic() < until:
+                raise Unavailable(refusal.message)
+        return _asked(ask)
     finally:
         _turns.release()
+
+
+def _asked(ask: Callable[[], Figure]) -> Figure:
+    try:
+        return ask()
+    except Unavailable as refusal:
+        _away[:] = [(time.monotonic() + AWAY_SECONDS, refusal)]
+        raise
 
 
 def _key(scope: ProjectScope, definition: Definition, looked: Looked, now: datetime) -> bytes:
@@ -151,3 +167,4 @@ def _slot_of(key: bytes) -> _Slot:
 def forget() -> None:
     with _slots_lock:
         _slots.clear()
+        _away.clear()
