@@ -100,9 +100,10 @@ def _viewed(instance: Instance, chosen: argparse.Namespace) -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="spanwise-load-"))
     # Ids of its own each time: what is sent again to a folder that was kept would add nothing.
     seed = time.time_ns() % 10**9
-    corpus = Corpus(folder, seed=seed, traces=2 * chosen.requests * 60, until_ns=time.time_ns())
+    corpus = Corpus(folder, seed=seed, traces=(2 * chosen.requests + 2 * _CONNECTIONS) * 60, until_ns=time.time_ns())
     bench = Bench(instance, corpus, sent_spans=Api(instance).count_spans())
     try:
+        bench.ingest(2 * _CONNECTIONS, _CONNECTIONS)  # the first of each thread takes longer
         _, alone = bench.ingest(chosen.requests, _CONNECTIONS)
         with _reloading(instance, chosen.viewers) as loads:
             _, beside = bench.ingest(chosen.requests, _CONNECTIONS)
