@@ -129,6 +129,16 @@ def test_tags_of_a_prompt_that_is_being_deleted_are_not_set(scope):
         tagged.result()
 
 
+def test_tags_that_are_set_while_a_version_is_written_stay(scope):
+    new = NewVersion(name="greeting", type="text", content="Hello")
+    create_version(scope, new, actor=SYSTEM)
+    write = lambda: create_version(scope, new, actor=SYSTEM)  # noqa: E731
+    with meanwhile(write, before='UPDATE "prompts_prompt"') as written:
+        set_tags(scope, "greeting", ["kind"], actor=SYSTEM)
+    assert written.result().number == 2
+    assert Prompt.objects.get().tags == ["kind"]
+
+
 def test_a_row_that_needs_one_that_is_gone_is_a_conflict(api, scope):
     config = create_score_config(scope, ScoreConfigFields(name="helpful", data_type="BOOLEAN"), actor=SYSTEM)
     queue = create_queue(scope, QueueFields(name="To read", config_ids=(config.pk,)), actor=SYSTEM)

@@ -192,7 +192,7 @@ def _create(scope: ProjectScope, new: NewVersion, said: content.Content, actor: 
         prompt, _is_new = Prompt.objects.get_or_create(
             project_id=scope.project_id, name=new.name, defaults={"type": new.type}
         )
-        _locked(prompt)
+        prompt = _locked(prompt)
         if prompt.type != new.type:
             raise Invalid(f"Versions of one prompt are of one type, and {new.name} is a {prompt.type} prompt.")
         watch = Watch(scope, prompt)

@@ -71,7 +71,7 @@ export function timeLabels(starts, most) {
 }
 
 const STEPS = [1 / 12, 1 / 4, 1 / 2, 1, 2, 3, 6, 12, 24, 48, 96, 168, 336, 672];
-const CLOCK = { hour: "2-digit", minute: "2-digit", hour12: false };
+const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 const dateOf = (at) => at.toLocaleDateString(locale, { month: "short", day: "numeric" });
 const localHours = (at) => (at - at.getTimezoneOffset() * MINUTE) / HOUR;
 

@@ -7,6 +7,8 @@ import { isOfDays, roundStep, timeLabels, write, writeShort, writeTime } from ".
 
 const COLOURS = 8;
 const BAR = 20, LETTER = 7;
+// Browsers draw nothing on a canvas that is longer.
+const TALLEST = 8000;
 // What has a colour of its own wherever it is shown: levels, and types of observations.
 const TONES = [
   "rest", "bad", "warn", "line-strong", "span", "generation", "event", "agent", "tool", "chain", "retriever", "embedding", "evaluator", "guardrail",
@@ -354,14 +356,18 @@ function redraw(element) {
 }
 
 const sizes = new ResizeObserver((entries) => {
-  for (const { target, contentRect } of entries) if (contentRect.width && contentRect.height) shown.get(target)?.chart.resize();
+  for (const { target, contentRect } of entries) {
+    if (contentRect.width && contentRect.height) shown.get(target)?.chart.resize();
+    else if (!target.isConnected) unmount(target);  // its panel was taken away
+  }
 });
 
 // Bars that would be too thin to have names have a plot of their own height, which is scrolled.
 function makeRoom(element, data) {
-  const height = data.kind === "bars" ? data.items.length * BAR : 0;
+  element.style.minBlockSize = "";
+  const height = data.kind === "bars" ? Math.min(data.items.length * BAR, TALLEST) : 0;
   const isTall = height > element.clientHeight;
-  element.style.minBlockSize = isTall ? `${height}px` : "";
+  if (isTall) element.style.minBlockSize = `${height}px`;
   element.classList.toggle("tall", isTall);
   if (isTall) element.tabIndex = 0;
 }

@@ -104,6 +104,7 @@ async function add(wish) {
   if (!page) return;
   const added = [...page.querySelectorAll("[data-grid] > .grid-stack-item")].at(-1);
   if (!added || itemNamed(added.getAttribute("gs-id"))) return failed(page);
+  showAnew(page);
   const item = document.adoptNode(added);
   form.querySelector("[data-none]")?.remove();
   place.append(item);
@@ -152,15 +153,17 @@ async function conditions(wish) {
 form.addEventListener("change", ({ target }) => {
   if (target.matches("#layout-conditions select")) conditions("look");
 });
-form.addEventListener("input", ({ target }) => {
+form.addEventListener("input", ({ target, isComposing }) => {
   if (target.matches("input[name=condition], input[name=key]")) {
     clearTimeout(waiting);
-    waiting = setTimeout(conditions, PAUSE, "look");
+    // What comes back would take the field away from an input method that is still at a word.
+    if (!isComposing) waiting = setTimeout(conditions, PAUSE, "look");
   }
   if (!target.matches("[data-find-chart]")) return dirty();
   const words = target.value.toLowerCase();
   for (const one of form.querySelectorAll("[data-add]")) one.hidden = !one.textContent.toLowerCase().includes(words);
 });
+form.addEventListener("compositionend", ({ target }) => target.dispatchEvent(new InputEvent("input", { bubbles: true })));
 form.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.target.matches("input")) event.preventDefault();
 });

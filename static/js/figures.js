@@ -38,12 +38,12 @@ async function ask(panel, isAnew) {
     if (answer.status === 503) later(panel);
     else panel.tries = 0;
     // What cannot be read right now takes nothing away that could be.
-    const isKept = answer.status === 503 && body.querySelector("[data-plot], table, .figure-number");
+    const isKept = answer.status === 503 && isOf(body, url);
     if (panel.dataset.figure === url && !isKept) show(panel, body, text);
   } catch (error) {
     if (error.name === "AbortError") return;
-    // What stands there is as true as it was; only an empty panel says that nothing came.
-    if (!body.querySelector("[data-plot], table, .figure-number")) body.replaceChildren(document.getElementById("figure-failed").content.cloneNode(true));
+    // What stands there is as true as it was, unless it answers another question.
+    if (!isOf(body, url)) body.replaceChildren(document.getElementById("figure-failed").content.cloneNode(true));
   }
   body.removeAttribute("aria-busy");
 }
@@ -54,13 +54,17 @@ function later(panel) {
   if (panel.tries <= PAUSES.length) setTimeout(() => panel.isConnected && fill(panel), PAUSES[panel.tries - 1]);
 }
 
+// Whether the figures that stand there are those of this address.
+const isOf = (body, url) => body.url === url && body.querySelector("[data-plot], table, .figure-number");
+
 function show(panel, body, text) {
+  body.url = panel.dataset.figure;
   if (body.answer === text) return;
   body.answer = text;
   const plot = body.querySelector("[data-plot]");
   const hidden = plot ? unmount(plot) : new Set();
   const isTable = panel.classList.contains("as-table");
-  const scrolled = body.querySelector(".table-scroll")?.scrollTop ?? 0;
+  const scrolled = body.querySelector(".table-scroll")?.scrollTop ?? 0, scrolledPlot = body.scrollTop;
   body.replaceChildren(...new DOMParser().parseFromString(text, "text/html").body.childNodes);
   panel.querySelector("[data-legend]")?.replaceChildren();
   const drawn = body.querySelector("[data-plot]");
@@ -68,6 +72,7 @@ function show(panel, body, text) {
   if (isTable) asTable(panel, true);
   const table = body.querySelector(".table-scroll");
   if (table) table.scrollTop = scrolled;
+  body.scrollTop = scrolledPlot;
 }
 
 const dataOf = (body) => JSON.parse(body.querySelector('script[type="application/json"]').textContent);

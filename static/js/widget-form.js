@@ -57,11 +57,12 @@ function start() {
 
 const isTyped = (field) => field.matches("input:not([type=radio], [type=checkbox]), textarea");
 
-form.addEventListener("input", ({ target }) => {
+form.addEventListener("input", ({ target, isComposing }) => {
   if (target.name === "name") named();
   else if (isTyped(target) && target.closest("#widget-fields")) {
     clearTimeout(waiting);
-    waiting = setTimeout(refresh, PAUSE);
+    // What comes back would take the field away from an input method that is still at a word.
+    if (!isComposing) waiting = setTimeout(refresh, PAUSE);
   }
 });
 form.addEventListener("change", ({ target }) => {
@@ -76,6 +77,7 @@ form.addEventListener("click", (event) => {
   event.preventDefault();
   refresh(button.value);
 });
+form.addEventListener("compositionend", ({ target }) => target.dispatchEvent(new InputEvent("input", { bubbles: true })));
 form.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.isComposing || !event.target.matches("input")) return;
   event.preventDefault();

@@ -133,6 +133,16 @@ def test_what_is_added_up_here_is_what_the_store_adds_up(scope, monkeypatch, kin
     assert (here.is_cut, here.starts, here.unit) == (there.is_cut, there.starts, there.unit)
 
 
+def test_a_sum_of_what_nobody_knows_is_not_known_and_comes_last(scope, monkeypatch):
+    fill(scope, (HOUR, call("a", latency_us=None)), (HOUR, call("b", latency_us=2_000_000)))
+    sort = {"column": "sum_latency", "order": "ASC"}
+    table = chart("PIVOT_TABLE", "sum latency", by=("providedModelName",), defaultSort=sort)
+    here = drawn(scope, table)
+    assert [(one.keys, one.values) for one in here.groups] == [(("b",), (2000.0,)), (("a",), (None,))]
+    monkeypatch.setattr(answers, "MOST_SUMMANDS", 0)
+    assert _rounded(drawn(scope, table)) == _rounded(here)
+
+
 def _rounded(found):
     """Floats that are taken from each other are not quite what their numbers are."""
 

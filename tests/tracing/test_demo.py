@@ -135,6 +135,9 @@ def test_many_traces_come_one_by_one():
 def test_experiments_are_the_same_every_time_and_the_second_one_is_better():
     first, second = (list(evaluation.runs("project", "dataset", until=UNTIL)) for _ in range(2))
     assert [_bytes(run.drafts) for run in first] == [_bytes(run.drafts) for run in second]
+    later = evaluation.runs("project", "dataset", until=UNTIL + timedelta(days=1))
+    ids = [[[draft.id for draft in run.drafts] for run in runs] for runs in (first, later)]
+    assert ids[0] == ids[1]  # or there would be repetitions that nobody asked for
     assert [run.id for run in first] == [experiment_id_of("project", "dataset", run.trial.name) for run in first]
     before, after = first
     assert after.score["value"] > before.score["value"]

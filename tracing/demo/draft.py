@@ -49,9 +49,12 @@ class Judgement:
 class Draft:
     """One trace being told: every step moves the clock on, as one thing after another does."""
 
-    def __init__(self, seed: str, index: int, start: datetime, name: str, *, wire: str = PROTOBUF) -> None:
+    def __init__(
+        self, seed: str, index: int, start: datetime, name: str, *, wire: str = PROTOBUF, is_of_its_time: bool = True
+    ) -> None:
+        """`is_of_its_time`: the same at another time is another trace."""
         self.random = random.Random(f"{seed}:{index}")  # noqa: S311 - repeatable, not secret
-        told = f"{seed}:{index}:{start.isoformat()}"
+        told = f"{seed}:{index}:{start.isoformat()}" if is_of_its_time else f"{seed}:{index}"
         self.id = hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
         self.clock = int(start.timestamp() * 1_000_000) + self.random.randrange(1_000_000)
         self.start, self.name, self.wire = self.clock, name, wire

@@ -139,7 +139,8 @@ def _drafts(run_id: str, dataset_id: str, trial: Trial, until: datetime) -> Iter
     for repetition in range(trial.repetitions):
         for number, item in enumerate(items()):
             at = start + timedelta(seconds=_PAUSE_SECONDS * (number + repetition * 100))
-            draft = Draft(f"{run_id}:{item.id}", repetition, at, "experiment-item-run")
+            # Sent again in another hour it is the same experiment, and no repetition of it.
+            draft = Draft(f"{run_id}:{item.id}", repetition, at, "experiment-item-run", is_of_its_time=False)
             draft.environment = "sdk-experiment"
             _answer(draft, number + 7 * trial.version * repetition, item, trial)
             draft.attributes = _attributes(run_id, dataset_id, trial, item, draft.steps[0])

@@ -37,7 +37,9 @@ def sums_of(query: MetricsQuery, rows: Iterable[dict[str, Any]]) -> dict[Keys, l
 
 
 def added(query: MetricsQuery, values: Collection[Sequence[Any]]) -> list[Any]:
-    return [sum(value[at] for value in values if value[at] is not None) for at in range(len(query.metrics))]
+    """For each metric; what none of them knows is not known, and nothing at all is zero."""
+    known = ([value[at] for value in values if value[at] is not None] for at in range(len(query.metrics)))
+    return [sum(one) if one or not values else None for one in known]
 
 
 def group_of(query: MetricsQuery, row: dict[str, Any]) -> Group:

@@ -13,6 +13,7 @@ from config.errors import TooExpensive
 from tracing.analytics import store
 from tracing.queries import filters, metrics
 from tracing.queries.dashboards.answers import (
+    MOST_SUMMANDS,
     added,
     adds_up,
     group_of,
@@ -116,13 +117,15 @@ def _in_one(scope: ProjectScope, definition: Definition, base: MetricsQuery, spa
     label, is_descending = definition.order
     labels = [one.label for one in base.metrics]
     unit, starts = _axis(definition, span, len(labels))
-    rows = read_summands(scope, replace(base, unit=unit)) if label in labels else None
+    is_much = len(starts) * (definition.limit if base.grouped_by else 1) > MOST_SUMMANDS
+    rows = read_summands(scope, replace(base, unit=unit)) if label in labels and not is_much else None
     if rows is None:
         return None
     sums, at = sums_of(base, rows), labels.index(label)
     # Ties are decided as the store does: by the keys, those without one last.
     ranked = sorted(sums, key=lambda keys: [(key is None, key or "") for key in keys])
-    ranked.sort(key=lambda keys: sums[keys][at], reverse=is_descending)
+    ranked.sort(key=lambda keys: sums[keys][at] or 0, reverse=is_descending)
+    ranked.sort(key=lambda keys: sums[keys][at] is None)
     shown = ranked[: definition.limit] if base.grouped_by else []
     is_cut = bool(shown) and len(ranked) > len(shown)
     if len(starts) * len(labels) * len(shown) > _MOST_POINTS:

@@ -19,7 +19,7 @@ import orjson
 
 from accounts.access import ProjectScope
 from config.errors import SpanwiseError, Unavailable
-from tracing.analytics import versions
+from tracing.analytics import store, versions
 from tracing.queries.dashboards.definition import Definition
 from tracing.queries.dashboards.figure import Figure, Looked
 from tracing.queries.dashboards.figures import figure
@@ -63,13 +63,16 @@ class _Slot:
     lock: threading.Lock = field(default_factory=threading.Lock)
     answer: Kept | None = None
     word: str = ""
-    at: float = 0.0
+    at: float = field(default_factory=time.monotonic)
 
     def holds(self, word: str) -> bool:
         age = time.monotonic() - self.at
         return self.answer is not None and (
             age < FRESH_SECONDS or (bool(word) and word == self.word and age < LONGEST_SECONDS)
         )
+
+    def is_over(self) -> bool:
+        return time.monotonic() - self.at > 2 * LONGEST_SECONDS and not self.lock.locked()
 
 
 _slots: OrderedDict[bytes, _Slot] = OrderedDict()
@@ -143,7 +146,9 @@ def _asked(ask: Callable[[], Figure]) -> Figure:
     try:
         return ask()
     except Unavailable as refusal:
-        _away[:] = [(time.monotonic() + AWAY_SECONDS, refusal)]
+        # It may also have no room for this one chart, which says nothing about others.
+        if not store.ping():
+            _away[:] = [(time.monotonic() + AWAY_SECONDS, refusal)]
         raise
 
 
@@ -159,7 +164,8 @@ def _slot_of(key: bytes) -> _Slot:
     with _slots_lock:
         slot = _slots.setdefault(key, _Slot())
         _slots.move_to_end(key)
-        while len(_slots) > _MOST:
+        # The minute is in the key: what is older than one is never asked for again.
+        while len(_slots) > _MOST or next(iter(_slots.values())).is_over():
             _slots.popitem(last=False)
         return slot
 

@@ -44,8 +44,8 @@ def _trace_if_known(scope: ProjectScope, query: MetricsQuery) -> Joined:
 _user, _session = _own_or_of_trace(o.user_id, "user_id"), _own_or_of_trace(o.session_id, "session_id")
 _release = _own_or_of_trace(o.release, "release")
 _DIMENSIONS = {
-    "userId": Dimension(_user, join="trace"),
-    "sessionId": Dimension(_session, join="trace"),
+    "userId": Dimension(_user, join="trace", is_high_cardinality=True),
+    "sessionId": Dimension(_session, join="trace", is_high_cardinality=True),
     "tags": Dimension(_own_or_of_trace(o.tags, "tags"), "list", join="trace"),
     "traceName": Dimension(_own_or_of_trace(o.trace_name, "name"), join="trace"),
     "release": Dimension(_release, join="trace"),

@@ -76,7 +76,7 @@ class ShownFigure:
         if not self.figure.is_widened:
             return ""
         step, wished = words.STEPS[self.figure.unit], words.STEPS[self.figure.definition.config.unit or ""]
-        return _("A step is %(step)s here: of %(wished)s there would be too many.") % {"step": step, "wished": wished}
+        return _("Steps are %(step)s here: steps of %(wished)s would be too many.") % {"step": step, "wished": wished}
 
     @property
     def rows_url(self) -> str:
