@@ -34,8 +34,9 @@ def stranger(browser, watch: Watch) -> Iterator[Page]:
 
 
 def test_scores_are_given_by_keyboard(traced, trace_url):
-    # Score configs stay: run once more, they have other names.
-    quality, grade = (f"{name} {uuid4().hex[:6]}" for name in ("a quality", "b grade"))
+    # Score configs stay, those of other tests, too: these two have names of their own, with none between them.
+    first = uuid4().hex[:6]
+    quality, grade = f"{first} a quality", f"{first} b grade"
     traced.keyboard.press("a")
     panel = traced.locator("#annotate")
     expect(panel.get_by_text("New score config")).to_be_visible()

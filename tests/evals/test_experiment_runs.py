@@ -550,7 +550,7 @@ def test_what_is_stopped_while_an_item_is_given_back_does_not_wait(scope, datase
         return execute(sql, *about)
 
     with connection.execute_wrapper(before_its_change):
-        running.sweep()
+        patiently(running.sweep)  # tables in memory are locked rather than waited for
     stopping.join()
     assert {one.status for one in rows(experiment)} == {"stopped"}
 
