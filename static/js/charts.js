@@ -6,7 +6,7 @@ import * as echarts from "../vendor/echarts/echarts.js";
 import { isOfDays, roundStep, timeLabels, write, writeShort, writeTime } from "./chart-words.js";
 
 const COLOURS = 8;
-const BAR = 20, LETTER = 7;
+const BAR = 20, LETTER = 7, NAME = 14;
 // Browsers draw nothing on a canvas that is longer.
 const TALLEST = 8000;
 // What has a colour of its own wherever it is shown: levels, and types of observations.
@@ -146,7 +146,7 @@ function inTime(element, data, colours, hidden) {
     };
   });
   if (data.kind === "lines") series.push(...data.series.flatMap((one, number) => (hidden.has(number) ? [] : bridge(one, tint(at[number], colours)))));
-  if (data.marks?.length && series.length) series[0].markLine = markLine(data, starts, colours);
+  if (data.marks?.length && series.length) series[0].markLine = markLine(element, data, starts, colours);
   const units = [...new Set(data.series.map((one) => one.unit))];
   return {
     ...frame(element, colours), series,
@@ -168,16 +168,19 @@ function inTime(element, data, colours, hidden) {
 }
 
 // A line where a release was first seen, with its name at the top.
-function markLine(data, starts, colours) {
+function markLine(element, data, starts, colours) {
   const places = new Map(); // of those that began in one bucket the names stand together
   for (const { at, name } of data.marks) {
     const place = starts.findLastIndex((start) => start <= at);
     if (place >= 0) places.set(place, [...(places.get(place) ?? []), name]);
   }
+  // Of two names that would lie upon each other the newer one is written.
+  const bucket = element.clientWidth / starts.length, found = [...places].sort(([one], [other]) => one - other);
+  const isCovered = (number) => number + 1 < found.length && (found[number + 1][0] - found[number][0]) * bucket < NAME;
   return {
     symbol: "none", silent: true, animation: false, lineStyle: { color: colours["text-3"], type: "dotted", width: 1 },
     label: { color: colours["text-3"], fontSize: 10, position: "insideEndTop", textBorderColor: colours.surface, textBorderWidth: 3, formatter: ({ name }) => (name.length > 24 ? `${name.slice(0, 23)}…` : name) },
-    data: [...places].map(([place, names]) => ({ xAxis: place, name: names.join(", ") })),
+    data: found.map(([place, names], number) => ({ xAxis: place, name: names.join(", "), label: isCovered(number) ? { show: false } : undefined })),
   };
 }
 

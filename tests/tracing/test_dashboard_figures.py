@@ -330,6 +330,13 @@ def test_every_built_in_chart_shows_something(scope):
         assert not drawn(scope, preset.definition).is_empty, preset.id
 
 
+@pytest.mark.parametrize(("preset", "column"), [("usage-by-type", "usage"), ("cost-by-type", "cost")])
+def test_amounts_by_kind_are_without_their_total(scope, preset, column):
+    fill(scope, (HOUR, {"model": "a", column: {"input": 2, "output": 3, "total": 5}}))
+    groups = drawn(scope, presets.PRESETS[preset].definition).groups
+    assert [(one.keys, one.values) for one in groups] == [(("output",), (3,)), (("input",), (2,))]
+
+
 def test_keys_of_metadata_that_one_can_group_by(scope):
     fill(
         scope,

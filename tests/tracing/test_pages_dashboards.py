@@ -234,7 +234,8 @@ def test_what_cannot_be_read_now_is_said_in_the_panel(alice, project, monkeypatc
     assert "panel-problem" in answer.content.decode()
 
 
-def test_of_a_store_that_is_away_all_charts_say_so_at_once(alice, project, monkeypatch):
+@pytest.mark.parametrize(("is_there", "questions"), [(False, 1), (True, 3)])
+def test_of_a_store_that_is_away_all_charts_say_so_at_once(alice, project, monkeypatch, is_there, questions):
     asked = []
 
     def fail(*args):
@@ -242,9 +243,10 @@ def test_of_a_store_that_is_away_all_charts_say_so_at_once(alice, project, monke
         raise Unavailable("It is away")
 
     monkeypatch.setattr(figures.metrics, "read", fail)
+    monkeypatch.setattr(kept.store, "ping", lambda: is_there)
     answers = [figure(alice, project, preset=name) for name in ("cost", "calls", "latency")]
     assert [(answer.status_code, "It is away" in answer.content.decode()) for answer in answers] == [(503, True)] * 3
-    assert len(asked) == 1
+    assert len(asked) == questions
 
 
 def test_numbers_as_a_file(alice, filled):

@@ -75,6 +75,11 @@ def _preset(
     return Preset(id, name, about, body)
 
 
+def _no_total(column: str) -> dict[str, Any]:
+    """Of amounts by kind one is called `total`: beside its parts it would count everything twice."""
+    return {"type": "stringOptions", "column": column, "operator": "none of", "value": ["total"]}
+
+
 _MODEL = ("providedModelName",)
 
 PRESETS: Mapping[str, Preset] = {
@@ -112,7 +117,10 @@ PRESETS: Mapping[str, Preset] = {
         ),
         _preset("tokens-in-time", _("Tokens"), "AREA_TIME_SERIES", "sum inputTokens", "sum outputTokens"),
         _preset("tokens-by-model", _("Tokens per model"), "AREA_TIME_SERIES", "sum totalTokens", by=_MODEL),
-        _preset("usage-by-type", _("Tokens by kind"), "HORIZONTAL_BAR", "sum usageByType"),
+        _preset(
+            "usage-by-type", _("Tokens by kind"), "HORIZONTAL_BAR", "sum usageByType",
+            where=(_no_total("usageType"),),
+        ),
         _preset("traces-in-time", _("Traces"), "BAR_TIME_SERIES", "count count", view="traces", compare=True),
         _preset("traces-by-name", _("Traces by name"), "HORIZONTAL_BAR", "count count", by=("name",), view="traces"),
         _preset("observations-by-type", _("Observations by type"), "BAR_TIME_SERIES", "count count", by=("type",)),
@@ -124,7 +132,7 @@ PRESETS: Mapping[str, Preset] = {
         _preset("cost-in-time", _("Cost"), "BAR_TIME_SERIES", "sum totalCost", compare=True),
         _preset("cost-by-trace", _("Cost by trace name"), "HORIZONTAL_BAR", "sum totalCost", by=("traceName",)),
         _preset("cost-by-name", _("Cost by step"), "HORIZONTAL_BAR", "sum totalCost", by=("name",)),
-        _preset("cost-by-type", _("Cost by kind of usage"), "PIE", "sum costByType"),
+        _preset("cost-by-type", _("Cost by kind of usage"), "PIE", "sum costByType", where=(_no_total("costType"),)),
         _preset("cost-by-environment", _("Cost by environment"), "PIE", "sum totalCost", by=("environment",)),
         _preset("cost-by-prompt", _("Cost by prompt"), "HORIZONTAL_BAR", "sum totalCost", by=("promptName",)),
         # Latency
