@@ -360,7 +360,7 @@ def test_the_first_bucket_leads_no_further_than_the_chart_looks(alice, filled):
 
 def test_who_asks_when_too_many_wait_is_told_to_come_again(alice, filled, monkeypatch):
     monkeypatch.setattr(kept, "_places", threading.BoundedSemaphore(1))
-    with kept._place():
+    with kept._taken(kept._places):
         answer = figure(alice, filled, preset="cost")
     assert (answer.status_code, "Try again in a moment" in answer.content.decode()) == (503, True)
     assert figure(alice, filled, preset="cost").status_code == 200

@@ -10,21 +10,24 @@ from django.core.management import call_command
 
 from accounts.access import ProjectScope
 from accounts.roles import Role
-from tests.stores.doris.server import DorisDouble, doris_double, pointed_at
+from tests.stores.doris.server import DorisDouble, pointed_at, started_double
 from tests.tracing.conftest import own_inbox, sender  # noqa: F401 - fixtures of the door
 from tracing.analytics.backends.doris import nodes, pool
 
 
 @pytest.fixture(scope="session")
 def doris_server() -> Iterator[DorisDouble]:
-    double = doris_double()
-    try:
-        double.start()
+    with started_double() as double:
         with pointed_at(double):
             call_command("migrate_analytics", verbosity=0)
         yield double
-    finally:
-        double.stop()
+
+
+@pytest.fixture(scope="module")
+def double() -> Iterator[DorisDouble]:
+    """One of a file's own, which may be killed; without tables."""
+    with started_double() as double:
+        yield double
 
 
 @pytest.fixture

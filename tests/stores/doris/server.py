@@ -95,6 +95,16 @@ def doris_double() -> DorisDouble:
     return DorisDouble(store, ports["fe"], ports["be"], ports["query"], database, server)
 
 
+@contextmanager
+def started_double() -> Iterator[DorisDouble]:
+    double = doris_double()
+    try:
+        double.start()
+        yield double
+    finally:
+        double.stop()
+
+
 def running(ports: str, database: str) -> DorisDouble:
     """One that another process has started, with a database of its own."""
     store, *others = json.loads(ports)

@@ -13,20 +13,10 @@ from config.ports import free_port
 from tests.clients.conftest import eventually
 from tests.clients.load import Exporters, stored_count, stored_ids
 from tests.instance import Instance
-from tests.stores.doris.server import DorisDouble, doris_double
+from tests.stores.doris.server import DorisDouble
 
 _RECOVERY_SECONDS = 60
 _SLOW = {"part": "be", "kind": "slow", "seconds": 1.0}
-
-
-@pytest.fixture(scope="module")
-def double() -> Iterator[DorisDouble]:
-    made = doris_double()
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture(scope="module")

@@ -10,24 +10,13 @@ import fnmatch
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
 
 from tests.stores.doris.questions import FILES, ROOT
-from tests.stores.doris.server import DorisDouble, doris_double
-
-
-@pytest.fixture(scope="module")
-def double() -> Iterator[DorisDouble]:
-    made = doris_double()
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
+from tests.stores.doris.server import DorisDouble
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 from django.core.management import call_command
 
-from tests.stores.doris.server import doris_double, pointed_at
+from tests.stores.doris.server import pointed_at, started_double
 from tracing.analytics import migrate, tables
 from tracing.analytics.backends import doris as backend
 from tracing.analytics.dialects.doris_nulls import NULLABLE
@@ -93,17 +93,12 @@ def test_what_is_indexed_can_be_and_whole(name):
 
 
 def test_tables_are_not_made_where_that_is_forbidden(settings):
-    double = doris_double()
-    try:
-        double.start()
-        with pointed_at(double):
-            settings.DORIS_MIGRATION_DISABLED = True
-            call_command("migrate_analytics", automatic=True, verbosity=0)
-            assert (double.database,) not in made(double)
-            call_command("migrate_analytics", verbosity=0)
-            assert (double.database,) in made(double)
-    finally:
-        double.stop()
+    with started_double() as double, pointed_at(double):
+        settings.DORIS_MIGRATION_DISABLED = True
+        call_command("migrate_analytics", automatic=True, verbosity=0)
+        assert (double.database,) not in made(double)
+        call_command("migrate_analytics", verbosity=0)
+        assert (double.database,) in made(double)
 
 
 def made(double):

@@ -91,7 +91,7 @@ def kept_figure(scope: ProjectScope, definition: Definition, looked: Looked, *, 
     answer = slot.answer
     if answer is not None and not is_anew and slot.holds(word):
         return answer
-    with _place(), _held(slot.lock):
+    with _taken(_places, wait_seconds=0), _taken(slot.lock):
         # Whoever waited for it may find what it waited for.
         if slot.answer is None or not slot.holds(word) or is_anew:
             answer = Kept(_in_turn(lambda: _marked(scope, figure(scope, definition, looked, now), looked)))
@@ -100,24 +100,14 @@ def kept_figure(scope: ProjectScope, definition: Definition, looked: Looked, *, 
 
 
 @contextmanager
-def _place() -> Iterator[None]:
-    """Raises Unavailable when too many wait already."""
-    if not _places.acquire(blocking=False):
+def _taken(what: threading.Lock | threading.Semaphore, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
+    """Raises Unavailable when others have it for so long."""
+    if not what.acquire(timeout=wait_seconds):
         raise Unavailable(_BUSY)
     try:
         yield
     finally:
-        _places.release()
-
-
-@contextmanager
-def _held(lock: threading.Lock) -> Iterator[None]:
-    if not lock.acquire(timeout=WAIT_SECONDS):
-        raise Unavailable(_BUSY)
-    try:
-        yield
-    finally:
-        lock.release()
+        what.release()
 
 
 def _marked(scope: ProjectScope, drawn: Figure, looked: Looked) -> Figure:
@@ -131,15 +121,11 @@ def _marked(scope: ProjectScope, drawn: Figure, looked: Looked) -> Figure:
 
 
 def _in_turn(ask: Callable[[], Figure]) -> Figure:
-    if not _turns.acquire(timeout=WAIT_SECONDS):
-        raise Unavailable(_BUSY)
-    try:
+    with _taken(_turns):
         for until, refusal in _away:
             if time.monotonic() < until:
                 raise Unavailable(refusal.message)
         return _asked(ask)
-    finally:
-        _turns.release()
 
 
 def _asked(ask: Callable[[], Figure]) -> Figure:
