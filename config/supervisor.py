@@ -39,6 +39,8 @@ _GRACE_SECONDS = 10.0
 #: A process that dies at once is tried again ever more slowly, up to this.
 _MAX_RESTART_SECONDS = 5.0
 _PR_SET_PDEATHSIG = 1
+#: On one machine those who send come first, then those who look; what was accepted can wait. As `nice` counts.
+_NICENESS = {"analytics": 5, "worker": 10}
 ROLES = ("web", "worker")
 #: what `manage.py prepare` brings into the stores
 _PREPARED_FROM = ("*/migrations/*.py", "tracing/analytics/schema/*/*.sql", "tracing/data/*", "static/**/*", "*.lock")
@@ -56,6 +58,8 @@ class Service:
     command: list[str]
     environment: dict[str, str]
     is_ready: Callable[[], bool]
+    #: how far it stands back where processors are short: 0 not at all, 19 the most
+    niceness: int = 0
     process: subprocess.Popen[bytes] | None = None
     _stopping: threading.Event = field(default_factory=threading.Event)
     _watcher: threading.Thread | None = None
@@ -96,7 +100,7 @@ class Service:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops the others in order
-                preexec_fn=_die_with_parent,
+                preexec_fn=self._prepare_child,
             )
             self._copy_output(self.process)
             status = self.process.wait()
@@ -108,6 +112,11 @@ class Service:
             say("supervisor", f"{self.name} ended ({_reason(status)}); starting it again.")
             self._stopping.wait(pause)
 
+    def _prepare_child(self) -> None:
+        _die_with_parent()
+        if self.niceness:
+            _stand_back(self.niceness)
+
     def _copy_output(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
         for line in process.stdout:
@@ -118,6 +127,14 @@ def _die_with_parent() -> None:
     """On Linux a child ends when a killed supervisor cannot end it. Elsewhere it is left to the next start."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _stand_back(niceness: int) -> None:
+    """Where Linux groups processes by session, as it mostly does, it weighs these groups, each child being one, and
+    `nice` counts inside of one only."""
+    os.nice(niceness)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(niceness))
 
 
 def _kill_group(pid: int) -> None:
@@ -313,7 +330,13 @@ def _valkey_binary() -> str:
 def _analytics(plan: Plan) -> Service:
     url = str(plan.facts["clickhouse_url"])
     command = [sys.executable, "-m", "tracing.analytics.server", "--data", str(plan.data_dir / "analytics"), "--port"]
-    return Service("analytics", [*command, url.rsplit(":", 1)[1]], plan.environment, lambda: _says_ok(f"{url}/ping"))
+    return Service(
+        "analytics",
+        [*command, url.rsplit(":", 1)[1]],
+        plan.environment,
+        lambda: _says_ok(f"{url}/ping"),
+        _NICENESS["analytics"],
+    )
 
 
 def _web(plan: Plan) -> Service:
@@ -344,7 +367,8 @@ def _worker(plan: Plan) -> Service:
         "--concurrency=4",
     ]
     command += ["--queues=ingest,evals,default", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    return Service("worker", [*command, "--loglevel=warning"], plan.environment, lambda: True)
+    niceness = 0 if plan.role else _NICENESS["worker"]
+    return Service("worker", [*command, "--loglevel=warning"], plan.environment, lambda: True, niceness)
 
 
 def _local_url(plan: Plan) -> str:

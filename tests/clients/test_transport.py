@@ -209,6 +209,21 @@ def read_all(opened: socket.socket) -> bytes:
     return answer
 
 
+def test_senders_come_before_readers_and_both_before_what_can_wait(server):
+    weights = [_how_nice(server, name) for name in ("web", "analytics", "worker") if server.part(name)]
+    assert weights[0] == 0
+    assert weights == sorted(set(weights))
+
+
+def _how_nice(server: Instance, part: str) -> int:
+    """As the scheduler weighs it: a session where it groups by sessions, a process elsewhere."""
+    process = server.part(part)[0]
+    try:
+        return int(Path(f"/proc/{process.pid}/autogroup").read_text().split()[-1])
+    except OSError:
+        return int(process.nice())
+
+
 def test_slow_sender(server, api):
     trace_id = new_trace()
     body = as_json(trace_id)

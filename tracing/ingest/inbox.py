@@ -250,13 +250,17 @@ class GroupCommit:
         waiting = _Waiting(payload.chunks())
         with self._queue_lock:
             self._queue.append(waiting)
+        written: list[str] = []
         with self._commit_lock:
             while not waiting.is_done:
-                self._commit()
+                written += self._commit()
+        for key in written:  # while others write the next one
+            self.ring(key)
         if waiting.error is not None:
             raise waiting.error
 
-    def _commit(self) -> None:
+    def _commit(self) -> list[str]:
+        """The key of the entry, if one was written."""
         group = self._next_group()
         try:
             key = self.inbox.put(chunk for waiting in group for chunk in waiting.chunks)
@@ -266,10 +270,10 @@ class GroupCommit:
                 waiting.fail(error)
             if not isinstance(error, Exception):
                 raise
-            return
+            return []
         for waiting in group:
             waiting.is_done = True
-        self.ring(key)
+        return [key]
 
     def _next_group(self) -> list[_Waiting]:
         """Those who queued first; one at least."""
