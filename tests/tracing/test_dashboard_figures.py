@@ -128,7 +128,7 @@ def test_what_is_added_up_here_is_what_the_store_adds_up(scope, monkeypatch, kin
     monkeypatch.setattr(answers, "MOST_SUMMANDS", 0)
     there = drawn(scope, definition)
 
-    assert len(questions) > 2 * (1 + compare)
+    assert len(questions) >= 2 * (1 + compare)
     assert _rounded(here) == _rounded(there)
     assert (here.is_cut, here.starts, here.unit) == (there.is_cut, there.starts, there.unit)
 
@@ -149,7 +149,8 @@ def _rounded(found):
     def close(values):
         return [None if value is None else round(value, 9) for value in values]
 
-    groups = [(one.keys, close(one.values), close(one.before)) for one in (*found.groups, found.total)]
+    everything = [found.total] if found.total else []  # bars that are cut have none
+    groups = [(one.keys, close(one.values), close(one.before)) for one in (*found.groups, *everything)]
     return groups, [
         (line.metric, line.keys, line.is_rest, close(line.values)) for line in (*found.lines, *found.before)
     ]

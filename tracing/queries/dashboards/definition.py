@@ -42,6 +42,11 @@ class Chart(StrEnum):
     def is_in_time(self) -> bool:
         return self in (Chart.LINES, Chart.AREAS, Chart.BARS_IN_TIME)
 
+    @property
+    def is_bars(self) -> bool:
+        """One for each group, the longest first."""
+        return self in (Chart.BARS, Chart.COLUMNS)
+
 
 #: How many dimensions a chart can show.
 MOST_DIMENSIONS = {Chart.NUMBER: 0, Chart.HISTOGRAM: 0, Chart.TABLE: 2}

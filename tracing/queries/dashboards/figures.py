@@ -133,7 +133,7 @@ def _in_one(scope: ProjectScope, definition: Definition, base: MetricsQuery, spa
     has_rest = is_cut and definition.chart.is_in_time
     lines = read_lines(base, rows, shown if base.grouped_by else [()], starts, has_rest=has_rest) if unit else []
     groups = [Group(keys, numbers_of(sums[keys])) for keys in shown]
-    total = Group((), numbers_of(added(base, sums.values())))
+    total = None if is_cut and definition.chart.is_bars else Group((), numbers_of(added(base, sums.values())))
     return Figure(definition, span, groups, total, unit, starts, tuple(lines), is_cut=is_cut)
 
 
@@ -164,10 +164,11 @@ def _total(
 
 
 def _needs_total(definition: Definition, base: MetricsQuery, is_cut: bool) -> bool:
-    """A table has a last line; what is left out of a pie or of lines is shown as the rest."""
+    """A table has a last line; what is left out of a pie or of lines is shown as the rest. The longest bars stand for
+    themselves."""
     if definition.chart is Chart.TABLE:
         return is_cut or not all(adds_up(base, one) for one in base.metrics)
-    return is_cut and all(adds_up(base, one) for one in base.metrics)
+    return is_cut and not definition.chart.is_bars and all(adds_up(base, one) for one in base.metrics)
 
 
 # --- Lines -----------------------------------------------------------------------------------------------
