@@ -28,6 +28,7 @@ from tracing.queries.explorer.language import parse
 from tracing.queries.explorer.nouns import Noun
 from tracing.queries.metrics import Metric
 from tracing.views.dashboards import figures as views
+from tracing.views.dashboards import page as pages
 from tracing.views.dashboards import words
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -100,9 +101,19 @@ def test_home_has_a_panel_for_each_chart_and_reads_none_of_them(alice, project, 
 def test_home_leads_to_the_first_trace_until_there_is_one(alice, project):
     address = reverse("tracing:project-home", args=[project.pk])
     start = f'href="{reverse("tracing:onboarding", args=[project.pk])}">Send the first trace</a>'
-    assert start in alice.get(address).content.decode()
+    asked = f'hx-get="{address}"'
+    part = {"HX-Request": "true", "HX-Target": "begin"}
+    assert asked in alice.get(address).content.decode()
+    assert start in alice.get(address, headers=part).content.decode()
     put_trace(project.pk)
-    assert start not in alice.get(address).content.decode()
+    assert alice.get(address, headers=part).content.decode().strip() == ""
+    assert asked not in alice.get(address).content.decode()
+
+
+def test_home_of_a_new_project_waits_for_no_store(alice, project, monkeypatch):
+    monkeypatch.setattr(pages.traces, "has_traces", None)
+    answer = alice.get(reverse("tracing:project-home", args=[project.pk]))
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("board", presets.BOARDS)

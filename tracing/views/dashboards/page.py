@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -52,13 +53,11 @@ def project_home(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
     chosen = rows.home_dashboard(scope)
     if chosen is not None:
         return _page(request, scope, rows.panels_of(chosen), dashboard=chosen, is_home=True)
-    return _page(request, scope, board_panels(BOARDS[HOME]), board=BOARDS[HOME], is_home=True, is_new=_is_new(scope))
+    return _page(request, scope, board_panels(BOARDS[HOME]), board=BOARDS[HOME], is_home=True)
 
 
 def _is_new(scope: ProjectScope) -> bool:
     """Whether nothing was traced yet."""
-    if scope.project_id in _with_traces:
-        return False
     try:
         has_traces = traces.has_traces(scope)
     except SpanwiseError:  # charts say what is wrong
@@ -123,7 +122,6 @@ def _page(
     dashboard: Dashboard | None = None,
     board: Board | None = None,
     is_home: bool = False,
-    is_new: bool = False,
 ) -> HttpResponse:
     looked = looked_from(request.GET, dashboard)
     context: dict[str, Any] = {
@@ -131,7 +129,9 @@ def _page(
         "dashboard": dashboard,
         "board": board,
         "is_home": is_home,
-        "is_new": is_new,
+        "may_be_new": is_home and dashboard is None and scope.project_id not in _with_traces,
+        # Asked for once the page is there: the store may be slow, or away.
+        "is_new": partial(_is_new, scope),
         "title": dashboard.name if dashboard else board.name if board else "",
         "about": dashboard.description if dashboard else board.description if board else "",
         "panels": shown_panels(scope, panels, request.GET, dashboard),
@@ -144,7 +144,7 @@ def _page(
         # What ends in the past does not change by itself.
         "is_live": looked.period.until is None,
     }
-    return render_page(request, "tracing/dashboard.html", context)
+    return render_page(request, "tracing/dashboard.html", context, fragment="begin")
 
 
 def _board_url(scope: ProjectScope, board_id: str) -> str:
