@@ -355,6 +355,16 @@ def test_charts_are_shown_under_filters_that_are_not_saved_yet(alice, project, s
     assert ">2</a>" in text_of(alice.get(unescape(figure_of(alice.get(at("dashboard-detail", made, made.pk))))))
 
 
+def test_filters_that_no_address_holds_are_said_to_wait_until_they_are_saved(alice, dashboard):
+    fields = edited(alice, dashboard)
+    line = {"column": ["traceName"], "operator": ["any of"], "key": [""], "raw": [""]}
+    for length, is_tried in ((100, True), (1990, False)):
+        page = save(alice, dashboard, {**fields, **line, "condition": ["n" * length]}, do="look").content.decode()
+        assert ("hold once they are saved" in page, "filters=" in page.split('data-figure="')[1].split('"')[0]) == (
+            not is_tried, is_tried,
+        )  # fmt: skip
+
+
 def figure_of(page):
     return page.content.decode().split('data-figure="')[1].split('"')[0]
 

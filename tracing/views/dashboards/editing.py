@@ -192,10 +192,9 @@ def _with(url: str, **parameters: str) -> str:
 
 
 def _new_filters(dashboard: Dashboard, draft: LayoutDraft) -> str:
-    """What charts are to be shown under, where that is not what is saved, and no more than an address can hold."""
+    """What charts are to be shown under, where that is not what is saved."""
     filters = draft.filters_so_far()
-    text = orjson.dumps(filters).decode()
-    return text if filters != dashboard.filters and len(text) <= _LONGEST_IN_ADDRESS else ""
+    return orjson.dumps(filters).decode() if filters != dashboard.filters else ""
 
 
 # --- The page --------------------------------------------------------------------------------------------
@@ -203,13 +202,16 @@ def _page(
     request: HttpRequest, scope: ProjectScope, dashboard: Dashboard, draft: LayoutDraft, *, status: int = 200
 ) -> HttpResponse:
     columns = layouts.filter_columns()
+    filters = _new_filters(dashboard, draft)
+    can_be_tried = len(filters) <= _LONGEST_IN_ADDRESS
     widgets = rows.list_widgets(scope, PageNumber(1, _MOST_OFFERED))
     presets = sorted(PRESETS.values(), key=lambda one: str(one.name))
     context = {
         "scope": scope,
         "dashboard": dashboard,
         "draft": draft,
-        "panels": shown_panels(scope, draft.panels, QueryDict(), dashboard, _new_filters(dashboard, draft)),
+        "panels": shown_panels(scope, draft.panels, QueryDict(), dashboard, filters if can_be_tried else ""),
+        "can_be_tried": can_be_tried,
         "rows": [Row(one, columns) for one in draft.conditions],
         "columns": [(name, dimension_label(name)) for name in columns],
         "widgets": [(one, chart_words(one.chart_type)) for one in widgets.items],
