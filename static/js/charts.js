@@ -358,9 +358,17 @@ function redraw(element) {
   chart.setOption(KINDS[data.kind](element, data, palette(), hidden), { notMerge: true });
 }
 
+// How many moments have a name depends on the width.
+function resize(element) {
+  const { chart, data } = shown.get(element) ?? {};
+  const before = chart?.getWidth();
+  chart?.resize();
+  if (data?.times && chart.getWidth() !== before) redraw(element);
+}
+
 const sizes = new ResizeObserver((entries) => {
   for (const { target, contentRect } of entries) {
-    if (contentRect.width && contentRect.height) shown.get(target)?.chart.resize();
+    if (contentRect.width && contentRect.height) resize(target);
     else if (!target.isConnected) unmount(target);  // its panel was taken away
   }
 });

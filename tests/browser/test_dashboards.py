@@ -123,3 +123,21 @@ def test_without_a_script_each_chart_is_a_link_to_its_figures(scriptless, demo, 
     scriptless.goto(f"{project_url}/home/?range=30d")
     scriptless.locator(PANEL.format("today-by-model")).get_by_role("link", name="Show").click()
     expect(scriptless.get_by_role("columnheader", name="Model")).to_be_visible()
+
+
+#: How many moments have a name on the axis of a plot.
+NAMED = """async (plot) => {
+    const { name } = performance.getEntriesByType("resource").find(({ name }) => name.includes("/echarts"));
+    const axis = (await import(name)).getInstanceByDom(plot).getOption().xAxis[0];
+    return axis.data.filter((_start, place) => axis.axisLabel.interval(place)).length;
+}"""
+
+
+def test_a_chart_names_as_many_moments_as_it_has_room_for(home):
+    plot = home.locator(f"{PANEL.format('calls-by-model')} [data-plot]")
+    expect(plot.locator("canvas")).to_be_visible()
+    home.get_by_label("Updates by itself").uncheck()
+    wide = plot.evaluate(NAMED)
+    home.set_viewport_size({"width": 390, "height": 844})
+    fewer = f"({{ plot, wide }}) => ({NAMED})(plot).then((now) => now < wide)"
+    home.wait_for_function(fewer, arg={"plot": plot.element_handle(), "wide": wide})
