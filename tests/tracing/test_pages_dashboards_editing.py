@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
 
@@ -219,10 +220,13 @@ def test_with_a_dashboard_go_the_charts_that_stand_nowhere_else(alice, scope, wo
     )
     asked = alice.post(at("dashboard-delete", workspace.project), {"dashboard": dashboard.pk})
     assert "But delete the 1 chart that stands on no other dashboard" in text_of(asked)
-    sent = {"dashboard": dashboard.pk, "confirmed": "1", "with_charts": "1"}
+    shown = re.findall('name="chart" value="([^"]+)"', asked.content.decode())
+    # What is placed there while the question stands is not what was agreed to.
+    later = actions.place_widget(scope, dashboard.pk, GivenWidget.model_validate(body("Later")), actor=SYSTEM)
+    sent = {"dashboard": dashboard.pk, "confirmed": "1", "with_charts": "1", "chart": shown}
     alice.post(at("dashboard-delete", workspace.project), sent)
     assert [*Dashboard.objects.all()] == [elsewhere]
-    assert [*Widget.objects.all()] == [widget]
+    assert {*Widget.objects.all()} == {widget, later}
     assert AuditLog.objects.filter(action="widget.delete", object_id=lonely.pk).exists()
 
 

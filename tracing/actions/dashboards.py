@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
@@ -136,16 +136,16 @@ def update_dashboard(
     return dashboard
 
 
-def delete_dashboard(scope: ProjectScope, dashboard_id: str, *, with_charts: bool = False, actor: Actor) -> None:
-    """Its widgets stay, as they can be placed again; `with_charts` deletes those that stand on no other dashboard."""
+def delete_dashboard(scope: ProjectScope, dashboard_id: str, *, charts: Collection[str] = (), actor: Actor) -> None:
+    """Its widgets stay, as they can be placed again, but for these `charts`, where they stand on no other dashboard."""
     scope.require(Role.MEMBER)
     with transaction.atomic():
         # Who places a chart on it at this moment comes before or after.
         dashboard = rows.get_dashboard(scope, dashboard_id, is_locked=True)
-        charts = rows.charts_only_on(dashboard) if with_charts else []
+        widgets = [one for one in rows.charts_only_on(dashboard) if one.pk in charts] if charts else []
         record(actor, "dashboard.delete", dashboard, before=said(dashboard))
         dashboard.delete()
-        for widget in charts:
+        for widget in widgets:
             with suppress(Conflict, NotFound):  # placed elsewhere meanwhile, or deleted
                 delete_widget(scope, widget.pk, actor=actor)
 

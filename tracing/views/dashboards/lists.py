@@ -140,8 +140,9 @@ def dashboard_delete(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
             "back": back_from(request.POST) or _list_url(scope),
         }
         return render_page(request, "tracing/dashboard_delete.html", context)
-    with_charts = request.POST.get("with_charts") == "1"
-    actions.delete_dashboard(scope, dashboard.pk, with_charts=with_charts, actor=Actor.of(request))
+    # Those that the question was about: others may stand there by now.
+    charts = request.POST.getlist("chart") if request.POST.get("with_charts") == "1" else []
+    actions.delete_dashboard(scope, dashboard.pk, charts=charts, actor=Actor.of(request))
     messages.success(request, _("The dashboard “%(name)s” is deleted.") % {"name": dashboard.name})
     return see_other(_list_url(scope))
 
