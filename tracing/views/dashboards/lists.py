@@ -141,8 +141,8 @@ def dashboard_delete(request: HttpRequest, scope: ProjectScope) -> HttpResponse:
         }
         return render_page(request, "tracing/dashboard_delete.html", context)
     # Those that the question was about: others may stand there by now.
-    charts = request.POST.getlist("chart") if request.POST.get("with_charts") == "1" else []
-    actions.delete_dashboard(scope, dashboard.pk, charts=charts, actor=Actor.of(request))
+    agreed: list[str] = request.POST.getlist("chart") if request.POST.get("with_charts") == "1" else []
+    actions.delete_dashboard(scope, dashboard.pk, charts=agreed, actor=Actor.of(request))
     messages.success(request, _("The dashboard “%(name)s” is deleted.") % {"name": dashboard.name})
     return see_other(_list_url(scope))
 
