@@ -204,7 +204,7 @@ DORIS_BE_HOSTS = env.words("DORIS_BE_HOSTS")
 DORIS_SSL_CA = env.text("DORIS_SSL_CA")
 DORIS_MAX_OPEN_CONNECTIONS = env.number("DORIS_MAX_OPEN_CONNECTIONS", 32)
 DORIS_REQUEST_TIMEOUT_SECONDS = env.number("DORIS_REQUEST_TIMEOUT_MS", 300_000) / 1000
-#: copies of each row: 0 is three where three backends are alive, else one
+#: copies of each row: 0 is three where three backends are registered, else one
 DORIS_REPLICATION_NUM = env.number("DORIS_REPLICATION_NUM", 0)
 #: in each month of each table
 DORIS_BUCKETS = env.number("DORIS_BUCKETS", 8)

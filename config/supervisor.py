@@ -131,10 +131,18 @@ def _die_with_parent() -> None:
 
 def _stand_back(niceness: int) -> None:
     """Where Linux groups processes by session, as it mostly does, it weighs these groups, each child being one, and
-    `nice` counts inside of one only."""
-    os.nice(niceness)
+    `nice` counts inside of one only. Where neither is allowed, all are alike."""
     with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(niceness))
+        os.nice(niceness)
+    for _attempt in range(5):
+        try:
+            Path("/proc/self/autogroup").write_text(str(niceness))
+        except BlockingIOError:  # whoever is not root may write one of the machine every 100 ms
+            time.sleep(0.11)
+        except OSError:
+            return
+        else:
+            return
 
 
 def _kill_group(pid: int) -> None:

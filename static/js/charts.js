@@ -9,6 +9,7 @@ const COLOURS = 8;
 const BAR = 20, LETTER = 7, NAME = 14;
 // Browsers draw nothing on a canvas that is longer.
 const TALLEST = 8000;
+const STILL_MS = 120; // a width that is dragged changes all the time
 // What has a colour of its own wherever it is shown: levels, and types of observations.
 const TONES = [
   "rest", "bad", "warn", "line-strong", "span", "generation", "event", "agent", "tool", "chain", "retriever", "embedding", "evaluator", "guardrail",
@@ -353,17 +354,21 @@ function share(element, chart, data) {
 }
 
 // --- Mounting --------------------------------------------------------------------------------------------
-function redraw(element) {
+function redraw(element, more = {}) {
   const { chart, data, hidden } = shown.get(element);
-  chart.setOption(KINDS[data.kind](element, data, palette(), hidden), { notMerge: true });
+  chart.setOption({ ...KINDS[data.kind](element, data, palette(), hidden), ...more }, { notMerge: true });
 }
 
-// How many moments have a name depends on the width.
+const resizing = new WeakMap();
+
+// How many moments have names, and how much of those of columns is there, depends on the width: once it stays.
 function resize(element) {
-  const { chart, data } = shown.get(element) ?? {};
+  const { chart } = shown.get(element) ?? {};
   const before = chart?.getWidth();
   chart?.resize();
-  if (data?.times && chart.getWidth() !== before) redraw(element);
+  if (!chart || chart.getWidth() === before) return;
+  clearTimeout(resizing.get(element));
+  resizing.set(element, setTimeout(() => shown.has(element) && redraw(element, { animation: false }), STILL_MS));
 }
 
 const sizes = new ResizeObserver((entries) => {

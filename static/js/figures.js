@@ -68,6 +68,7 @@ function show(panel, body, text) {
   body.replaceChildren(...new DOMParser().parseFromString(text, "text/html").body.childNodes);
   panel.querySelector("[data-legend]")?.replaceChildren();
   const drawn = body.querySelector("[data-plot]");
+  if (drawn) body.querySelector("[data-table]").hidden = true; // without this script it is all there is
   if (drawn && !isTable) mount(drawn, dataOf(body), hidden);
   if (isTable) asTable(panel, true);
   const table = body.querySelector(".table-scroll");

@@ -110,10 +110,19 @@ def test_home_leads_to_the_first_trace_until_there_is_one(alice, project):
     assert asked not in alice.get(address).content.decode()
 
 
-def test_home_of_a_new_project_waits_for_no_store(alice, project, monkeypatch):
+def test_home_does_not_wait_for_the_first_trace(alice, project, monkeypatch):
     monkeypatch.setattr(pages.traces, "has_traces", None)
     answer = alice.get(reverse("tracing:project-home", args=[project.pk]))
     assert answer.status_code == 200
+
+
+def test_range_environment_and_filters_go_along_to_the_other_dashboards(alice, project):
+    query = "range=24h&environment=production&user=u+1&tag=a&tag=b"
+    text = alice.get(f"{reverse('tracing:project-home', args=[project.pk])}?{query}&q=unrelated").content.decode()
+    [tabs] = re.findall('<nav class="segmented boards".*?</nav>', text, re.DOTALL)
+    found = [urlsplit(unescape(url)) for url in re.findall('href="([^"]+)"', tabs)]
+    assert len({one.path for one in found}) == len(presets.BOARDS)
+    assert [parse_qs(one.query) for one in found] == [parse_qs(query)] * len(presets.BOARDS)
 
 
 @pytest.mark.parametrize("board", presets.BOARDS)

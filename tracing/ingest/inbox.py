@@ -250,16 +250,15 @@ class GroupCommit:
         waiting = _Waiting(payload.chunks())
         with self._queue_lock:
             self._queue.append(waiting)
-        written: list[str] = []
-        with self._commit_lock:
-            while not waiting.is_done:
-                written += self._commit()
-        for key in written:  # while others write the next one
-            self.ring(key)
+        while not waiting.is_done:
+            with self._commit_lock:
+                written = None if waiting.is_done else self._commit()
+            if written:  # others write the next one meanwhile
+                self.ring(written)
         if waiting.error is not None:
             raise waiting.error
 
-    def _commit(self) -> list[str]:
+    def _commit(self) -> str | None:
         """The key of the entry, if one was written."""
         group = self._next_group()
         try:
@@ -270,10 +269,10 @@ class GroupCommit:
                 waiting.fail(error)
             if not isinstance(error, Exception):
                 raise
-            return []
+            return None
         for waiting in group:
             waiting.is_done = True
-        return [key]
+        return key
 
     def _next_group(self) -> list[_Waiting]:
         """Those who queued first; one at least."""

@@ -22,7 +22,7 @@ from tracing.queries.dashboards.definition import Chart
 from tracing.queries.dashboards.presets import BOARDS, HOME, PRESETS, Board
 from tracing.queries.dashboards.rows import Panel
 from tracing.views.dashboards.figures import csv_url, figure_url
-from tracing.views.dashboards.looking import PAGE_FILTERS, chosen_from, looked_from
+from tracing.views.dashboards.looking import PAGE_FILTERS, carried, chosen_from, looked_from
 from tracing.views.environments import in_environments
 from tracing.views.ranges import range_labels
 
@@ -130,7 +130,7 @@ def _page(
         "board": board,
         "is_home": is_home,
         "may_be_new": is_home and dashboard is None and scope.project_id not in _with_traces,
-        # Asked for once the page is there: the store may be slow, or away.
+        # Asked for once the page is there: the store may be slow.
         "is_new": partial(_is_new, scope),
         "title": dashboard.name if dashboard else board.name if board else "",
         "about": dashboard.description if dashboard else board.description if board else "",
@@ -139,7 +139,7 @@ def _page(
         "ranges": range_labels(),
         "filters": PAGE_FILTERS.values(),
         "chosen": chosen_from(request.GET),
-        "boards": [(one, _board_url(scope, one.id)) for one in BOARDS.values()],
+        "boards": [(one, _board_url(scope, one.id, request.GET)) for one in BOARDS.values()],
         "may_edit": scope.role.allows(Role.MEMBER),
         # What ends in the past does not change by itself.
         "is_live": looked.period.until is None,
@@ -147,7 +147,11 @@ def _page(
     return render_page(request, "tracing/dashboard.html", context, fragment="begin")
 
 
-def _board_url(scope: ProjectScope, board_id: str) -> str:
+def _board_url(scope: ProjectScope, board_id: str, query: QueryDict) -> str:
+    """Time range, environments and filters go along."""
+    kept = carried(query).urlencode()
     if board_id == HOME:
-        return reverse("tracing:project-home", args=[scope.project_id])
-    return reverse("tracing:dashboard-board", args=[scope.project_id, board_id])
+        address = reverse("tracing:project-home", args=[scope.project_id])
+    else:
+        address = reverse("tracing:dashboard-board", args=[scope.project_id, board_id])
+    return f"{address}?{kept}" if kept else address
