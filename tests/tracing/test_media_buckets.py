@@ -148,13 +148,14 @@ def test_other_bytes_are_found_out(api, bucket, body):
     assert api.get(f"media/{MEDIA_ID}")["contentLength"] == 3
 
 
-@pytest.mark.skipif(NAMED is not None, reason="a Swift, which keeps none: `make test` asks")
-def test_a_checksum_that_the_bucket_keeps_is_enough(api, bucket):
+def test_checksums_and_bytes_lead_to_the_same_verdict(api, bucket):
+    """Where a bucket keeps no checksums, as OpenStack Swift does not, the bytes are read."""
     key = f"media/{storage_key(api.project_id, MEDIA_ID)}"
     api("POST", "media", announcement())
     for body, status in ((b"abd", 400), (b"abc", 200)):
         bucket.put_object(Bucket=BUCKET, Key=key, Body=body, ChecksumAlgorithm="SHA256")
-        assert bucket.head_object(Bucket=BUCKET, Key=key, ChecksumMode="ENABLED")["ChecksumSHA256"]
+        kept = bucket.head_object(Bucket=BUCKET, Key=key, ChecksumMode="ENABLED")
+        assert "ChecksumSHA256" in kept or NAMED
         assert api("PATCH", f"media/{MEDIA_ID}", UPLOADED).status_code == status
 
 
