@@ -128,7 +128,7 @@ def test_what_is_added_up_here_is_what_the_store_adds_up(scope, monkeypatch, kin
     monkeypatch.setattr(answers, "MOST_SUMMANDS", 0)
     there = drawn(scope, definition)
 
-    assert len(questions) >= 2 * (1 + compare)
+    assert len(questions) >= 2 * (1 + compare) + bool(there.total)
     assert _rounded(here) == _rounded(there)
     assert (here.is_cut, here.starts, here.unit) == (there.is_cut, there.starts, there.unit)
 
