@@ -100,8 +100,7 @@ class Session:
         changes += [f"{n} = {quote_text(v)}" for n, v in settings.items() if self._settings.get(n) != v]
         # Unknown until it succeeded: a refused SET must not leave us believing either state.
         self._settings = dict.fromkeys(self._settings | settings, "")
-        for change in changes:
-            self._run(f"SET {change}")
+        self._run(f"SET {', '.join(changes)}")  # one statement: twenty of them take milliseconds
         self._settings = dict(settings)
 
     def query(self, sql: str, output_format: str, params: dict[str, str]) -> Outcome:
