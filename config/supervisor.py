@@ -39,8 +39,9 @@ _GRACE_SECONDS = 10.0
 #: A process that dies at once is tried again ever more slowly, up to this.
 _MAX_RESTART_SECONDS = 5.0
 _PR_SET_PDEATHSIG = 1
-#: On one machine those who send come first, then those who look; what was accepted can wait. As `nice` counts.
-_NICENESS = {"analytics": 5, "worker": 10}
+#: On one machine those who send come first: how far the others stand back, as `nice` counts. Both alike: merges run
+#: inside of analytics, and ahead of the worker they would slow down what they wait for.
+_NICENESS = 7
 ROLES = ("web", "worker")
 #: what `manage.py prepare` brings into the stores
 _PREPARED_FROM = ("*/migrations/*.py", "tracing/analytics/schema/*/*.sql", "tracing/data/*", "static/**/*", "*.lock")
@@ -343,7 +344,7 @@ def _analytics(plan: Plan) -> Service:
         [*command, url.rsplit(":", 1)[1]],
         plan.environment,
         lambda: _says_ok(f"{url}/ping"),
-        _NICENESS["analytics"],
+        _NICENESS,
     )
 
 
@@ -375,7 +376,7 @@ def _worker(plan: Plan) -> Service:
         "--concurrency=4",
     ]
     command += ["--queues=ingest,evals,default", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    niceness = 0 if plan.role else _NICENESS["worker"]
+    niceness = 0 if plan.role else _NICENESS
     return Service("worker", [*command, "--loglevel=warning"], plan.environment, lambda: True, niceness)
 
 

@@ -209,10 +209,10 @@ def read_all(opened: socket.socket) -> bytes:
     return answer
 
 
-def test_senders_come_before_readers_and_both_before_what_can_wait(server):
-    weights = [_how_nice(server, name) for name in ("web", "analytics", "worker") if server.part(name)]
-    assert weights[0] == 0
-    assert weights == sorted(set(weights))
+def test_senders_come_before_all_that_can_wait(server):
+    others = [_how_nice(server, name) for name in ("analytics", "worker") if server.part(name)]
+    assert _how_nice(server, "web") == 0
+    assert all(weight > 0 for weight in others)
 
 
 def _how_nice(server: Instance, part: str) -> int:
