@@ -2,12 +2,14 @@
 
 import threading
 
+import orjson
 import pytest
 from django.core.management import call_command
 from django.db import OperationalError
 
 from config.errors import Unavailable
 from tests.analytics_fixture import local_server, pointed_at
+from tests.tracing.otlp_requests import JSON, PROTOBUF, as_json, as_protobuf
 from tests.tracing.otlp_samples import export, span
 from tests.tracing.sender import OTLP, Sender
 from tracing.analytics import client, store, tables
@@ -392,22 +394,98 @@ def test_row_that_fits_again_lands(sender, own_inbox, monkeypatch, waits):
     assert list(own_inbox.keys()) == []
 
 
-def test_rows_that_the_store_never_takes_are_buried_at_once(sender, monkeypatch, waits):
+@pytest.fixture
+def spoiled():
+    """Rows named "bad…" are such as no store takes."""
     decode = drain.decode
 
     def spoil(payload):
         decoded = decode(payload)
         for observation in decoded.observations:
-            if observation.name == "bad":
+            if observation.name.startswith("bad"):
                 observation.latency_us = "no number"
+        for patch in decoded.patches:
+            if patch.fields.get("name") == "bad":
+                patch.fields["prompt_version"] = "no number"
+        for score in decoded.scores:
+            if score.name == "bad":
+                score.value = "no number"
         return decoded
 
-    monkeypatch.setattr(drain, "decode", spoil)
+    with pytest.MonkeyPatch.context() as spoiling:
+        spoiling.setattr(drain, "decode", spoil)
+        yield spoiling
+
+
+def test_rows_that_the_store_never_takes_are_buried_at_once(sender, waits, spoiled):
     send(sender, "a", "b", "bad", "c", "d")
     drain.drain()
     assert names(sender) == ["a", "b", "c", "d"]
     [letter] = letters(sender)
     assert "Cannot parse" in letter.reason
+
+
+def one_export(*names):
+    return export([span("a" * 32, f"{number + 1:016x}", name) for number, name in enumerate(names)])
+
+
+@pytest.mark.parametrize(("encode", "content_type"), [(as_json, JSON), (as_protobuf, PROTOBUF)])
+def test_spans_at_fault_are_buried_alone_and_can_be_sent_again(
+    sender, own_inbox, waits, spoiled, monkeypatch, encode, content_type
+):
+    monkeypatch.setattr(dead_letters, "open_inbox", lambda: own_inbox)
+    good = [f"good {number}" for number in range(9)]
+    body = encode(one_export("bad 1", *good[:4], "bad 2", *good[4:]))
+    assert sender.post(OTLP, body, content_type).status_code == 200
+    drain.drain()
+
+    assert names(sender) == good
+    buried = letters(sender)
+    assert sorted(name for letter in buried for name in names_in(letter)) == ["bad 1", "bad 2"]
+    assert all("Cannot parse" in letter.reason for letter in buried)
+
+    spoiled.undo()  # a store that takes them
+    assert dead_letters.replay(sender.scope, [str(letter.pk) for letter in buried]).sent == 2
+    drain.drain()
+    assert names(sender) == ["bad 1", "bad 2", *good]
+
+
+def test_request_with_too_much_at_fault_is_buried_as_a_whole(sender, waits, spoiled):
+    bad = [f"bad {number}" for number in range(drain._MOST_AT_FAULT + 1)]
+    assert sender.post(OTLP, one_export("good", *bad)).status_code == 200
+    drain.drain()
+
+    [letter] = letters(sender)
+    assert names_in(letter) == ["good", *bad]
+
+
+def test_of_a_batch_only_the_event_at_fault_is_buried(sender, waits, spoiled):
+    bodies = [{"id": f"g{number}", "traceId": "t", "name": name} for number, name in enumerate(["a", "bad", "c"])]
+    events = [{"id": body["id"], "type": "generation-create", "timestamp": TIME, "body": body} for body in bodies]
+    assert sender.post("/api/public/ingestion", {"batch": events}).status_code == 207
+    drain.drain()
+
+    assert names(sender) == ["a", "c"]
+    [letter] = letters(sender)
+    [payload] = dead_letters._payloads(letter)
+    assert [event["body"]["name"] for event in orjson.loads(payload.body)] == ["bad"]
+
+
+def test_of_many_scores_only_the_one_at_fault_is_buried(sender, waits, spoiled):
+    scores = [{"traceId": "t", "name": name, "value": 1} for name in ("a", "bad", "c")]
+    assert sender.post("/api/public/scores", scores).status_code == 202
+    drain.drain()
+
+    assert sorted(score.name for score in sender.scores()) == ["a", "c"]
+    [letter] = letters(sender)
+    [payload] = dead_letters._payloads(letter)
+    assert [score["name"] for score in orjson.loads(payload.body)] == ["bad"]
+
+
+def names_in(letter):
+    [payload] = dead_letters._payloads(letter)
+    [resource_spans] = orjson.loads(payload.body)["resourceSpans"]
+    return [span["name"] for scope_spans in resource_spans["scopeSpans"] for span in scope_spans["spans"]]
 
 
 def test_row_that_ends_the_engine_is_buried(sender, monkeypatch, waits, tmp_path, request):

@@ -28,6 +28,7 @@ from tracing.ingest.database import needs_database
 from tracing.ingest.inbox import BrokenEntry, Payload, has_age, unpack
 from tracing.ingest.inboxes import bring_along, open_inbox
 from tracing.ingest.model import Decoded
+from tracing.ingest.singles import singles
 from tracing.ingest.write import Batch, Broken, prepare, write
 
 T = TypeVar("T")
@@ -46,6 +47,8 @@ _MOST_FAILURES = 4
 #: What the store refuses is tried again after this, and ever later: it takes seven minutes to be buried.
 _REST_SECONDS = 60.0
 _LONGEST_REST_SECONDS = 600.0
+#: With more at fault it is not for single spans: the payload is buried as a whole.
+_MOST_AT_FAULT = 8
 _ENDED_PROCESSES = "Given up: each time that it was being stored, the process ended."
 
 _draining = threading.Lock()
@@ -270,10 +273,13 @@ def decode(payload: Payload) -> Decoded:
 def _write(claimed: _Claimed, batch: Batch) -> None:
     """Write a batch, and bury what will never be written. Raises _NotNow when something of it must be tried again."""
     close_old_connections()
-    refused = _write_in_parts(batch, batch.broken)
+    at_fault: list[Broken] = []
+    refused = _write_in_parts(batch, at_fault)
     if claimed.most_failures + 1 >= _MOST_FAILURES:
-        batch.broken += refused
+        at_fault += refused
         refused = []
+    for payload, reason in at_fault:
+        batch.broken += _write_neighbours(payload, reason)
     _when_possible(partial(_tell, batch))
     if refused:
         raise _NotNow(f"{len(refused)} payloads were refused, such as: {refused[0][1]}")
@@ -292,20 +298,52 @@ def _tell(batch: Batch) -> None:
         raise Unavailable(f"Dead letters cannot be written: {error}") from error
 
 
-def _write_in_parts(batch: Batch, broken: list[Broken]) -> list[Broken]:
-    """Write as much of a batch as can be. Returns what the store refuses for now; what is at fault goes to `broken`."""
+def _write_in_parts(batch: Batch, at_fault: list[Broken]) -> list[Broken]:
+    """Write as much of a batch as can be. Returns what the store refuses for now; adds what is at fault to the list."""
     if not batch.parts:
         return []
     outcome = _write_when_possible(batch)
     if outcome is _Outcome.WRITTEN:
         return []
     if len(batch.parts) > 1:
-        return [payload for half in batch.halves() for payload in _write_in_parts(half, broken)]
+        return [payload for half in batch.halves() for payload in _write_in_parts(half, at_fault)]
     failed = batch.parts[0][0], batch.failure
     if outcome is _Outcome.REFUSED:
         return [failed]
-    broken.append(failed)
+    at_fault.append(failed)
     return []
+
+
+def _write_neighbours(payload: Payload, reason: str) -> list[Broken]:
+    """Write all spans, events or scores of a payload but those at fault. Returns these, or the payload for too many."""
+    try:
+        waiting = [_apart(payload)]
+    except Unavailable:  # still, and the worker is to stop
+        raise
+    except Exception:  # it was decoded before: whatever this is, the payload is kept
+        log.exception("A %s payload cannot be taken apart", payload.envelope.kind)
+        return [(payload, reason)]
+    if not waiting[0].parts:
+        return [(payload, reason)]
+    at_fault: list[Broken] = []
+    while waiting:
+        batch = waiting.pop()
+        if _write_when_possible(batch) is _Outcome.WRITTEN:
+            continue
+        if len(batch.parts) > 1:
+            waiting += batch.halves()
+            continue
+        at_fault.append((batch.parts[0][0], batch.failure))
+        if len(at_fault) > _MOST_AT_FAULT:
+            return [(payload, reason)]
+    return at_fault
+
+
+def _apart(payload: Payload) -> Batch:
+    batch = Batch()
+    for single in singles(payload):
+        batch.add(single, _when_possible(partial(decode, single)))
+    return batch
 
 
 class _Outcome(Enum):

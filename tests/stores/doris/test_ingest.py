@@ -34,15 +34,18 @@ def send(sender, *names):
         assert sender.post(OTLP, body).status_code == 200
 
 
+def send_together(sender, *names):
+    spans = [span("a" * 32, f"{number + 1:016x}", name) for number, name in enumerate(names)]
+    assert sender.post(OTLP, export(spans)).status_code == 200
+
+
 def stored(sender):
     return sorted(observation.name for observation in sender.observations())
 
 
+@pytest.mark.parametrize("is_one_request", [False, True])
 def test_a_row_that_doris_never_takes_is_buried_and_lets_the_others_pass(
-    sender,
-    own_inbox,
-    monkeypatch,
-    pauses,
+    sender, own_inbox, monkeypatch, pauses, is_one_request
 ):
     pauses.append(lambda: None)
     decode = drain.decode
@@ -55,11 +58,12 @@ def test_a_row_that_doris_never_takes_is_buried_and_lets_the_others_pass(
         return decoded
 
     monkeypatch.setattr(drain, "decode", spoil)
-    send(sender, "a", "b", "bad", "c", "d")
+    (send_together if is_one_request else send)(sender, "a", "b", "bad", "c", "d")
     drain.drain()
 
     assert stored(sender) == ["a", "b", "c", "d"]
     [letter] = DeadLetter.objects.filter(project_id=sender.project.id)
+    assert "bad" in letter.payload_preview
     assert "too many filtered rows Reason: " in letter.reason
     assert list(own_inbox.keys()) == []
 

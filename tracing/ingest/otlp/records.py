@@ -62,6 +62,11 @@ def decode(body: bytes, envelope: Envelope) -> Decoded:
     return decoded
 
 
+def singles(body: bytes, envelope: Envelope) -> Iterator[str]:
+    """Each span of a payload as an export of its own, in OTLP's JSON form."""
+    return (group.export([raw]) for group in _groups(body, envelope) for raw in group.spans)
+
+
 def _map_group(group: SpanGroup, envelope: Envelope, found: _Found, left: int) -> tuple[list[SetAside], int]:
     """Adds to `found` what the spans become. One bad span must not take its neighbours with it: returns those.
 
