@@ -66,9 +66,9 @@ function frame(element, colours) {
   };
 }
 
-// `most`: the largest value, where it is known; durations then have round steps.
+// `most`: the largest value, where it is known; durations then have round steps. There is no half of a trace.
 const valueAxis = (unit, colours, most = 0) => ({
-  ...(unit === "milliseconds" ? { interval: roundStep(most) } : {}),
+  ...(unit === "milliseconds" ? { interval: roundStep(most) } : {}), ...(WHOLE.has(unit) ? { minInterval: 1 } : {}),
   type: "value", splitNumber: 3, axisLine: { show: false }, axisTick: { show: false },
   axisLabel: { color: colours["text-3"], fontSize: 11, formatter: (value) => writeShort(value, unit) },
   splitLine: { lineStyle: { color: colours.line } },
@@ -79,6 +79,7 @@ const categoryAxis = (data, colours, more = {}) => ({
   axisLabel: { color: colours["text-3"], fontSize: 11, hideOverlap: true, ...more },
 });
 
+const WHOLE = new Set(["count", "tokens"]);
 const LABEL = 64; // what a label below an axis of time takes, with room around it
 
 function timeAxis(element, data, starts, colours) {
@@ -232,7 +233,7 @@ function asHistogram(element, data, colours) {
   return {
     ...base,
     xAxis: categoryAxis(data.bars.map(([low]) => low), colours, { formatter: (low) => writeShort(Number(low), data.unit) }),
-    yAxis: valueAxis("", colours),
+    yAxis: valueAxis("count", colours),
     series: [{ type: "bar", barCategoryGap: "6%", data: data.bars.map((bar) => bar[2] || null), color: colours.series[0], barMinHeight: 1, label: data.labels ? valueLabel("", colours) : undefined, labelLayout: { hideOverlap: true } }],
     tooltip: { ...base.tooltip, trigger: "axis", axisPointer: { type: "none" }, formatter: ([{ dataIndex: at }]) => {
       const [low, high, height] = data.bars[at];
