@@ -459,16 +459,94 @@ def test_request_with_too_much_at_fault_is_buried_as_a_whole(sender, waits, spoi
     assert names_in(letter) == ["good", *bad]
 
 
-def test_of_a_batch_only_the_event_at_fault_is_buried(sender, waits, spoiled):
-    bodies = [{"id": f"g{number}", "traceId": "t", "name": name} for number, name in enumerate(["a", "bad", "c"])]
-    events = [{"id": body["id"], "type": "generation-create", "timestamp": TIME, "body": body} for body in bodies]
+def test_of_a_span_that_came_twice_the_later_stands_where_another_is_at_fault(sender, waits, spoiled):
+    ids = ("a" * 32, "1" * 16)
+    spans = [span(*ids, "earlier"), span("b" * 32, "2" * 16, "bad"), span(*ids, "later")]
+    assert sender.post(OTLP, export(spans)).status_code == 200
+    drain.drain()
+    assert names(sender) == ["later"]
+
+
+def generation(id_, second, kind="create", **body):
+    at = f"2026-04-30T12:00:0{second}.000Z"
+    return {"id": f"{id_}{second}", "type": f"generation-{kind}", "timestamp": at, "body": {"id": id_, **body}}
+
+
+def test_all_events_of_an_observation_are_buried_with_the_one_at_fault(sender, own_inbox, waits, spoiled, monkeypatch):
+    monkeypatch.setattr(dead_letters, "open_inbox", lambda: own_inbox)
+    events = [
+        generation("a", 1, traceId="t", name="a", model="one"),
+        generation("b", 1, traceId="t", name="b", output="short"),
+        generation("b", 2, "update", name="bad", output="long"),
+        generation("a", 2, "update", model="two"),  # of which trace, only the first says
+        generation("b", 3, "update", level="ERROR"),
+    ]
     assert sender.post("/api/public/ingestion", {"batch": events}).status_code == 207
     drain.drain()
 
-    assert names(sender) == ["a", "c"]
+    [stored] = sender.observations()
+    assert (stored.id, stored.trace_id, stored.model) == ("a", "t", "two")
     [letter] = letters(sender)
     [payload] = dead_letters._payloads(letter)
-    assert [event["body"]["name"] for event in orjson.loads(payload.body)] == ["bad"]
+    assert [event["id"] for event in orjson.loads(payload.body)] == ["b1", "b2", "b3"]
+
+    spoiled.undo()
+    assert dead_letters.replay(sender.scope, [str(letter.pk)]).sent == 1
+    drain.drain()
+    stored = {observation.id: observation for observation in sender.observations()}
+    assert (stored["b"].trace_id, stored["b"].output, stored["b"].level) == ("t", "long", "ERROR")
+
+
+def test_parts_that_a_store_refuses_for_now_are_tried_again(sender, own_inbox, waits, spoiled, monkeypatch):
+    write_batch = drain.write
+    refuses = True
+
+    def write(batch):
+        if (
+            refuses
+            and len(batch.parts) == 1
+            and b"good" in batch.parts[0][0].body
+            and b"bad" not in batch.parts[0][0].body
+        ):
+            raise StoreAway("too many parts")
+        write_batch(batch)
+
+    monkeypatch.setattr(drain, "write", write)
+    assert sender.post(OTLP, one_export("good", "bad")).status_code == 200
+    drain.drain()
+    assert letters(sender) == []
+
+    refuses = False
+    assert drain.sweep(older_than_seconds=0) == 1
+    drain.drain()
+    assert names(sender) == ["good"]
+    assert [name for letter in letters(sender) for name in names_in(letter)] == ["bad"]
+
+
+def test_looking_for_what_is_at_fault_does_not_take_long(sender, waits, spoiled, monkeypatch):
+    monkeypatch.setattr(drain, "_NEIGHBOURS_SECONDS", -1.0)
+    assert sender.post(OTLP, one_export("good", "bad")).status_code == 200
+    drain.drain()
+    [letter] = letters(sender)
+    assert names_in(letter) == ["good", "bad"]
+
+
+def test_worker_that_stops_while_it_looks_for_what_is_at_fault_goes_on_later(sender, waits, spoiled, next_life):
+    apart = drain._apart
+
+    def taken_apart(payload):
+        drain._stopping.set()
+        return apart(payload)
+
+    assert sender.post(OTLP, one_export("good", "bad")).status_code == 200
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drain, "_apart", taken_apart)
+        assert next_life() == "stopped"
+    assert letters(sender) == []
+
+    assert next_life() == "idle"
+    assert names(sender) == ["good"]
+    assert [name for letter in letters(sender) for name in names_in(letter)] == ["bad"]
 
 
 def test_of_many_scores_only_the_one_at_fault_is_buried(sender, waits, spoiled):

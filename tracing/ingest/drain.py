@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -49,6 +50,8 @@ _REST_SECONDS = 60.0
 _LONGEST_REST_SECONDS = 600.0
 #: With more at fault it is not for single spans: the payload is buried as a whole.
 _MOST_AT_FAULT = 8
+#: How long a batch looks for what is at fault, while everybody waits.
+_NEIGHBOURS_SECONDS = 20.0
 _ENDED_PROCESSES = "Given up: each time that it was being stored, the process ended."
 
 _draining = threading.Lock()
@@ -275,11 +278,13 @@ def _write(claimed: _Claimed, batch: Batch) -> None:
     close_old_connections()
     at_fault: list[Broken] = []
     refused = _write_in_parts(batch, at_fault)
-    if claimed.most_failures + 1 >= _MOST_FAILURES:
+    is_last = claimed.most_failures + 1 >= _MOST_FAILURES
+    if is_last:
         at_fault += refused
         refused = []
+    until = time.monotonic() + _NEIGHBOURS_SECONDS
     for payload, reason in at_fault:
-        batch.broken += _write_neighbours(payload, reason)
+        batch.broken += _write_neighbours(batch, payload, reason, until, is_last=is_last)
     _when_possible(partial(_tell, batch))
     if refused:
         raise _NotNow(f"{len(refused)} payloads were refused, such as: {refused[0][1]}")
@@ -314,29 +319,40 @@ def _write_in_parts(batch: Batch, at_fault: list[Broken]) -> list[Broken]:
     return []
 
 
-def _write_neighbours(payload: Payload, reason: str) -> list[Broken]:
-    """Write all spans, events or scores of a payload but those at fault. Returns these, or the payload for too many."""
+def _write_neighbours(batch: Batch, payload: Payload, reason: str, until: float, *, is_last: bool) -> list[Broken]:
+    """Write all of a payload but what is at fault. Returns that; the whole payload where it is much or takes long.
+
+    Raises _NotNow where something is refused that may be taken at another delivery.
+    """
     try:
-        waiting = [_apart(payload)]
+        apart = _apart(payload)
     except Unavailable:  # still, and the worker is to stop
         raise
     except Exception:  # it was decoded before: whatever this is, the payload is kept
         log.exception("A %s payload cannot be taken apart", payload.envelope.kind)
         return [(payload, reason)]
-    if not waiting[0].parts:
+    if not apart.parts:
         return [(payload, reason)]
+    if payload.envelope.kind != "otlp":  # rules of scores may have changed meanwhile; of spans all was said before
+        batch.parts += [part for part in apart.parts if part[1].set_aside]
     at_fault: list[Broken] = []
+    waiting = [apart]
     while waiting:
-        batch = waiting.pop()
-        if _write_when_possible(batch) is _Outcome.WRITTEN:
-            continue
-        if len(batch.parts) > 1:
-            waiting += batch.halves()
-            continue
-        at_fault.append((batch.parts[0][0], batch.failure))
-        if len(at_fault) > _MOST_AT_FAULT:
+        if _stopping.is_set():
+            raise Unavailable("The worker is to stop.")
+        if time.monotonic() > until or len(at_fault) > _MOST_AT_FAULT:
             return [(payload, reason)]
-    return at_fault
+        part = waiting.pop()
+        outcome = _write_when_possible(part)
+        if outcome is _Outcome.WRITTEN:
+            continue
+        if len(part.parts) > 1:
+            waiting += reversed(part.halves())  # as they were sent: of two the later one stands
+            continue
+        if outcome is _Outcome.REFUSED and not is_last:
+            raise _NotNow(f"A part of a payload was refused: {part.failure}")
+        at_fault.append((part.parts[0][0], part.failure))
+    return at_fault if len(at_fault) <= _MOST_AT_FAULT else [(payload, reason)]
 
 
 def _apart(payload: Payload) -> Batch:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import orjson
 
@@ -11,23 +12,38 @@ from tracing.ingest import otlp
 from tracing.ingest.inbox import Payload
 from tracing.ingest.text import as_text
 
-#: Each part repeats what it shares with others: a small payload can become parts beyond all memory.
-_MOST_BYTES = 64 << 20
+#: Each part repeats what it shares with others: a small payload can become parts beyond all memory, or all patience.
+_MOST_BYTES = 32 << 20
+_MOST = 10_000
 
 
 def singles(payload: Payload) -> list[Payload]:
-    """A payload for each span, event or score of this one, or none where that is not worth it."""
+    """A payload for each span, or for all events of one observation, trace or score, in the order of this one.
+
+    Together they are stored as this payload would be, and each alone can be delivered later. None where it is not
+    worth it.
+    """
     parts, size = [], 0
     envelope = replace(payload.envelope, content_type="application/json")
     for text in _texts(payload):
         parts.append(Payload(envelope, text.encode()))
         size += len(parts[-1].body)
-        if size > _MOST_BYTES:
+        if size > _MOST_BYTES or len(parts) > _MOST:
             return []
     return parts if len(parts) > 1 else []
 
 
-def _texts(payload: Payload) -> Iterator[str]:
+def _texts(payload: Payload) -> Iterable[str]:
     if payload.envelope.kind == "otlp":
         return otlp.singles(payload.body, payload.envelope)
-    return (as_text([item]) for item in orjson.loads(payload.body))
+    return _by_record(orjson.loads(payload.body))
+
+
+def _by_record(items: list[dict[str, Any]]) -> Iterator[str]:
+    """Events of one record change one another: alone, one of them would come too late."""
+    of_record: dict[Any, list[dict[str, Any]]] = {}
+    for item in items:
+        body = item.get("body")
+        record = body.get("id") if isinstance(body, dict) else item.get("id")
+        of_record.setdefault(record or id(item), []).append(item)
+    return map(as_text, of_record.values())
