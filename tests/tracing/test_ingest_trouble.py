@@ -461,10 +461,32 @@ def test_request_with_too_much_at_fault_is_buried_as_a_whole(sender, waits, spoi
 
 def test_of_a_span_that_came_twice_the_later_stands_where_another_is_at_fault(sender, waits, spoiled):
     ids = ("a" * 32, "1" * 16)
-    spans = [span(*ids, "earlier"), span("b" * 32, "2" * 16, "bad"), span(*ids, "later")]
-    assert sender.post(OTLP, export(spans)).status_code == 200
+    earlier, later = span(*ids, "earlier"), span(*ids, "later", start_us=2_000_000)
+    assert sender.post(OTLP, export([earlier, span("b" * 32, "2" * 16, "bad"), later])).status_code == 200
+
+    def fail(_batch):
+        raise RuntimeError("ended before it could say what is at fault")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drain, "_tell", fail)
+        drain.drain()
+    assert drain.sweep(older_than_seconds=0) == 1
     drain.drain()
     assert names(sender) == ["later"]
+
+
+def test_observations_take_from_traces_that_are_told_after_them(sender, waits, spoiled):
+    trace = {
+        "id": "a",
+        "type": "trace-create",
+        "timestamp": "2026-04-30T12:00:05.000Z",
+        "body": {"id": "t", "userId": "u"},
+    }
+    events = [generation("a", 1, traceId="t", name="a"), trace, generation("b", 6, traceId="t", name="bad")]
+    assert sender.post("/api/public/ingestion", {"batch": events}).status_code == 207
+    drain.drain()
+    [stored] = sender.observations()
+    assert (stored.name, stored.user_id) == ("a", "u")
 
 
 def generation(id_, second, kind="create", **body):
@@ -523,10 +545,13 @@ def test_parts_that_a_store_refuses_for_now_are_tried_again(sender, own_inbox, w
     assert [name for letter in letters(sender) for name in names_in(letter)] == ["bad"]
 
 
-def test_looking_for_what_is_at_fault_does_not_take_long(sender, waits, spoiled, monkeypatch):
+def test_looking_for_what_is_at_fault_does_not_take_long(sender, waits, spoiled, monkeypatch, next_life):
     monkeypatch.setattr(drain, "_NEIGHBOURS_SECONDS", -1.0)
     assert sender.post(OTLP, one_export("good", "bad")).status_code == 200
-    drain.drain()
+    for _ in range(drain._MOST_FAILURES - 1):
+        next_life()
+        assert letters(sender) == []
+    next_life()
     [letter] = letters(sender)
     assert names_in(letter) == ["good", "bad"]
 
@@ -534,9 +559,9 @@ def test_looking_for_what_is_at_fault_does_not_take_long(sender, waits, spoiled,
 def test_worker_that_stops_while_it_looks_for_what_is_at_fault_goes_on_later(sender, waits, spoiled, next_life):
     apart = drain._apart
 
-    def taken_apart(payload):
+    def taken_apart(*arguments):
         drain._stopping.set()
-        return apart(payload)
+        return apart(*arguments)
 
     assert sender.post(OTLP, one_export("good", "bad")).status_code == 200
     with pytest.MonkeyPatch.context() as patch:

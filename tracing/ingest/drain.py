@@ -320,46 +320,70 @@ def _write_in_parts(batch: Batch, at_fault: list[Broken]) -> list[Broken]:
 
 
 def _write_neighbours(batch: Batch, payload: Payload, reason: str, until: float, *, is_last: bool) -> list[Broken]:
-    """Write all of a payload but what is at fault. Returns that; the whole payload where it is much or takes long.
+    """Write all of a payload but what is at fault. Returns that, or the whole payload where it cannot be told apart.
 
-    Raises _NotNow where something is refused that may be taken at another delivery.
+    Raises _NotNow where something may be taken, or found, at another delivery.
     """
+    whole = [(payload, reason)]
     try:
-        apart = _apart(payload)
-    except Unavailable:  # still, and the worker is to stop
+        apart = _apart(payload, until)
+        if payload.envelope.kind != "otlp":  # rules of scores may have changed meanwhile; of spans all was said before
+            batch.parts += [part for part in apart.parts if part[1].set_aside]
+        found = _search(apart, until, is_last=is_last) if apart.parts else whole
+        return found if len(found) <= _MOST_AT_FAULT else whole
+    except _TooLong as error:
+        if is_last:
+            return whole
+        raise _NotNow("What is at fault was not found in time.") from error
+    except (Unavailable, _NotNow):
         raise
     except Exception:  # it was decoded before: whatever this is, the payload is kept
         log.exception("A %s payload cannot be taken apart", payload.envelope.kind)
-        return [(payload, reason)]
-    if not apart.parts:
-        return [(payload, reason)]
-    if payload.envelope.kind != "otlp":  # rules of scores may have changed meanwhile; of spans all was said before
-        batch.parts += [part for part in apart.parts if part[1].set_aside]
-    at_fault: list[Broken] = []
+        return whole
+
+
+def _apart(payload: Payload, until: float) -> Batch:
+    """What a payload holds, each for itself. Of a span that it holds twice the later one stands, as in the payload."""
+    batch, seen = Batch(), set[tuple[str, str]]()
+    for single in reversed(singles(payload)):
+        _go_on(until)
+        decoded = _when_possible(partial(decode, single))
+        spans = {(one.trace_id, one.id) for one in decoded.observations}
+        if not spans or not spans <= seen:
+            batch.add(single, decoded)
+        seen |= spans
+    batch.parts.reverse()
+    return batch
+
+
+def _search(apart: Batch, until: float, *, is_last: bool) -> list[Broken]:
+    """Write in ever smaller halves, as they were sent, and return what is at fault; not all of it where it is much."""
+    found: list[Broken] = []
     waiting = [apart]
-    while waiting:
-        if _stopping.is_set():
-            raise Unavailable("The worker is to stop.")
-        if time.monotonic() > until or len(at_fault) > _MOST_AT_FAULT:
-            return [(payload, reason)]
+    while waiting and len(found) <= _MOST_AT_FAULT:
+        _go_on(until)
         part = waiting.pop()
         outcome = _write_when_possible(part)
         if outcome is _Outcome.WRITTEN:
             continue
         if len(part.parts) > 1:
-            waiting += reversed(part.halves())  # as they were sent: of two the later one stands
+            waiting += reversed(part.halves())
             continue
         if outcome is _Outcome.REFUSED and not is_last:
             raise _NotNow(f"A part of a payload was refused: {part.failure}")
-        at_fault.append((part.parts[0][0], part.failure))
-    return at_fault if len(at_fault) <= _MOST_AT_FAULT else [(payload, reason)]
+        found.append((part.parts[0][0], part.failure))
+    return found
 
 
-def _apart(payload: Payload) -> Batch:
-    batch = Batch()
-    for single in singles(payload):
-        batch.add(single, _when_possible(partial(decode, single)))
-    return batch
+class _TooLong(Exception):
+    """Everybody has waited long enough."""
+
+
+def _go_on(until: float) -> None:
+    if _stopping.is_set():
+        raise Unavailable("The worker is to stop.")
+    if time.monotonic() > until:
+        raise _TooLong
 
 
 class _Outcome(Enum):

@@ -40,9 +40,10 @@ def _texts(payload: Payload) -> Iterable[str]:
 
 
 def _by_record(items: list[dict[str, Any]]) -> Iterator[str]:
-    """Events of one record change one another: alone, one of them would come too late."""
+    """Events of one record change one another: alone, one of them would come too late. Observations take from traces
+    that are there before them."""
     of_record: dict[Any, list[dict[str, Any]]] = {}
-    for item in items:
+    for item in sorted(items, key=lambda item: item.get("type") != "trace-create"):
         body = item.get("body")
         record = body.get("id") if isinstance(body, dict) else item.get("id")
         of_record.setdefault(record or id(item), []).append(item)
